@@ -1,0 +1,221 @@
+"""Settings: one frozen value read from the shipped defaults and the file beside the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from data_access.errors import MappingError
+from data_access.vocabulary import CHANNELS
+
+DEFAULTS_FILE = Path(__file__).with_name("defaults.toml")
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
+_UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_CLOCKS = ("calendar", "business")
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """Response target and *ignored after* of some channels, in seconds, from a local date on.
+
+    Source of the defaults: DESIGN section 2, "response target, ignored after".
+    """
+
+    channels: tuple[str, ...]
+    target_seconds: int
+    ignored_after_seconds: int
+    clock: str = "calendar"
+    brand: str | None = None
+    team: str | None = None
+    in_force_from: dt.date | None = None
+
+    @property
+    def specificity(self) -> int:
+        """How narrowly the entry is meant: a team counts for more than a brand."""
+        return (2 if self.team else 0) + (1 if self.brand else 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a company decides: zone, bands, thresholds and definitions. Stored with each derive."""
+
+    company: str
+    simulated: bool
+    zone: str
+    age_bands: tuple[str, ...]
+    repeat_contact_days: int
+    short_abandon_seconds: int
+    brand_words: tuple[str, ...]
+    cues_file: str
+    preset_public: str
+    preset_private: str
+    unknown_time_counts_as: str
+    accounts: tuple[tuple[str, str, str], ...]
+    thresholds: tuple[Threshold, ...]
+
+    def to_json(self) -> str:
+        """Canonical JSON: equal settings give equal text."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
+
+    def fingerprint(self) -> str:
+        """Short hash of all settings; a different one means that the store must be derived again."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def company_accounts(self, source: str) -> dict[str, str]:
+        """Account (lower case) to brand, as named in the settings of one source."""
+        return {account.lower(): brand for name, account, brand in self.accounts if name == source}
+
+    def threshold_for(self, channel: str, brand: str | None, team: str | None, day: dt.date) -> Threshold:
+        """The entry in force for one contact; see `defaults.toml` for the order of precedence."""
+        fitting = [
+            t
+            for t in self.thresholds
+            if channel in t.channels
+            and t.brand in (None, brand)
+            and t.team in (None, team)
+            and (t.in_force_from is None or t.in_force_from <= day)
+        ]
+        if not fitting:
+            raise MappingError(f"settings: no threshold in force for channel {channel!r} on {day}")
+        return max(fitting, key=lambda t: (t.specificity, t.in_force_from or dt.date.min))
+
+
+def settings_from_json(text: str) -> Settings:
+    """The settings that a derive stored."""
+    raw = json.loads(text)
+    raw["thresholds"] = tuple(
+        Threshold(
+            **{
+                **t,
+                "channels": tuple(t["channels"]),
+                "in_force_from": dt.date.fromisoformat(t["in_force_from"]) if t["in_force_from"] else None,
+            }
+        )
+        for t in raw["thresholds"]
+    )
+    for name in ("age_bands", "brand_words"):
+        raw[name] = tuple(raw[name])
+    raw["accounts"] = tuple((a, b, c) for a, b, c in raw["accounts"])
+    return Settings(**raw)
+
+
+def read_settings(path: Path | None = None) -> Settings:
+    """Shipped defaults, overridden by the entries of `path`.
+
+    Thresholds of the file are added to the defaults; an entry for the same channel, brand, team and
+    date replaces one. Raises MappingError naming file and entry.
+    """
+    merged = _read_toml(DEFAULTS_FILE)
+    where = str(DEFAULTS_FILE)
+    if path is not None and path.exists():
+        where = str(path)
+        own = _read_toml(path)
+        unknown = sorted(set(own) - set(merged))
+        if unknown:
+            known = ", ".join(sorted(merged))
+            raise MappingError(f"{where}: unknown setting {unknown[0]!r}; known are {known}")
+        thresholds = merged["thresholds"] + own.pop("thresholds", [])
+        accounts = {**merged["accounts"], **own.pop("accounts", {})}
+        merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts}
+    return _settings_of(merged, where)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise MappingError(f"{path}: not valid TOML: {problem}") from problem
+    except OSError as problem:
+        raise MappingError(f"{path}: cannot be read: {problem.strerror}") from problem
+
+
+def _settings_of(raw: dict[str, Any], where: str) -> Settings:
+    expected: dict[str, type] = {
+        "company": str,
+        "simulated": bool,
+        "zone": str,
+        "age_bands": list,
+        "repeat_contact_days": int,
+        "short_abandon_seconds": int,
+        "brand_words": list,
+        "cues_file": str,
+        "preset_public": str,
+        "preset_private": str,
+        "unknown_time_counts_as": str,
+    }
+    for name, kind in expected.items():
+        if not isinstance(raw[name], kind):
+            raise MappingError(f"{where}: {name} must be a {kind.__name__}, not {raw[name]!r}")
+    try:
+        ZoneInfo(raw["zone"])
+    except (ZoneInfoNotFoundError, ValueError) as problem:
+        raise MappingError(f"{where}: zone {raw['zone']!r} is not an IANA time zone") from problem
+    if raw["unknown_time_counts_as"] not in ("answered", "unanswered"):
+        raise MappingError(f"{where}: unknown_time_counts_as must be 'answered' or 'unanswered'")
+    for band in raw["age_bands"]:
+        age_band_bounds(band, where)
+    replaced: dict[tuple[Any, ...], Threshold] = {}
+    for number, entry in enumerate(raw["thresholds"], 1):
+        threshold = _threshold_of(entry, f"{where}: thresholds entry {number}")
+        for channel in threshold.channels:
+            key = (channel, threshold.brand, threshold.team, threshold.in_force_from)
+            replaced[key] = dataclasses.replace(threshold, channels=(channel,))
+    accounts = tuple(
+        (source, account, brand)
+        for source, table in sorted(raw["accounts"].items())
+        for account, brand in sorted(table.items())
+    )
+    return Settings(
+        **{name: tuple(raw[name]) if kind is list else raw[name] for name, kind in expected.items()},
+        accounts=accounts,
+        thresholds=tuple(replaced.values()),
+    )
+
+
+def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:
+    known = {"channel", "target", "ignored_after", "clock", "brand", "team", "from"}
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise MappingError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    named = entry.get("channel", [])
+    channels = tuple([named] if isinstance(named, str) else named)
+    for channel in channels or ("",):
+        if channel not in CHANNELS:
+            raise MappingError(f"{where}: unknown channel {channel!r}; known are {', '.join(CHANNELS)}")
+    clock = entry.get("clock", "calendar")
+    if clock not in _CLOCKS:
+        raise MappingError(f"{where}: clock must be calendar or business, not {clock!r}")
+    since = entry.get("from")
+    if since is not None and (not isinstance(since, dt.date) or isinstance(since, dt.datetime)):
+        raise MappingError(f"{where}: from must be a date such as 2026-01-31, not {since!r}")
+    target = duration_seconds(entry.get("target"), f"{where}: target")
+    ignored_after = duration_seconds(entry.get("ignored_after"), f"{where}: ignored_after")
+    if ignored_after < target:
+        raise MappingError(f"{where}: ignored_after must not be shorter than target")
+    return Threshold(channels, target, ignored_after, clock, entry.get("brand"), entry.get("team"), since)
+
+
+def duration_seconds(value: object, where: str) -> int:
+    """Seconds of a text such as '20 s', '30 min', '8 h' or '7 d'."""
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise MappingError(f"{where} must be a duration such as '20 s', '30 min', '8 h' or '7 d', not {value!r}")
+    return round(float(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def age_band_bounds(band: str, where: str = "settings") -> tuple[int, int]:
+    """Lowest and highest age of a band such as '<18', '18-24' or '65+', both inclusive."""
+    if match := re.fullmatch(r"<(\d+)", band):
+        return 0, int(match[1]) - 1
+    if match := re.fullmatch(r"(\d+)-(\d+)", band):
+        return int(match[1]), int(match[2])
+    if match := re.fullmatch(r"(\d+)\+", band):
+        return int(match[1]), 200
+    raise MappingError(f"{where}: age band {band!r} is none of '<18', '18-24', '65+'")

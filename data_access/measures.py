@@ -1,0 +1,486 @@
+"""What is counted, once: each measure is one predicate with one owning time, shared by figure, drill-down and CSV."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, case, false, func, literal, null, or_, select, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from data_access import dialects
+from data_access.errors import FilterError
+from data_access.filters import Filter, known_or_unknown
+from data_access.schema import conversations, waits
+from data_access.vocabulary import CHANNELS, GRAINS, NOBODY, RESPONSE_STATES, SENTIMENTS, UNKNOWN
+
+Clause = ColumnElement[bool]
+DIMENSIONS = (
+    "period",
+    "channel",
+    "brand",
+    "team",
+    "agent",
+    "age_group",
+    "topic",
+    "sentiment",
+    "source",
+    "blamed_channel",
+    "state",
+    "hour",
+    "weekday",
+    "age",
+)
+# Ages of the open backlog, lower bounds in minutes.
+BACKLOG_AGES = (
+    ("under 1 hour", 0, 60),
+    ("1 to 4 hours", 60, 240),
+    ("4 to 24 hours", 240, 1440),
+    ("1 to 3 days", 1440, 4320),
+    ("3 to 7 days", 4320, 10080),
+    ("over 7 days", 10080, None),
+)
+# Rank of a state when a conversation has several complaints: the worst is the conversation's.
+_SEVERITY = (
+    "answered_in_target",
+    "answered_late",
+    "answered_elsewhere",
+    "answered_unknown_time",
+    "waiting",
+    "ignored",
+)
+
+
+# --- building blocks: the single expressions -------------------------------------------------------
+
+
+def answered_at(table: Table, wanted: Filter) -> ColumnElement[dt.datetime]:
+    """Time of the human response as known at `as_of`; null where it came later or never."""
+    response = table.c.first_response_at if table is conversations else table.c.response_at
+    return case((response <= wanted.now, response), else_=null())
+
+
+def is_answered_timed(table: Table, wanted: Filter) -> Clause:
+    """A human answered by `as_of`, and it is known when."""
+    response = table.c.first_response_at if table is conversations else table.c.response_at
+    return and_(response.is_not(None), response <= wanted.now)
+
+
+def is_answered_untimed(table: Table, wanted: Filter) -> Clause:
+    """The source says answered, but not when; never true where the setting calls that unanswered."""
+    if wanted.unknown_time_counts_as == "unanswered":
+        return false()
+    return and_(~_is_true(is_answered_timed(table, wanted)), table.c.has_reported_answer.is_(True))
+
+
+def is_answered(table: Table, wanted: Filter) -> Clause:
+    """Answered by `as_of`, at a known or unknown time."""
+    return or_(is_answered_timed(table, wanted), is_answered_untimed(table, wanted))
+
+
+def answered_seconds(table: Table) -> ColumnElement[int]:
+    """Seconds to the response on the calendar clock."""
+    return table.c.first_response_seconds if table is conversations else table.c.response_seconds
+
+
+def started(table: Table) -> ColumnElement[dt.datetime]:
+    """Start of the clock of first response or reply time."""
+    return table.c.opened_at if table is conversations else table.c.started_at
+
+
+def waited_seconds(table: Table, wanted: Filter) -> ColumnElement[int]:
+    """Seconds an unanswered one is known to have waited: to `as_of` or its source's *complete to*; at least 0."""
+    waited = dialects.seconds_between(started(table), wanted.censored_at(table))
+    return case((waited > 0, waited), else_=0)
+
+
+def is_target_due(table: Table, wanted: Filter) -> Clause:
+    """Its own target has passed, and its answer, if any, has a known time: the in-target denominator."""
+    return and_(
+        table.c.target_due_at <= wanted.censored_at(table),
+        ~_is_true(is_answered_untimed(table, wanted)),
+    )
+
+
+def is_in_target(table: Table, wanted: Filter) -> Clause:
+    """Among the due: answered within the target."""
+    return and_(
+        is_target_due(table, wanted),
+        is_answered_timed(table, wanted),
+        answered_seconds(table) <= table.c.target_seconds,
+    )
+
+
+def response_state(wanted: Filter, *, of_complaint: bool) -> ColumnElement[str]:
+    """The response state of each wait at `as_of`; for complaints the clock is the first complaint.
+
+    Exactly one of `RESPONSE_STATES`; blind to whatever happened after `as_of`. Source: DESIGN section 2.
+    """
+    elsewhere = waits.c.complaint_elsewhere_at if of_complaint else waits.c.elsewhere_at
+    due = waits.c.complaint_ignored_due_at if of_complaint else waits.c.ignored_due_at
+    seconds = waits.c.complaint_response_seconds if of_complaint else waits.c.response_seconds
+    timed = is_answered_timed(waits, wanted)
+    return case(
+        (and_(timed, seconds <= waits.c.target_seconds), "answered_in_target"),
+        (timed, "answered_late"),
+        (is_answered_untimed(waits, wanted), "answered_unknown_time"),
+        (and_(elsewhere <= wanted.now, elsewhere <= due), "answered_elsewhere"),
+        (due > wanted.censored_at(waits), "waiting"),
+        else_="ignored",
+    )
+
+
+def is_complaint_due(wanted: Filter) -> Clause:
+    """The complaint's clock plus *ignored after* has passed: the denominator of the ignored share."""
+    return waits.c.complaint_ignored_due_at <= wanted.censored_at(waits)
+
+
+def is_complaint_ignored_in_time(wanted: Filter) -> Clause:
+    """Due, and nobody human answered anywhere within *ignored after*. A late answer changes nothing."""
+    due = waits.c.complaint_ignored_due_at
+    answered_in_time = or_(
+        _is_true(and_(is_answered_timed(waits, wanted), waits.c.response_at <= due)),
+        _is_true(is_answered_untimed(waits, wanted)),
+        _is_true(and_(waits.c.complaint_elsewhere_at <= wanted.now, waits.c.complaint_elsewhere_at <= due)),
+    )
+    return and_(is_complaint_due(wanted), ~answered_in_time)
+
+
+def is_provisional(table: Table, wanted: Filter, owning: ColumnElement[Any]) -> Clause:
+    """Younger than its own *ignored after*: figures that contain it will still move."""
+    return dialects.add_seconds(owning, table.c.ignored_after_seconds) > wanted.censored_at(table)
+
+
+def conversation_states(wanted: Filter) -> Select[Any]:
+    """One row per conversation: its response state at `as_of`.
+
+    The state of its worst complaint; without a complaint, of its opening wait; null where that asked
+    for nothing and got nothing.
+    """
+    complained = and_(waits.c.first_complaint_at.is_not(None), waits.c.first_complaint_at <= wanted.now)
+    complaint_rank = _severity(response_state(wanted, of_complaint=True))
+    opening_rank = case(
+        (and_(waits.c.needs_reply.is_(False), ~_is_true(is_answered(waits, wanted))), null()),
+        else_=_severity(response_state(wanted, of_complaint=False)),
+    )
+    rank = func.coalesce(
+        func.max(complaint_rank).filter(complained),
+        func.max(opening_rank).filter(waits.c.wait_number == 1),
+    )
+    state = case(*((rank == number, name) for number, name in enumerate(_SEVERITY)), else_=null())
+    return (
+        select(waits.c.conversation_id, waits.c.customer_id, state.label("response_state"))
+        .where(waits.c.started_at <= wanted.now)
+        .group_by(waits.c.conversation_id, waits.c.customer_id)
+    )
+
+
+def _severity(state: ColumnElement[str]) -> ColumnElement[int]:
+    return case(*((state == name, number) for number, name in enumerate(_SEVERITY)), else_=null())
+
+
+def _is_true(clause: ColumnElement[Any]) -> Clause:
+    """Null counts as false, so that `not` of it is true."""
+    return func.coalesce(clause, false())
+
+
+# --- measures ---------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """One countable set of rows. `where` gives its predicate for a resolved filter."""
+
+    name: str
+    label: str
+    table: Table
+    owning: str
+    where: Callable[[Filter], Sequence[Clause]]
+
+    @property
+    def owning_time(self) -> ColumnElement[Any]:
+        """The one moment that decides to which period a row belongs."""
+        return self.table.c[self.owning]
+
+    def clauses(self, wanted: Filter) -> list[Clause]:
+        """Everything that makes a row count: measure, filter, scope and states."""
+        found = [*wanted.clauses(self.table, self.owning_time), *self.where(wanted)]
+        if wanted.states:
+            if self.table is waits:
+                of_complaint = self.owning == "first_complaint_at"
+                found.append(response_state(wanted, of_complaint=of_complaint).in_(wanted.states))
+            else:
+                states = conversation_states(wanted).subquery()
+                matching = select(states.c.conversation_id).where(states.c.response_state.in_(wanted.states))
+                found.append(conversations.c.conversation_id.in_(matching))
+        return found
+
+    def count(self, wanted: Filter) -> ColumnElement[int]:
+        """Rows of this measure among rows already limited by the filter: `count(*) filter (where …)`."""
+        return func.count().filter(and_(true(), *self.where(wanted)))
+
+
+def _addressed(table: Table) -> list[Clause]:
+    return [table.c.kind.in_(("customer_opened", "fragment"))]
+
+
+def _contact(_: Filter) -> list[Clause]:
+    return [*_addressed(conversations), conversations.c.first_inbound_at.is_not(None)]
+
+
+def _opened(_: Filter) -> list[Clause]:
+    return [conversations.c.kind == "customer_opened"]
+
+
+def _waited(wanted: Filter) -> list[Clause]:
+    found = _addressed(waits)
+    return found if wanted.with_no_reply_needed else [*found, waits.c.needs_reply.is_(True)]
+
+
+def _complained(wanted: Filter) -> list[Clause]:
+    return [*_addressed(waits), waits.c.first_complaint_at.is_not(None)]
+
+
+def _scored(wanted: Filter) -> list[Clause]:
+    return [*_contact(wanted), conversations.c.sentiment_label.is_not(None)]
+
+
+def _open_wait(wanted: Filter) -> list[Clause]:
+    elsewhere = and_(waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_at <= waits.c.ignored_due_at)
+    return [
+        *_addressed(waits),
+        waits.c.needs_reply.is_(True),
+        ~_is_true(is_answered(waits, wanted)),
+        ~_is_true(elsewhere),
+        ~_is_abandoned_call(),
+    ]
+
+
+def _is_abandoned_call() -> Clause:
+    """A caller who hung up no longer waits on that call; the call stays unanswered in every share."""
+    hung_up = select(conversations.c.conversation_id).where(conversations.c.is_abandoned.is_(True))
+    return waits.c.conversation_id.in_(hung_up)
+
+
+def _call(_: Filter) -> list[Clause]:
+    return [conversations.c.kind == "customer_opened", conversations.c.is_call.is_(True)]
+
+
+def _conversation(name: str, label: str, where: Callable[[Filter], Sequence[Clause]]) -> Measure:
+    return Measure(name, label, conversations, "opened_at", where)
+
+
+def _wait(name: str, label: str, where: Callable[[Filter], Sequence[Clause]]) -> Measure:
+    return Measure(name, label, waits, "started_at", where)
+
+
+def _complaint(name: str, label: str, where: Callable[[Filter], Sequence[Clause]]) -> Measure:
+    return Measure(name, label, waits, "first_complaint_at", lambda f: [*_complained(f), *where(f)])
+
+
+def _state_measure(state: str) -> Measure:
+    return _complaint(
+        f"complaints_{state}",
+        f"complaints {state.replace('_', ' ')}",
+        lambda f: [response_state(f, of_complaint=True) == state],
+    )
+
+
+_ALL = (
+    _conversation("all_conversations", "conversations of every kind", lambda f: []),
+    _conversation("contacts", "conversations with us", _contact),
+    _conversation("not_addressed", "conversations not addressed to us", lambda f: [conversations.c.kind == "not_addressed"]),
+    _conversation("first_responses", "conversations opened by customers", _opened),
+    _conversation("answered", "answered conversations", lambda f: [*_opened(f), is_answered(conversations, f)]),
+    _conversation(
+        "answered_timed",
+        "conversations answered at a known time",
+        lambda f: [*_opened(f), is_answered_timed(conversations, f)],
+    ),
+    _conversation(
+        "answered_unknown_time",
+        "conversations answered at an unknown time",
+        lambda f: [*_opened(f), is_answered_untimed(conversations, f)],
+    ),
+    _conversation(
+        "unanswered", "unanswered conversations", lambda f: [*_opened(f), ~_is_true(is_answered(conversations, f))]
+    ),
+    _conversation("target_due", "conversations whose target has passed", lambda f: [*_opened(f), is_target_due(conversations, f)]),
+    _conversation("in_target", "conversations answered within target", lambda f: [*_opened(f), is_in_target(conversations, f)]),
+    _conversation(
+        "closed_without_reply",
+        "conversations closed without a reply",
+        lambda f: [*_opened(f), conversations.c.is_closed_without_reply.is_(True), ~_is_true(is_answered(conversations, f))],
+    ),
+    _conversation(
+        "resolved", "resolved conversations", lambda f: [*_opened(f), conversations.c.resolved_at <= f.now]
+    ),
+    _conversation("scored", "conversations with a scored opening", _scored),
+    *(
+        _conversation(
+            label,
+            f"conversations that open {label}",
+            lambda f, label=label: [*_scored(f), conversations.c.sentiment_label == label],  # type: ignore[misc]
+        )
+        for label in SENTIMENTS
+    ),
+    _conversation(
+        "not_scored",
+        "conversations whose opening has no sentiment",
+        lambda f: [*_contact(f), conversations.c.sentiment_label.is_(None)],
+    ),
+    _conversation("calls_offered", "calls offered", _call),
+    _conversation("calls_answered", "calls answered", lambda f: [*_call(f), is_answered(conversations, f)]),
+    _conversation(
+        "calls_abandoned",
+        "calls abandoned",
+        lambda f: [*_call(f), ~_is_true(is_answered(conversations, f)), conversations.c.is_abandoned.is_(True)],
+    ),
+    _wait("waits", "waits", _waited),
+    _wait("waits_answered", "answered waits", lambda f: [*_waited(f), is_answered(waits, f)]),
+    _wait("waits_answered_timed", "waits answered at a known time", lambda f: [*_waited(f), is_answered_timed(waits, f)]),
+    _wait("waits_answered_unknown_time", "waits answered at an unknown time", lambda f: [*_waited(f), is_answered_untimed(waits, f)]),
+    _wait("waits_unanswered", "unanswered waits", lambda f: [*_waited(f), ~_is_true(is_answered(waits, f))]),
+    _wait("waits_target_due", "waits whose target has passed", lambda f: [*_waited(f), is_target_due(waits, f)]),
+    _wait("waits_in_target", "waits answered within target", lambda f: [*_waited(f), is_in_target(waits, f)]),
+    _wait("no_reply_needed", "waits that ask for nothing", lambda f: [*_addressed(waits), waits.c.needs_reply.is_(False)]),
+    _wait("open_waits", "customers waiting for a reply now", _open_wait),
+    _complaint("complaints", "complaints", lambda f: []),
+    *(_state_measure(state) for state in RESPONSE_STATES),
+    _complaint("complaints_due", "complaints old enough to be called ignored", lambda f: [is_complaint_due(f)]),
+    _complaint(
+        "complaints_ignored_in_time",
+        "complaints nobody answered in time",
+        lambda f: [is_complaint_ignored_in_time(f)],
+    ),
+)
+MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in _ALL}
+
+
+def measure_named(name: str) -> Measure:
+    """The measure of that name. Raises FilterError listing the known ones."""
+    try:
+        return MEASURES[name]
+    except KeyError:
+        raise FilterError(f"unknown measure {name!r}; known are {', '.join(MEASURES)}") from None
+
+
+# --- dimensions and cells -----------------------------------------------------------------------------
+
+
+def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]:
+    """The grouping expression of a dimension; never null, so that groups add up to the whole."""
+    table = measure.table
+    if name == "period":
+        return dialects.local_bucket(measure.owning_time, wanted.grain, wanted.zone)
+    if name == "hour":
+        return dialects.local_part(measure.owning_time, "hour", wanted.zone)
+    if name == "weekday":
+        return dialects.local_part(measure.owning_time, "isodow", wanted.zone)
+    if name == "agent":
+        return case((answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_agent)), else_=NOBODY)
+    if name == "sentiment":
+        return known_or_unknown(table.c.sentiment_label)
+    if name == "state" and table is waits:
+        return response_state(wanted, of_complaint=measure.owning == "first_complaint_at")
+    if name == "age" and table is waits:
+        minutes = waited_seconds(table, wanted)
+        return case(*((minutes < upper * 60, label) for label, _, upper in BACKLOG_AGES if upper), else_=BACKLOG_AGES[-1][0])
+    if name in ("channel", "brand", "team", "age_group", "topic", "source", "blamed_channel"):
+        return known_or_unknown(table.c[name])
+    raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(DIMENSIONS)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """Filter + measure + the cell that was clicked: opens exactly the rows that a figure counted."""
+
+    filter: Filter
+    measure: str
+    cell: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Unknown measures and cells are refused here, before any query."""
+        measure_named(self.measure)
+        for key, _ in self.cell:
+            if key not in (*DIMENSIONS, "within_minutes", "customer"):
+                raise FilterError(f"unknown cell {key!r}; known are {', '.join(DIMENSIONS)}, within_minutes, customer")
+
+    def clauses(self) -> list[Clause]:
+        """The predicate of the rows: that of the measure, limited to the cell."""
+        measure = measure_named(self.measure)
+        found = measure.clauses(self.filter)
+        for key, value in self.cell:
+            found.append(self._cell_clause(measure, key, value))
+        return found
+
+    def _cell_clause(self, measure: Measure, key: str, value: str) -> Clause:
+        if key == "period":
+            start, end = period_bounds(value, self.filter.grain)
+            within = self.filter.replace(date_from=start, date_to=end)
+            low, high = within.bounds_utc()
+            return and_(measure.owning_time >= low, measure.owning_time < high)
+        if key == "within_minutes":
+            seconds = _number(key, value) * 60
+            return and_(is_answered_timed(measure.table, self.filter), answered_seconds(measure.table) <= seconds)
+        if key == "customer":
+            return measure.table.c.customer_id == value
+        if key in ("hour", "weekday"):
+            return dimension(key, measure, self.filter) == int(_number(key, value))
+        return dimension(key, measure, self.filter) == literal(value)
+
+    def sentence(self) -> str:
+        """What the rows are, in words."""
+        words = [f"{measure_named(self.measure).label}"]
+        words += [f"{key.replace('_', ' ')}: {value.replace('_', ' ')}" for key, value in self.cell]
+        return ", ".join(words)
+
+
+def parse_cell(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Cells of a command line or URL, each `KEY=VALUE`."""
+    cells = []
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise FilterError(f"a cell is KEY=VALUE, not {text!r}")
+        cells.append((key, value))
+    return tuple(cells)
+
+
+def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
+    """First and last local day of the period that begins on `value`."""
+    try:
+        start = dt.date.fromisoformat(value[:10])
+    except ValueError:
+        raise FilterError(f"period {value!r} is not a date such as 2026-01-31") from None
+    if grain == "day":
+        return start, start
+    if grain == "week":
+        return start, start + dt.timedelta(days=6)
+    months = 1 if grain == "month" else 3
+    index = start.month - 1 + months
+    after = dt.date(start.year + index // 12, index % 12 + 1, 1)
+    return start, after - dt.timedelta(days=1)
+
+
+def _number(key: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise FilterError(f"cell {key}={value!r} is not a number") from None
+
+
+def dimension_order(name: str, age_bands: Sequence[str]) -> list[str] | None:
+    """Natural order of a dimension's values; None where size decides."""
+    return {
+        "age_group": [*age_bands, UNKNOWN],
+        "sentiment": [*SENTIMENTS, UNKNOWN],
+        "state": list(RESPONSE_STATES),
+        "channel": list(CHANNELS),
+        "age": [label for label, _, _ in BACKLOG_AGES],
+    }.get(name)
+
+
+__all__ = ["DIMENSIONS", "GRAINS", "MEASURES", "Measure", "Selection", "dimension", "measure_named", "parse_cell"]

@@ -1,0 +1,183 @@
+"""What every source yields: column batches of normalised events, facts and customers, and rejects."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+BATCH_ROWS = 50_000
+
+_TEXT, _TIME, _BOOL, _INT, _FLOAT = (
+    pa.string(),
+    pa.timestamp("us"),
+    pa.bool_(),
+    pa.int64(),
+    pa.float64(),
+)
+
+# One row per event. `conversation` names the conversation within the source; identities are raw.
+EVENT_SCHEMA = pa.schema(
+    [
+        ("external_id", _TEXT),
+        ("thread_id", _TEXT),
+        ("conversation", _TEXT),
+        ("customer", _TEXT),
+        ("email", _TEXT),
+        ("phone", _TEXT),
+        ("handle", _TEXT),
+        ("display_name", _TEXT),
+        ("channel", _TEXT),
+        ("direction", _TEXT),
+        ("author_kind", _TEXT),
+        ("author", _TEXT),
+        ("agent", _TEXT),
+        ("team", _TEXT),
+        ("brand", _TEXT),
+        ("occurred_at", _TIME),
+        ("text", _TEXT),
+        ("language", _TEXT),
+        ("sentiment_label", _TEXT),
+        ("sentiment_score", _FLOAT),
+        ("is_complaint", _BOOL),
+        ("needs_reply", _BOOL),
+        ("topic", _TEXT),
+        ("blamed_channel", _TEXT),
+        ("audience", _INT),
+        ("reply_to", _TEXT),
+        ("recorded_responses", _TEXT),
+        ("has_reported_answer", _BOOL),
+        ("is_visible", _BOOL),
+        ("is_addressed", _BOOL),
+        ("is_parent_missing", _BOOL),
+        ("is_outreach", _BOOL),
+        ("is_from_file", _BOOL),
+        ("line", _INT),
+        ("raw", _TEXT),
+    ]
+)
+
+# One row per conversation whose ticket or call is known, but not its events.
+FACT_SCHEMA = pa.schema(
+    [
+        ("conversation", _TEXT),
+        ("is_answered", _BOOL),
+        ("first_response_at", _TIME),
+        ("responder_agent", _TEXT),
+        ("resolved_at", _TIME),
+        ("status", _TEXT),
+        ("queue", _TEXT),
+        ("is_abandoned", _BOOL),
+        ("abandoned_seconds", _INT),
+        ("talk_seconds", _INT),
+    ]
+)
+
+# One row per customer; `identities` are "kind=value" texts.
+CUSTOMER_SCHEMA = pa.schema(
+    [
+        ("external_id", _TEXT),
+        ("birth_date", pa.date32()),
+        ("birth_year", _INT),
+        ("age_group_given", _TEXT),
+        ("segment", _TEXT),
+        ("followers", _INT),
+        ("display_name", _TEXT),
+        ("identities", pa.list_(_TEXT)),
+        ("line", _INT),
+        ("raw", _TEXT),
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """One record that was not loaded, and why."""
+
+    line: int
+    reason: str
+    raw: str
+
+
+@dataclasses.dataclass
+class Batch:
+    """Some rows of a file. `read_count` counts records of the file, rejected ones included."""
+
+    read_count: int = 0
+    events: pa.Table | None = None
+    facts: pa.Table | None = None
+    customers: pa.Table | None = None
+    rejects: list[Reject] = dataclasses.field(default_factory=list)
+    bytes_read: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredEvent:
+    """An event of the same source that is in the store already."""
+
+    external_id: str
+    author: str | None
+    is_inbound: bool
+    occurred_at: dt.datetime
+    text: str | None
+    reply_to: str | None
+    recorded_responses: str | None
+
+
+class StoreContext(Protocol):
+    """What a source may ask about earlier loads, without knowing tables."""
+
+    def company_accounts(self) -> Mapping[str, str]:
+        """Accounts (lower case) that authored company posts in earlier loads or are named in settings, with brand."""
+
+    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
+        """Stored events in threads that touch these ids, or that name one of the new accounts and no other."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A file kind: its name, what it reads, and the reader."""
+
+    name: str
+    summary: str
+    read: Callable[..., Iterator[Batch]]
+
+
+def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
+    """An event batch from plain lists; columns that are not given are null, flags have their usual value."""
+    defaults: dict[str, Any] = {
+        "has_reported_answer": False,
+        "is_visible": True,
+        "is_addressed": True,
+        "is_parent_missing": False,
+        "is_outreach": False,
+        "is_from_file": True,
+    }
+    arrays = [
+        pa.array(columns[field.name], type=field.type, from_pandas=True)
+        if field.name in columns
+        else pa.array([defaults.get(field.name)] * row_count, type=field.type)
+        for field in EVENT_SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=EVENT_SCHEMA)
+
+
+def table_of(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
+    """A batch of the given schema from plain lists; columns that are not given are null."""
+    arrays = [
+        pa.array(columns.get(field.name, [None] * row_count), type=field.type, from_pandas=True)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a file, for progress; 0 where it cannot be told."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

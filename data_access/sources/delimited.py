@@ -1,0 +1,194 @@
+"""Read delimited text record by record, so that one broken record never costs its neighbours.
+
+Each record keeps its first line number and its raw text. A quote that is never closed would swallow the
+rest of the file; here only its first line is rejected and reading goes on with the next.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from data_access.errors import SourceError
+from data_access.sources.base import Reject
+
+MAX_RECORD_LINES = 2_000
+MAX_FIELD_CHARACTERS = 4_000_000
+MAX_LINE_CHARACTERS = 16_000_000
+RAW_KEPT_CHARACTERS = 64_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One record: the line it begins on (the header is 1), its fields and its raw text."""
+
+    line: int
+    fields: list[str]
+    raw: str
+
+
+class _Lines:
+    """Line iterator that remembers what the parser took, and can be given lines back."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.number = 0
+        self.taken: list[str] = []
+        self.returned: list[str] = []
+        self.oversize: str | None = None
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= MAX_RECORD_LINES:
+            raise _TooLongError(f"a record of over {MAX_RECORD_LINES} lines: a quote is never closed")
+        line = self.returned.pop() if self.returned else self.file.readline(MAX_LINE_CHARACTERS)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.taken.append(line)
+        if len(line) >= MAX_LINE_CHARACTERS and not line.endswith(("\n", "\r")):
+            self._skip_rest_of_line()
+            raise _TooLongError(f"a line of over {MAX_LINE_CHARACTERS:,} characters")
+        return line
+
+    def _skip_rest_of_line(self) -> None:
+        kept = sum(map(len, self.taken))
+        while rest := self.file.readline(MAX_LINE_CHARACTERS):
+            if kept < RAW_KEPT_CHARACTERS:
+                self.taken.append(rest)
+                kept += len(rest)
+            if rest.endswith(("\n", "\r")):
+                break
+
+    def give_back_all_but_first(self) -> None:
+        """Let parsing go on behind the first line of the record just tried."""
+        rest = self.taken[1:]
+        self.returned.extend(reversed(rest))
+        self.number -= len(rest)
+        self.taken = self.taken[:1]
+
+
+class _TooLongError(Exception):
+    pass
+
+
+def open_text(path: Path, encoding: str | None) -> TextIO:
+    """The file as text; bytes that are not in the encoding become surrogates, so that only their row is rejected.
+
+    Without an encoding: UTF-8, or UTF-16 where the file begins with its byte order mark.
+    """
+    try:
+        with path.open("rb") as probe:
+            head = probe.read(4)
+        if encoding is None:
+            encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        elif encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+            encoding = "utf-8-sig"
+        errors = "surrogateescape" if not encoding.startswith("utf-16") else "replace"
+        return path.open("r", encoding=encoding, errors=errors, newline="")
+    except LookupError as problem:
+        raise SourceError(f"{path}: unknown encoding {encoding!r}; try utf-8, cp1252 or latin-1") from problem
+    except IsADirectoryError as problem:
+        raise SourceError(f"{path}: is a folder; name the files in it") from problem
+    except OSError as problem:
+        raise SourceError(f"{path}: cannot be read: {problem.strerror}") from problem
+
+
+def read_header(path: Path, *, encoding: str | None, delimiter: str) -> list[str]:
+    """Column names of the first record. Raises SourceError for an empty file or one that is not text."""
+    with open_text(path, encoding) as file:
+        return _header(path, file, delimiter)[1]
+
+
+def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]]:
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)
+    lines = _Lines(file)
+    try:
+        names = next(csv.reader(lines, delimiter=delimiter), None)
+    except (csv.Error, _TooLongError, UnicodeError) as problem:
+        raise SourceError(f"{path}: is not a CSV: its first line has {problem}") from problem
+    if not names or not any(name.strip() for name in names):
+        raise SourceError(f"{path}: is empty: a first line with column names is needed")
+    if any("\x00" in name for name in names):
+        raise SourceError(f"{path}: is not a CSV: its first line is binary")
+    lines.taken.clear()
+    return lines, [name.strip().lstrip("\ufeff") for name in names]
+
+
+def read_records(
+    path: Path, *, encoding: str | None = None, delimiter: str = ","
+) -> Iterator[Sequence[str] | Record | Reject]:
+    """First the column names, then each record or reject, in file order."""
+    with open_text(path, encoding) as file:
+        lines, names = _header(path, file, delimiter)
+        yield names
+        reader = csv.reader(lines, delimiter=delimiter)
+        while True:
+            lines.taken.clear()
+            first = lines.number + 1
+            try:
+                fields = next(reader, None)
+                if fields is None:
+                    if not lines.returned:
+                        return
+                    reader = csv.reader(lines, delimiter=delimiter)
+                    continue
+                if len(lines.taken) > 1 and _is_open_at_end(lines):
+                    raise _TooLongError("a quote that is never closed")
+            except (csv.Error, _TooLongError) as problem:
+                if len(lines.taken) > 1 and "line of over" not in str(problem):
+                    lines.give_back_all_but_first()
+                yield Reject(first, f"cannot be split into fields: {problem}", "".join(lines.taken))
+                reader = csv.reader(lines, delimiter=delimiter)
+                continue
+            if not fields:
+                continue  # an empty line is no record
+            raw = "".join(lines.taken)
+            if not raw.isascii() and _has_surrogates(raw):
+                yield Reject(first, _encoding_reason(raw), _escaped(raw))
+                continue
+            yield Record(first, fields, raw)
+
+
+def _is_open_at_end(lines: _Lines) -> bool:
+    """The record ended only because the file did: its quotes do not pair up."""
+    if lines.returned or "".join(lines.taken).count('"') % 2 == 0:
+        return False
+    following = lines.file.readline(MAX_LINE_CHARACTERS)
+    if following:
+        lines.returned.append(following)
+        return False
+    return True
+
+
+def _has_surrogates(raw: str) -> bool:
+    try:
+        raw.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _escaped(raw: str) -> str:
+    return raw.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
+
+
+def _encoding_reason(raw: str) -> str:
+    bad = next(character for character in raw if "\udc80" <= character <= "\udcff")
+    return (
+        f"byte 0x{ord(bad) - 0xDC00:02x} is not UTF-8; if the file is in another encoding, "
+        "load it with --encoding, for instance --encoding cp1252"
+    )
+
+
+def record_text(fields: Sequence[str]) -> str:
+    """A record written again, for showing."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(fields)
+    return buffer.getvalue().rstrip("\r\n")

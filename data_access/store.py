@@ -1,0 +1,406 @@
+"""Open the interaction store: a folder of DuckDB generations, or a PostgreSQL database.
+
+`duckdb:///PATH` names a folder. The loader works on a copy (`store-000124.duckdb`), then moves the
+pointer `CURRENT` with `os.replace`; readers open what `CURRENT` names, read-only, and follow it.
+Replacing a file under the same name would be silently stale: DuckDB caches by path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, select, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from data_access.config import Settings, read_settings, settings_from_json
+from data_access.filters import Filter
+from data_access.errors import StoreError, StoreLockedError
+from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
+
+ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
+SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
+KEPT_GENERATIONS = 2
+EMPTY_AS_OF = dt.datetime(1970, 1, 1)  # an empty store has no data to be "as of"
+_GENERATION = re.compile(r"^store-(\d{6,})\.duckdb$")
+
+
+def default_store_url() -> str:
+    """`FRONTDOOR_STORE`, else the folder `frontdoor` below the user's data directory."""
+    given = os.environ.get(ENVIRONMENT_VARIABLE)
+    if given:
+        return given
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return f"duckdb:///{Path(base) / 'frontdoor'}"
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """What the store says of itself at one version; read once per rerun."""
+
+    url: str
+    version: int
+    settings: Settings
+    fingerprint: str
+    as_of: dt.datetime | None
+    complete_to: tuple[tuple[str, dt.datetime], ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing has been loaded yet."""
+        return self.as_of is None
+
+
+def parse_url(url: str) -> URL:
+    """A supported store URL. Raises StoreError saying which are supported."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError as problem:
+        raise StoreError(f"{url!r} is not a store URL; write duckdb:///PATH or postgresql+psycopg://…") from problem
+    if parsed.get_backend_name() not in ("duckdb", "postgresql"):
+        raise StoreError(f"a {parsed.get_backend_name()} store is not supported; write duckdb:///PATH or postgresql+psycopg://…")
+    if parsed.get_backend_name() == "duckdb" and not parsed.database:
+        raise StoreError("duckdb:/// needs a folder, such as duckdb:///store")
+    return parsed
+
+
+def shown_url(url: str) -> str:
+    """The URL without its password, for messages."""
+    return parse_url(url).render_as_string(hide_password=True)
+
+
+def store_folder(url: str) -> Path | None:
+    """Folder of the generations; None where the store is a database server."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() != "duckdb":
+        return None
+    return Path(parsed.database or "").expanduser()
+
+
+def settings_file(url: str) -> Path | None:
+    """`FRONTDOOR_SETTINGS`, else `settings.toml` in the store's folder."""
+    given = os.environ.get(SETTINGS_VARIABLE)
+    if given:
+        path = Path(given)
+        if not path.exists():
+            raise StoreError(f"{SETTINGS_VARIABLE} names {path}, which does not exist")
+        return path
+    folder = store_folder(url)
+    return folder / "settings.toml" if folder is not None else None
+
+
+def current_settings(url: str) -> Settings:
+    """The settings that the next load or rebuild will use."""
+    return read_settings(settings_file(url))
+
+
+def current_generation(folder: Path) -> Path | None:
+    """File that `CURRENT` names; None where there is no store yet.
+
+    A generation removed by hand is an error that says what to do, never an empty store.
+    """
+    try:
+        name = (folder / "CURRENT").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise StoreError(f"{folder / 'CURRENT'} cannot be read: {problem}") from problem
+    path = folder / name
+    if not _GENERATION.match(name) or not path.exists():
+        raise StoreError(
+            f"{folder / 'CURRENT'} names {name!r}, which is not there; restore it from a backup, "
+            "or remove CURRENT and load the sources again"
+        )
+    return path
+
+
+def current_version(url: str) -> int:
+    """Version of the store now: cheap enough to ask on every rerun; 0 where there is no store."""
+    folder = store_folder(url)
+    if folder is not None:
+        generation = current_generation(folder)
+        return int(_GENERATION.match(generation.name)[1]) if generation else 0  # type: ignore[index]
+    engine = open_reader(url)
+    try:
+        with engine.connect() as connection:
+            return int(read_info(connection).get("store_version", "0"))
+    finally:
+        engine.dispose()
+
+
+def open_reader(url: str) -> Engine:
+    """A read-only engine pinned to the present generation (REPEATABLE READ on PostgreSQL).
+
+    Raises StoreError where there is no store, or it is newer than this program.
+    """
+    folder = store_folder(url)
+    if folder is None:
+        engine = create_engine(
+            url,
+            isolation_level="REPEATABLE READ",
+            connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},
+        )
+        _check_version(engine, url)
+        return engine
+    generation = current_generation(folder)
+    if generation is None:
+        raise StoreError(f"there is no store in {folder}; create it with: frontdoor init --store duckdb:///{folder}")
+    engine = _duckdb_engine(generation, read_only=True)
+    _check_version(engine, url)
+    return engine
+
+
+def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
+    engine = create_engine(
+        f"duckdb:///{path}",
+        connect_args={
+            "read_only": read_only,
+            "config": {"autoinstall_known_extensions": False, "enable_external_access": False},
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def _utc(connection: object, _record: object) -> None:
+        connection.execute("SET TimeZone = 'UTC'")  # type: ignore[attr-defined]
+
+    return engine
+
+
+def _check_version(engine: Engine, url: str) -> None:
+    try:
+        with engine.connect() as connection:
+            found = int(read_info(connection).get("schema_version", "0"))
+    except (SQLAlchemyError, duckdb.Error) as problem:
+        engine.dispose()
+        raise StoreError(f"{shown_url(url)} cannot be opened: {one_line(problem)}") from problem
+    if found > SCHEMA_VERSION:
+        engine.dispose()
+        raise StoreError(
+            f"{shown_url(url)} was written by a newer Frontdoor (schema {found}, this one reads {SCHEMA_VERSION}); "
+            "update Frontdoor"
+        )
+    if found < SCHEMA_VERSION:
+        engine.dispose()
+        raise StoreError(
+            f"{shown_url(url)} has schema {found}, this Frontdoor needs {SCHEMA_VERSION}; load the sources into a new store"
+        )
+
+
+def one_line(problem: BaseException) -> str:
+    """First line of an engine's message, without the statement that SQLAlchemy appends."""
+    return str(getattr(problem, "orig", None) or problem).strip().splitlines()[0]
+
+
+def read_info(connection: Connection) -> dict[str, str]:
+    if not inspect(connection).has_table(store_info.name):
+        return {}
+    return {row.key: row.value for row in connection.execute(select(store_info))}
+
+
+def read_status(engine: Engine, url: str) -> StoreStatus:
+    """What the pages need to know before any query: version, settings in force, data as of."""
+    with engine.connect() as connection:
+        info = read_info(connection)
+        rows = connection.execute(select(source_status).order_by(source_status.c.source)).all()
+    return StoreStatus(
+        url=shown_url(url),
+        version=int(info["store_version"]),
+        settings=settings_from_json(info["settings"]),
+        fingerprint=info["settings_fingerprint"],
+        as_of=max((row.complete_to for row in rows), default=None),
+        complete_to=tuple((row.source, row.complete_to) for row in rows),
+    )
+
+
+def resolved(wanted: Filter, status: StoreStatus) -> Filter:
+    """The filter with all that it takes from the store: as of, zone, complete to, definitions.
+
+    Without an `as_of` of its own the filter looks as of the newest complete data, never the clock.
+    """
+    return wanted.replace(
+        as_of=wanted.as_of or status.as_of or EMPTY_AS_OF,
+        zone=wanted.zone or status.settings.zone,
+        complete_to=status.complete_to,
+        unknown_time_counts_as=wanted.unknown_time_counts_as or status.settings.unknown_time_counts_as,
+    )
+
+
+def write_info(connection: Connection, **values: str) -> None:
+    """Set entries of `store_info`."""
+    connection.execute(delete(store_info).where(store_info.c.key.in_(list(values))))
+    connection.execute(insert(store_info), [{"key": key, "value": value} for key, value in values.items()])
+
+
+@contextlib.contextmanager
+def open_writer(url: str) -> Iterator[Connection]:
+    """A connection on which everything done becomes visible at once, or not at all.
+
+    Creates the store where there is none. Raises StoreLockedError naming the holder, and StoreError
+    for a read-only folder, a full disk or a newer store. After an error nothing has changed.
+    """
+    folder = store_folder(url)
+    if folder is None:
+        with _open_server_writer(url) as connection:
+            yield connection
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "LOCK").open("a+")
+    except OSError as problem:
+        raise StoreError(f"{folder} cannot be written: {problem.strerror}; choose another with --store") from problem
+    with lock:
+        _take_lock(lock, folder)
+        with _generation_writer(url, folder) as connection:
+            yield connection
+
+
+def _take_lock(lock: object, folder: Path) -> None:
+    file = lock  # held until it is closed, and so also when the process is killed
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+    except OSError as problem:
+        file.seek(0)  # type: ignore[attr-defined]
+        holder = file.read().strip() or "another process"  # type: ignore[attr-defined]
+        raise StoreLockedError(f"{folder} is being loaded by {holder}; wait until it is done and try again") from problem
+    file.seek(0)  # type: ignore[attr-defined]
+    file.truncate()  # type: ignore[attr-defined]
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}")  # type: ignore[attr-defined]
+    file.flush()  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _generation_writer(url: str, folder: Path) -> Iterator[Connection]:
+    current = current_generation(folder)
+    number = int(_GENERATION.match(current.name)[1]) if current else 0  # type: ignore[index]
+    work = folder / "loading.duckdb"
+    target = folder / f"store-{number + 1:06d}.duckdb"
+    _remove(work)  # what a killed load left behind
+    engine: Engine | None = None
+    try:
+        if current is not None:
+            shutil.copyfile(current, work)
+        engine = _duckdb_engine(work, read_only=False)
+        if current is not None:
+            _check_version(engine, url)
+        with engine.connect() as connection, connection.begin():
+            _create_or_bump(connection, number + 1, current_settings(url))
+            yield connection
+        with engine.connect() as connection:
+            connection.execute(text("CHECKPOINT"))
+        engine.dispose()
+        engine = None
+        _sync(work)
+        work.rename(target)
+        _point_to(folder, target.name)
+    except BaseException as problem:
+        if engine is not None:
+            engine.dispose()
+        _remove(work)
+        reason = _disk_reason(problem)
+        if reason:
+            raise StoreError(f"{folder}: {reason}; nothing was changed") from problem
+        raise
+    _drop_old_generations(folder, number + 1)
+
+
+def _disk_reason(problem: BaseException) -> str | None:
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space and load again"
+    if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return f"cannot be written ({problem.strerror}); choose another store with --store"
+    message = str(problem)
+    if "No space left" in message or "could not allocate block" in message.lower():
+        return "the disk is full; free some space and load again"
+    return None
+
+
+def _create_or_bump(connection: Connection, version: int, settings: Settings) -> None:
+    is_new = not inspect(connection).has_table(store_info.name)
+    if is_new:
+        metadata.create_all(connection)
+        write_info(
+            connection,
+            schema_version=str(SCHEMA_VERSION),
+            created_at=dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
+            settings=settings.to_json(),
+            settings_fingerprint=settings.fingerprint(),
+        )
+    write_info(connection, store_version=str(version))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _point_to(folder: Path, name: str) -> None:
+    pointer = folder / "CURRENT.new"
+    pointer.write_text(name + "\n", encoding="ascii")
+    _sync(pointer)
+    pointer.replace(folder / "CURRENT")
+    _sync(folder)
+
+
+def _drop_old_generations(folder: Path, current: int) -> None:
+    for path in folder.iterdir():
+        match = _GENERATION.match(path.name)
+        if match and (int(match[1]) <= current - KEPT_GENERATIONS or int(match[1]) > current):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for victim in (path, path.with_name(path.name + ".wal")):
+        with contextlib.suppress(FileNotFoundError):
+            victim.unlink()
+
+
+@contextlib.contextmanager
+def _open_server_writer(url: str) -> Iterator[Connection]:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection, connection.begin():
+            locked = connection.execute(text("SELECT pg_try_advisory_xact_lock(7023771)")).scalar()
+            if not locked:
+                raise StoreLockedError(f"{shown_url(url)} is being loaded by another session; wait and try again")
+            if inspect(connection).has_table(store_info.name):
+                found = int(read_info(connection).get("schema_version", "0"))
+                if found != SCHEMA_VERSION:
+                    raise StoreError(f"{shown_url(url)} has schema {found}, this Frontdoor writes {SCHEMA_VERSION}")
+                version = int(read_info(connection)["store_version"])
+            else:
+                version = 0
+            _create_or_bump(connection, version + 1, current_settings(url))
+            yield connection
+    except (SQLAlchemyError, OSError) as problem:
+        raise StoreError(f"{shown_url(url)}: {one_line(problem)}; nothing was changed") from problem
+    finally:
+        engine.dispose()
+
+
+def store_size_bytes(url: str) -> int | None:
+    """Bytes of the present generation; None on a server."""
+    folder = store_folder(url)
+    generation = current_generation(folder) if folder is not None else None
+    return generation.stat().st_size if generation is not None else None
+
+
+def store_info_json(status: StoreStatus) -> str:
+    """The status as one JSON object, for the command line."""
+    as_of = status.as_of.isoformat() + "Z" if status.as_of else None
+    return json.dumps({"store": status.url, "store_version": status.version, "as_of": as_of})

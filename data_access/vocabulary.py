@@ -1,0 +1,65 @@
+"""The fixed words of the product: channels, kinds, states, and their natural order."""
+
+CHANNELS = (
+    "phone",
+    "email",
+    "chat",
+    "web_form",
+    "sms",
+    "whatsapp",
+    "twitter",
+    "facebook",
+    "instagram",
+    "review",
+    "forum",
+    "letter",
+    "in_person",
+    "other",
+)
+PUBLIC_CHANNELS = frozenset({"twitter", "facebook", "instagram", "review", "forum"})
+CHANNEL_LABELS = {
+    "phone": "Phone",
+    "email": "Email",
+    "chat": "Chat",
+    "web_form": "Web form",
+    "sms": "SMS",
+    "whatsapp": "WhatsApp",
+    "twitter": "Twitter",
+    "facebook": "Facebook",
+    "instagram": "Instagram",
+    "review": "Reviews",
+    "forum": "Forum",
+    "letter": "Letter",
+    "in_person": "In person",
+    "other": "Other",
+}
+DIRECTIONS = ("inbound", "outbound")
+AUTHOR_KINDS = ("customer", "agent", "bot", "system")
+CONVERSATION_KINDS = ("customer_opened", "outreach", "fragment", "not_addressed")
+KIND_LABELS = {
+    "customer_opened": "Opened by the customer",
+    "outreach": "Opened by us",
+    "fragment": "Beginning not in the data",
+    "not_addressed": "Not addressed to us",
+}
+RESPONSE_STATES = (
+    "answered_in_target",
+    "answered_late",
+    "answered_unknown_time",
+    "answered_elsewhere",
+    "waiting",
+    "ignored",
+)
+STATE_LABELS = {
+    "answered_in_target": "Answered within target",
+    "answered_late": "Answered late",
+    "answered_unknown_time": "Answered, time unknown",
+    "answered_elsewhere": "Answered on another channel",
+    "waiting": "Waiting",
+    "ignored": "Ignored",
+    "no_reply_needed": "No reply needed",
+}
+SENTIMENTS = ("negative", "neutral", "positive")
+GRAINS = ("day", "week", "month", "quarter")
+UNKNOWN = "unknown"
+NOBODY = "nobody"
