@@ -137,7 +137,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _settings_of(raw: dict[str, Any], where: str) -> Settings:
-    expected: dict[str, type] = {
+    expected: dict[str, Any] = {
         "company": str,
         "simulated": bool,
         "zone": str,
@@ -172,8 +172,9 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         for source, table in sorted(raw["accounts"].items())
         for account, brand in sorted(table.items())
     )
+    plain: dict[str, Any] = {name: tuple(raw[name]) if kind is list else raw[name] for name, kind in expected.items()}
     return Settings(
-        **{name: tuple(raw[name]) if kind is list else raw[name] for name, kind in expected.items()},
+        **plain,
         accounts=accounts,
         thresholds=tuple(replaced.values()),
     )

@@ -60,7 +60,7 @@ from data_access.store import write_info
 from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
-_FAR_PAST, _FAR_FUTURE = dt.datetime(1, 1, 2), dt.datetime(9999, 1, 1)
+_FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
 _work = MetaData()
 touched = Table("touched_customers", _work, Column("customer_id", Text), prefixes=["TEMPORARY"])
@@ -166,9 +166,7 @@ def begin_touched(connection: Connection) -> None:
 def rebuild(connection: Connection, settings: Settings) -> None:
     """Derive everything again, for all customers."""
     begin_touched(connection)
-    connection.execute(
-        insert(touched).from_select(["customer_id"], select(interactions.c.customer_id).distinct())
-    )
+    connection.execute(insert(touched).from_select(["customer_id"], select(interactions.c.customer_id).distinct()))
     connection.execute(delete(waits))
     connection.execute(delete(conversations))
     derive_touched(connection, settings)
@@ -203,9 +201,7 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
         (
             moment
             for moment in (
-                connection.scalar(
-                    select(func.max(interactions.c.occurred_at)).where(interactions.c.source == source)
-                ),
+                connection.scalar(select(func.max(interactions.c.occurred_at)).where(interactions.c.source == source)),
                 connection.scalar(
                     select(func.max(reported_facts.c.first_response_at)).where(reported_facts.c.source == source)
                 ),
@@ -227,7 +223,10 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
                 exists().where(interactions.c.source == source, interactions.c.direction == "outbound"),
                 exists().where(
                     reported_facts.c.source == source,
-                    or_(reported_facts.c.first_response_at.is_not(None), reported_facts.c.is_answered.is_not(None)),
+                    or_(
+                        reported_facts.c.first_response_at.is_not(None),
+                        reported_facts.c.is_answered.is_not(None),
+                    ),
                 ),
             )
         )
@@ -254,10 +253,26 @@ def _ordered_events() -> Select[Any]:
     is_inbound = and_(i.c.direction == "inbound", i.c.author_kind == "customer")
     is_response = and_(i.c.direction == "outbound", i.c.author_kind == "agent")
     is_bot = and_(i.c.direction == "outbound", i.c.author_kind != "agent")
-    shared = (
-        "source channel team brand agent thread_id is_complaint needs_reply has_reported_answer is_addressed "
-        "is_parent_missing is_outreach sentiment_label sentiment_score topic topics blamed_channel audience"
-    ).split()
+    shared = [
+        "source",
+        "channel",
+        "team",
+        "brand",
+        "agent",
+        "thread_id",
+        "is_complaint",
+        "needs_reply",
+        "has_reported_answer",
+        "is_addressed",
+        "is_parent_missing",
+        "is_outreach",
+        "sentiment_label",
+        "sentiment_score",
+        "topic",
+        "topics",
+        "blamed_channel",
+        "audience",
+    ]
     from_events = (
         select(
             i.c.customer_id,
@@ -335,9 +350,7 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         *e.columns,
         func.row_number().over(partition_by=(*conversation, e.c.is_bot), order_by=order).label("place"),
         func.row_number().over(partition_by=group, order_by=order).label("from_first"),
-        func.row_number()
-        .over(partition_by=group, order_by=(e.c.at.desc(), e.c.event_id.desc()))
-        .label("from_last"),
+        func.row_number().over(partition_by=group, order_by=(e.c.at.desc(), e.c.event_id.desc())).label("from_last"),
         func.row_number()
         .over(partition_by=group, order_by=(case((e.c.topic.is_(None), 1), else_=0), *order))
         .label("topic_place"),
@@ -367,9 +380,9 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
             func.max(r.source).label("source"),
             func.coalesce(pick(r.channel, inbound, r.from_first == 1), func.max(r.channel)).label("channel"),
             func.max(r.brand).label("brand"),
-            func.coalesce(
-                pick(r.team, inbound, r.from_first == 1), case((no_customer, func.max(r.team)))
-            ).label("team"),
+            func.coalesce(pick(r.team, inbound, r.from_first == 1), case((no_customer, func.max(r.team)))).label(
+                "team"
+            ),
             kind.label("kind"),
             func.max(r.thread_id).label("external_id"),
             func.coalesce(func.min(case((~r.is_bot, r.at))), func.min(r.at)).label("opened_at"),
@@ -418,9 +431,7 @@ def _age_group(at: ColumnElement[Any], settings: Settings) -> ColumnElement[str]
     for band in settings.age_bands:
         low, high = age_band_bounds(band)
         bands.append((and_(age >= low, age <= high), band))
-    given = case(
-        (customers.c.age_group_given.in_(settings.age_bands), customers.c.age_group_given), else_=UNKNOWN
-    )
+    given = case((customers.c.age_group_given.in_(settings.age_bands), customers.c.age_group_given), else_=UNKNOWN)
     return case(*bands, else_=given)
 
 
@@ -439,9 +450,9 @@ def _runs() -> Select[Any]:
             first(e.team).label("team"),
             func.min(case((and_(e.is_inbound, e.is_complaint.is_(True)), e.at))).label("first_complaint_at"),
             sql_cast(func.sum(case((e.is_inbound, 1), else_=0)), Integer).label("inbound_count"),
-            sql_cast(
-                func.sum(case((and_(e.is_inbound, e.is_complaint.is_(True)), 1), else_=0)), Integer
-            ).label("complaint_count"),
+            sql_cast(func.sum(case((and_(e.is_inbound, e.is_complaint.is_(True)), 1), else_=0)), Integer).label(
+                "complaint_count"
+            ),
             func.max(case((and_(e.is_inbound, func.coalesce(e.needs_reply, true())), 1), else_=0)).label("needs"),
             func.max(case((and_(e.is_inbound, e.has_reported_answer.is_(True)), 1), else_=0)).label("reported"),
             func.max(case((e.is_response, e.at))).label("response_at"),
@@ -567,10 +578,7 @@ def _answers_elsewhere() -> Select[Any]:
     o, e = _opened.c, _events.c
     w = _waits
     several = (
-        select(o.customer_id)
-        .group_by(o.customer_id)
-        .having(func.count(o.channel.distinct()) > 1)
-        .subquery("several")
+        select(o.customer_id).group_by(o.customer_id).having(func.count(o.channel.distinct()) > 1).subquery("several")
     )
     replies = (
         select(o.customer_id, o.conversation_id, o.channel, o.brand, o.topic, e.at)
@@ -699,9 +707,7 @@ def _final_conversations() -> Select[Any]:
         return and_(table.customer_id == o.customer_id, table.conversation_id == o.conversation_id)
 
     return (
-        select(
-            *(filled[c.name].label(c.name) if c.name in filled else o[c.name] for c in conversations.columns)
-        )
+        select(*(filled[c.name].label(c.name) if c.name in filled else o[c.name] for c in conversations.columns))
         .select_from(_opened)
         .outerjoin(first, same(first.c))
         .outerjoin(totals, same(totals.c))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -140,7 +140,7 @@ class Filter:
     def sentence(self) -> str:
         """What is shown, in words, for captions and receipts."""
         parts = [self._period_words()]
-        words = {
+        words: dict[str, tuple[str, Callable[[str], str]]] = {
             "channels": ("channel", lambda v: CHANNEL_LABELS[v]),
             "brands": ("brand", str),
             "teams": ("team", str),
@@ -206,7 +206,10 @@ class Filter:
                     notices.append(f"{name}={value} is not a date such as 2026-01-31")
         if fields.get("date_from") and fields.get("date_to") and fields["date_from"] > fields["date_to"]:
             notices.append(f"the period from {fields.pop('date_from')} to {fields.pop('date_to')} is empty")
-        for name, field, known in (("grain", "grain", GRAINS), ("visibility", "visibility", ("all", "public", "private"))):
+        for name, field, known in (
+            ("grain", "grain", GRAINS),
+            ("visibility", "visibility", ("all", "public", "private")),
+        ):
             for value in list(params.get(name, ()))[:1]:
                 if value in known:
                     fields[field] = value
@@ -214,8 +217,8 @@ class Filter:
                     notices.append(f"{name}={value} is none of {', '.join(known)}")
         for field, name in _PARAMETER.items():
             values = [v for v in params.get(name, ()) if v]
-            known = _CLOSED_LISTS.get(field)
-            kept = [v for v in values if known is None or v in known]
+            allowed = _CLOSED_LISTS.get(field)
+            kept = [v for v in values if allowed is None or v in allowed]
             notices += [f"{name}={v} is unknown" for v in values if v not in kept]
             if kept:
                 fields[field] = tuple(dict.fromkeys(kept))

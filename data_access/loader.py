@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-
-
     Integer,
     MetaData,
     Table,
@@ -94,7 +91,11 @@ _changes = Table(
     "stage_changes", _work, Column("interaction_id", Text), Column("change", Text), prefixes=["TEMPORARY"]
 )
 _owners = Table(
-    "stage_owners", _work, Column("conversation_id", Text), Column("customer_id", Text), prefixes=["TEMPORARY"]
+    "stage_owners",
+    _work,
+    Column("conversation_id", Text),
+    Column("customer_id", Text),
+    prefixes=["TEMPORARY"],
 )
 _SCORE_COLUMNS = (
     "language",
@@ -118,15 +119,41 @@ _scores = Table(
     *(Column(name, interactions.c[name].type) for name in _SCORE_COLUMNS),
     prefixes=["TEMPORARY"],
 )
-_keys = Table(
-    "stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"]
+_keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
+_CONTENT_FIELDS = [
+    "channel",
+    "direction",
+    "author_kind",
+    "author",
+    "agent",
+    "team",
+    "occurred_at",
+    "text",
+    "language",
+    "sentiment_label",
+    "sentiment_score",
+    "is_complaint",
+    "needs_reply",
+    "topic",
+    "blamed_channel",
+    "audience",
+    "reply_to",
+    "recorded_responses",
+    "is_visible",
+    "is_outreach",
+    "customer",
+    "email",
+    "phone",
+    "handle",
+]
+_PLACEMENT_FIELDS = (
+    "conversation_id",
+    "brand",
+    "thread_id",
+    "is_addressed",
+    "is_parent_missing",
+    "has_reported_answer",
 )
-_CONTENT_FIELDS = (
-    "channel direction author_kind author agent team occurred_at text language sentiment_label sentiment_score "
-    "is_complaint needs_reply topic blamed_channel audience reply_to recorded_responses is_visible is_outreach "
-    "customer email phone handle"
-).split()
-_PLACEMENT_FIELDS = ("conversation_id", "brand", "thread_id", "is_addressed", "is_parent_missing", "has_reported_answer")
 _THREADED_SOURCES = frozenset({"twcs"})
 
 
@@ -281,7 +308,7 @@ def _clean(value: str | None) -> str | None:
 # --- events -------------------------------------------------------------------------------------------
 
 
-def _load_events(  # noqa: PLR0917
+def _load_events(
     connection: Connection,
     batches: Iterable[Batch],
     order: LoadOrder,
@@ -377,7 +404,12 @@ def _stage_identity_keys(
         strict=True,
     )
     for conversation_id, customer, email, phone, handle, channel in fields:
-        given = ((f"id:{source}", customer), ("email", email), ("phone", phone), (f"handle:{channel}", handle))
+        given = (
+            (f"id:{source}", customer),
+            ("email", email),
+            ("phone", phone),
+            (f"handle:{channel}", handle),
+        )
         for kind, raw in given:
             value = normalised(kind, raw) if raw else None
             if value is None:
@@ -414,7 +446,15 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
         return []
     other = _stage.alias("other")
     rows = connection.execute(
-        select(s.interaction_id, s.external_id, s.line, s.raw, s.content_hash, first.c.line.label("first_line"), other.c.content_hash.label("kept"))
+        select(
+            s.interaction_id,
+            s.external_id,
+            s.line,
+            s.raw,
+            s.content_hash,
+            first.c.line.label("first_line"),
+            other.c.content_hash.label("kept"),
+        )
         .join(first, first.c.interaction_id == s.interaction_id)
         .join(other, and_(other.c.interaction_id == first.c.interaction_id, other.c.line == first.c.line))
         .where(s.line != first.c.line)
@@ -430,9 +470,7 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
         if row.content_hash != row.kept
     ]
     connection.execute(
-        delete(_stage).where(
-            exists().where(first.c.interaction_id == s.interaction_id, first.c.line != s.line)
-        )
+        delete(_stage).where(exists().where(first.c.interaction_id == s.interaction_id, first.c.line != s.line))
     )
     return rejects
 
@@ -450,9 +488,9 @@ def _classify(connection: Connection) -> None:
     connection.execute(
         insert(_changes).from_select(
             ["interaction_id", "change"],
-            select(s.interaction_id, change).select_from(_stage).outerjoin(
-                interactions, i.interaction_id == s.interaction_id
-            ),
+            select(s.interaction_id, change)
+            .select_from(_stage)
+            .outerjoin(interactions, i.interaction_id == s.interaction_id),
         )
     )
     connection.execute(
@@ -480,27 +518,32 @@ def _resolve_customers(connection: Connection) -> None:
         .group_by(interactions.c.conversation_id)
         .subquery("stored")
     )
-    known = select(
-        k.conversation_id,
-        func.coalesce(customer_identities.c.customer_id, k.new_customer_id).label("customer_id"),
-        func.row_number()
-        .over(
-            partition_by=k.conversation_id,
-            order_by=(
-                case((customer_identities.c.customer_id.is_(None), 1), else_=0),
-                k.priority,
-                k.identity_kind,
-                k.identity_value,
+    known = (
+        select(
+            k.conversation_id,
+            func.coalesce(customer_identities.c.customer_id, k.new_customer_id).label("customer_id"),
+            func.row_number()
+            .over(
+                partition_by=k.conversation_id,
+                order_by=(
+                    case((customer_identities.c.customer_id.is_(None), 1), else_=0),
+                    k.priority,
+                    k.identity_kind,
+                    k.identity_value,
+                ),
+            )
+            .label("place"),
+        )
+        .select_from(_stage_identities)
+        .outerjoin(
+            customer_identities,
+            and_(
+                customer_identities.c.identity_kind == k.identity_kind,
+                customer_identities.c.identity_value == k.identity_value,
             ),
         )
-        .label("place"),
-    ).select_from(_stage_identities).outerjoin(
-        customer_identities,
-        and_(
-            customer_identities.c.identity_kind == k.identity_kind,
-            customer_identities.c.identity_value == k.identity_value,
-        ),
-    ).subquery("known")
+        .subquery("known")
+    )
     wanted = select(s.conversation_id).where(s.change != "same").distinct().subquery("wanted")
     identified = case((func.substr(stored.c.customer_id, 1, 1) == "c", stored.c.customer_id))
     owner = func.coalesce(
@@ -537,9 +580,7 @@ def _add_customers(connection: Connection) -> None:
         .where(s.customer_id.is_not(None), ~exists().where(customers.c.customer_id == s.customer_id))
         .group_by(s.customer_id)
     )
-    connection.execute(
-        insert(customers).from_select(["customer_id", "display_name", "handle", "followers"], shown)
-    )
+    connection.execute(insert(customers).from_select(["customer_id", "display_name", "handle", "followers"], shown))
     owned = (
         select(
             func.min(_owners.c.customer_id).label("customer_id"),
@@ -710,9 +751,7 @@ def _merge_facts(connection: Connection) -> None:
     connection.execute(
         insert(reported_facts).from_select(
             ["customer_id", "conversation_id", *names],
-            select(
-                func.max(writing.c.customer_id), f.conversation_id, *(func.max(f[name]) for name in names)
-            )
+            select(func.max(writing.c.customer_id), f.conversation_id, *(func.max(f[name]) for name in names))
             .select_from(_stage_facts)
             .join(writing, writing.c.conversation_id == f.conversation_id)
             .group_by(f.conversation_id),
@@ -744,9 +783,7 @@ class _StoredContext:
         if ids:
             dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": list(ids)}))
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
-        naming = [
-            and_(i.brand.is_(None), dialects.contains_text(i.text, f"@{account}")) for account in new_accounts
-        ]
+        naming = [and_(i.brand.is_(None), dialects.contains_text(i.text, f"@{account}")) for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
         rows = self._connection.execute(
             select(
@@ -787,9 +824,7 @@ def _load_customers(
 _CUSTOMER_FIELDS = ("birth_date", "birth_year", "age_group_given", "segment", "followers", "display_name")
 
 
-def _store_customers(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], source: str
-) -> tuple[int, list[str]]:
+def _store_customers(connection: Connection, rows: Sequence[Mapping[str, Any]], source: str) -> tuple[int, list[str]]:
     """Store or update customers; an identity that events brought first is joined to its customer."""
     wanted: dict[str, list[tuple[str, str]]] = {}
     attributes: dict[str, Mapping[str, Any]] = {}
@@ -843,7 +878,9 @@ def _identity_owners(connection: Connection, pairs: Sequence[tuple[str, str]]) -
     dialects.create_temporary(connection, _keys)
     unique = list(dict.fromkeys(pairs))
     dialects.bulk_insert(
-        connection, _keys, _arrow(_keys, {"a": [kind for kind, _ in unique], "b": [value for _, value in unique]})
+        connection,
+        _keys,
+        _arrow(_keys, {"a": [kind for kind, _ in unique], "b": [value for _, value in unique]}),
     )
     c = customer_identities.c
     rows = connection.execute(

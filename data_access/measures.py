@@ -291,7 +291,11 @@ def _state_measure(state: str) -> Measure:
 _ALL = (
     _conversation("all_conversations", "conversations of every kind", lambda f: []),
     _conversation("contacts", "conversations with us", _contact),
-    _conversation("not_addressed", "conversations not addressed to us", lambda f: [conversations.c.kind == "not_addressed"]),
+    _conversation(
+        "not_addressed",
+        "conversations not addressed to us",
+        lambda f: [conversations.c.kind == "not_addressed"],
+    ),
     _conversation("first_responses", "conversations opened by customers", _opened),
     _conversation("answered", "answered conversations", lambda f: [*_opened(f), is_answered(conversations, f)]),
     _conversation(
@@ -305,18 +309,30 @@ _ALL = (
         lambda f: [*_opened(f), is_answered_untimed(conversations, f)],
     ),
     _conversation(
-        "unanswered", "unanswered conversations", lambda f: [*_opened(f), ~_is_true(is_answered(conversations, f))]
+        "unanswered",
+        "unanswered conversations",
+        lambda f: [*_opened(f), ~_is_true(is_answered(conversations, f))],
     ),
-    _conversation("target_due", "conversations whose target has passed", lambda f: [*_opened(f), is_target_due(conversations, f)]),
-    _conversation("in_target", "conversations answered within target", lambda f: [*_opened(f), is_in_target(conversations, f)]),
+    _conversation(
+        "target_due",
+        "conversations whose target has passed",
+        lambda f: [*_opened(f), is_target_due(conversations, f)],
+    ),
+    _conversation(
+        "in_target",
+        "conversations answered within target",
+        lambda f: [*_opened(f), is_in_target(conversations, f)],
+    ),
     _conversation(
         "closed_without_reply",
         "conversations closed without a reply",
-        lambda f: [*_opened(f), conversations.c.is_closed_without_reply.is_(True), ~_is_true(is_answered(conversations, f))],
+        lambda f: [
+            *_opened(f),
+            conversations.c.is_closed_without_reply.is_(True),
+            ~_is_true(is_answered(conversations, f)),
+        ],
     ),
-    _conversation(
-        "resolved", "resolved conversations", lambda f: [*_opened(f), conversations.c.resolved_at <= f.now]
-    ),
+    _conversation("resolved", "resolved conversations", lambda f: [*_opened(f), conversations.c.resolved_at <= f.now]),
     _conversation("scored", "conversations with a scored opening", _scored),
     *(
         _conversation(
@@ -336,16 +352,32 @@ _ALL = (
     _conversation(
         "calls_abandoned",
         "calls abandoned",
-        lambda f: [*_call(f), ~_is_true(is_answered(conversations, f)), conversations.c.is_abandoned.is_(True)],
+        lambda f: [
+            *_call(f),
+            ~_is_true(is_answered(conversations, f)),
+            conversations.c.is_abandoned.is_(True),
+        ],
     ),
     _wait("waits", "waits", _waited),
     _wait("waits_answered", "answered waits", lambda f: [*_waited(f), is_answered(waits, f)]),
-    _wait("waits_answered_timed", "waits answered at a known time", lambda f: [*_waited(f), is_answered_timed(waits, f)]),
-    _wait("waits_answered_unknown_time", "waits answered at an unknown time", lambda f: [*_waited(f), is_answered_untimed(waits, f)]),
+    _wait(
+        "waits_answered_timed",
+        "waits answered at a known time",
+        lambda f: [*_waited(f), is_answered_timed(waits, f)],
+    ),
+    _wait(
+        "waits_answered_unknown_time",
+        "waits answered at an unknown time",
+        lambda f: [*_waited(f), is_answered_untimed(waits, f)],
+    ),
     _wait("waits_unanswered", "unanswered waits", lambda f: [*_waited(f), ~_is_true(is_answered(waits, f))]),
     _wait("waits_target_due", "waits whose target has passed", lambda f: [*_waited(f), is_target_due(waits, f)]),
     _wait("waits_in_target", "waits answered within target", lambda f: [*_waited(f), is_in_target(waits, f)]),
-    _wait("no_reply_needed", "waits that ask for nothing", lambda f: [*_addressed(waits), waits.c.needs_reply.is_(False)]),
+    _wait(
+        "no_reply_needed",
+        "waits that ask for nothing",
+        lambda f: [*_addressed(waits), waits.c.needs_reply.is_(False)],
+    ),
     _wait("open_waits", "customers waiting for a reply now", _open_wait),
     _complaint("complaints", "complaints", lambda f: []),
     *(_state_measure(state) for state in RESPONSE_STATES),
@@ -387,7 +419,10 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
         return response_state(wanted, of_complaint=measure.owning == "first_complaint_at")
     if name == "age" and table is waits:
         minutes = waited_seconds(table, wanted)
-        return case(*((minutes < upper * 60, label) for label, _, upper in BACKLOG_AGES if upper), else_=BACKLOG_AGES[-1][0])
+        return case(
+            *((minutes < upper * 60, label) for label, _, upper in BACKLOG_AGES if upper),
+            else_=BACKLOG_AGES[-1][0],
+        )
     if name in ("channel", "brand", "team", "age_group", "topic", "source", "blamed_channel"):
         return known_or_unknown(table.c[name])
     raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(DIMENSIONS)}")
@@ -483,4 +518,13 @@ def dimension_order(name: str, age_bands: Sequence[str]) -> list[str] | None:
     }.get(name)
 
 
-__all__ = ["DIMENSIONS", "GRAINS", "MEASURES", "Measure", "Selection", "dimension", "measure_named", "parse_cell"]
+__all__ = [
+    "DIMENSIONS",
+    "GRAINS",
+    "MEASURES",
+    "Measure",
+    "Selection",
+    "dimension",
+    "measure_named",
+    "parse_cell",
+]

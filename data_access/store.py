@@ -26,8 +26,8 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from data_access.config import Settings, read_settings, settings_from_json
-from data_access.filters import Filter
 from data_access.errors import StoreError, StoreLockedError
+from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
 
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
@@ -70,7 +70,9 @@ def parse_url(url: str) -> URL:
     except SQLAlchemyError as problem:
         raise StoreError(f"{url!r} is not a store URL; write duckdb:///PATH or postgresql+psycopg://…") from problem
     if parsed.get_backend_name() not in ("duckdb", "postgresql"):
-        raise StoreError(f"a {parsed.get_backend_name()} store is not supported; write duckdb:///PATH or postgresql+psycopg://…")
+        raise StoreError(
+            f"a {parsed.get_backend_name()} store is not supported; write duckdb:///PATH or postgresql+psycopg://…"
+        )
     if parsed.get_backend_name() == "duckdb" and not parsed.database:
         raise StoreError("duckdb:/// needs a folder, such as duckdb:///store")
     return parsed
@@ -194,7 +196,8 @@ def _check_version(engine: Engine, url: str) -> None:
     if found < SCHEMA_VERSION:
         engine.dispose()
         raise StoreError(
-            f"{shown_url(url)} has schema {found}, this Frontdoor needs {SCHEMA_VERSION}; load the sources into a new store"
+            f"{shown_url(url)} has schema {found}, this Frontdoor needs {SCHEMA_VERSION}; "
+            "load the sources into a new store"
         )
 
 
@@ -204,6 +207,7 @@ def one_line(problem: BaseException) -> str:
 
 
 def read_info(connection: Connection) -> dict[str, str]:
+    """All of `store_info`; empty where there are no tables yet."""
     if not inspect(connection).has_table(store_info.name):
         return {}
     return {row.key: row.value for row in connection.execute(select(store_info))}
@@ -273,7 +277,9 @@ def _take_lock(lock: object, folder: Path) -> None:
     except OSError as problem:
         file.seek(0)  # type: ignore[attr-defined]
         holder = file.read().strip() or "another process"  # type: ignore[attr-defined]
-        raise StoreLockedError(f"{folder} is being loaded by {holder}; wait until it is done and try again") from problem
+        raise StoreLockedError(
+            f"{folder} is being loaded by {holder}; wait until it is done and try again"
+        ) from problem
     file.seek(0)  # type: ignore[attr-defined]
     file.truncate()  # type: ignore[attr-defined]
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -169,8 +169,7 @@ def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Tabl
 def table_of(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
     """A batch of the given schema from plain lists; columns that are not given are null."""
     arrays = [
-        pa.array(columns.get(field.name, [None] * row_count), type=field.type, from_pandas=True)
-        for field in schema
+        pa.array(columns.get(field.name, [None] * row_count), type=field.type, from_pandas=True) for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 

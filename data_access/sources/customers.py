@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_access.errors import SourceError
 from data_access.sources.base import BATCH_ROWS, CUSTOMER_SCHEMA, Batch, Reject, Source, table_of
-from data_access.sources.delimited import Record, read_records
+from data_access.sources.delimited import read_records
 
 COLUMNS = (
     "customer_id",
@@ -26,8 +26,8 @@ _IDENTITY = re.compile(r"^(email|phone|handle:[a-z_]+|id:[^=]+)=(.+)$")
 
 def read(path: Path, *, age_bands: tuple[str, ...], encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of one file. Raises SourceError where `customer_id` is missing; bad rows become rejects."""
-    items = iter(read_records(path, encoding=encoding))
-    names = [str(name).strip().lower() for name in next(items)]  # type: ignore[arg-type]
+    header, items = read_records(path, encoding=encoding)
+    names = [name.lower() for name in header]
     if "customer_id" not in names:
         raise SourceError(
             f"{path}: is not a customers file: column customer_id is missing; known columns are {', '.join(COLUMNS)}"
@@ -41,7 +41,6 @@ def read(path: Path, *, age_bands: tuple[str, ...], encoding: str | None = None,
         if isinstance(item, Reject):
             batch.rejects.append(item)
             continue
-        assert isinstance(item, Record)
         values = {n: item.fields[i].strip() if i < len(item.fields) else "" for n, i in place.items()}
         try:
             row = _customer(values, age_bands)
@@ -114,16 +113,14 @@ def _count(text: str, name: str) -> int | None:
         return None
     if not re.fullmatch(r"\d+(\.0+)?", text):
         raise ValueError(f"{name} is {text!r}, not a whole number")
-    return int(text.split(".")[0])
+    return int(text.split(".", maxsplit=1)[0])
 
 
 def _identities(text: str) -> list[str]:
     found = []
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
         if not _IDENTITY.match(part):
-            raise ValueError(
-                f"identity {part!r} is none of email=…, phone=…, handle:<channel>=…, id:<source>=…"
-            )
+            raise ValueError(f"identity {part!r} is none of email=…, phone=…, handle:<channel>=…, id:<source>=…")
         found.append(part)
     return found
 

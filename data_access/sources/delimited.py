@@ -123,11 +123,17 @@ def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]
 
 def read_records(
     path: Path, *, encoding: str | None = None, delimiter: str = ","
-) -> Iterator[Sequence[str] | Record | Reject]:
-    """First the column names, then each record or reject, in file order."""
+) -> tuple[list[str], Iterator[Record | Reject]]:
+    """The column names, and an iterator over records and rejects in file order.
+
+    Raises SourceError at once for a file that is empty or not text.
+    """
+    return read_header(path, encoding=encoding, delimiter=delimiter), _records(path, encoding, delimiter)
+
+
+def _records(path: Path, encoding: str | None, delimiter: str) -> Iterator[Record | Reject]:
     with open_text(path, encoding) as file:
-        lines, names = _header(path, file, delimiter)
-        yield names
+        lines, _ = _header(path, file, delimiter)
         reader = csv.reader(lines, delimiter=delimiter)
         while True:
             lines.taken.clear()

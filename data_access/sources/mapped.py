@@ -87,9 +87,11 @@ class _Rows:
         given = self.text(field)
         lowered = given.str.lower()
         self.reject(
-            lowered.notna() & ~lowered.isin((*_TRUE, *_FALSE)), f"{field} is {{value}}, not true or false", given
+            lowered.notna() & ~lowered.isin((*_TRUE, *_FALSE)),
+            f"{field} is {{value}}, not true or false",
+            given,
         )
-        return lowered.map(lambda v: None if v is None or v != v else v in _TRUE).astype("object")  # type: ignore[return-value]
+        return lowered.map(lambda v: None if pd.isna(v) else v in _TRUE).astype("object")
 
     def number(self, field: str) -> pd.Series[float]:
         """A number or missing."""
@@ -106,18 +108,15 @@ class _Rows:
         moments = pd.Series(pd.NaT, index=given.index, dtype="datetime64[us, UTC]")
         if present.any():
             moments.loc[present] = self._parsed(given[present])
-        naive = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+        naive: pd.Series[pd.Timestamp] = moments.dt.tz_convert("UTC").dt.tz_localize(None)
         wanted = self.mapping.time_format or "2026-01-31 09:30:00"
-        self.reject(
-            present & naive.isna(), f"{field} is {{value}}, not a possible time of the form {wanted}", given
-        )
+        self.reject(present & naive.isna(), f"{field} is {{value}}, not a possible time of the form {wanted}", given)
         return naive
 
     def _parsed(self, texts: pd.Series[str]) -> pd.Series[pd.Timestamp]:
         form = self.mapping.time_format or "ISO8601"
         has_offset = "%z" in form or (
-            self.mapping.time_format is None
-            and bool(texts.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any())
+            self.mapping.time_format is None and bool(texts.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any())
         )
         if has_offset:
             aware = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
@@ -125,9 +124,7 @@ class _Rows:
             if not naive_rows.any() or self.mapping.zone == "UTC":
                 return aware.astype("datetime64[us, UTC]")
             aware = aware.astype("datetime64[us, UTC]")
-            aware.loc[naive_rows] = self._localised(
-                pd.to_datetime(texts[naive_rows], format=form, errors="coerce")
-            )
+            aware.loc[naive_rows] = self._localised(pd.to_datetime(texts[naive_rows], format=form, errors="coerce"))
             return aware
         return self._localised(pd.to_datetime(texts, format=form, errors="coerce"))
 
@@ -152,8 +149,7 @@ class _Rows:
 
 def read(path: Path, *, mapping: Mapping, **_: object) -> Iterator[Batch]:
     """Batches of one file. Raises SourceError where a mapped column is not in the file."""
-    items = iter(read_records(path, encoding=mapping.encoding, delimiter=mapping.delimiter))
-    names = [str(name) for name in next(items)]  # type: ignore[arg-type]
+    names, items = read_records(path, encoding=mapping.encoding, delimiter=mapping.delimiter)
     for field, column in mapping.columns.items():
         if column not in names:
             raise SourceError(
@@ -166,7 +162,6 @@ def read(path: Path, *, mapping: Mapping, **_: object) -> Iterator[Batch]:
         if isinstance(item, Reject):
             batch.rejects.append(item)
             continue
-        assert isinstance(item, Record)
         pending.append(item)
         if len(pending) >= BATCH_ROWS:
             yield _mapped(pending, names, mapping, batch)
@@ -198,7 +193,7 @@ def _taken(values: object, kept: Mask) -> list[object]:
     chosen = series[kept]
     if str(chosen.dtype).startswith("datetime64"):
         return [None if value is pd.NaT else value.to_pydatetime() for value in chosen]
-    return [None if value is None or value != value else value for value in chosen.tolist()]
+    return [None if pd.isna(value) else value for value in chosen.tolist()]
 
 
 def _shared_columns(rows: _Rows) -> dict[str, object]:
@@ -208,7 +203,11 @@ def _shared_columns(rows: _Rows) -> dict[str, object]:
     rows.reject(channel.isna(), "channel is empty")
     conversation = rows.text("conversation")
     score = rows.number("sentiment_score")
-    rows.reject(score.notna() & (score.abs() > 1), "sentiment_score is {value}, not between -1 and 1", rows.text("sentiment_score"))
+    rows.reject(
+        score.notna() & (score.abs() > 1),
+        "sentiment_score is {value}, not between -1 and 1",
+        rows.text("sentiment_score"),
+    )
     audience = rows.number("audience")
     columns: dict[str, object] = {
         "external_id": identifier,
@@ -225,7 +224,19 @@ def _shared_columns(rows: _Rows) -> dict[str, object]:
         "raw": [record.raw for record in rows.records],
     }
     columns["thread_id"] = columns["conversation"]
-    for field in ("customer", "email", "phone", "handle", "display_name", "agent", "team", "brand", "text", "language", "topic"):
+    for field in (
+        "customer",
+        "email",
+        "phone",
+        "handle",
+        "display_name",
+        "agent",
+        "team",
+        "brand",
+        "text",
+        "language",
+        "topic",
+    ):
         columns[field] = rows.text(field)
     topic = rows.text("topic")
     columns["topic"] = topic.str.lower().str.replace(r"[\s-]+", "_", regex=True)
@@ -237,12 +248,13 @@ def _interaction_columns(rows: _Rows, columns: dict[str, object]) -> None:
     rows.reject(occurred_at.isna(), "occurred_at is empty")
     author_kind = rows.closed("author_kind")
     direction = rows.closed("direction")
-    by_author = author_kind.map(lambda kind: "inbound" if kind in (None, "customer") or kind != kind else "outbound")
+    by_author = author_kind.map(lambda kind: "inbound" if pd.isna(kind) or kind == "customer" else "outbound")
     direction = direction.where(direction.notna(), by_author)
     usual = direction.map(lambda way: "customer" if way == "inbound" else "agent")
     author_kind = author_kind.where(author_kind.notna(), usual)
     rows.reject(
-        (direction == "inbound") & (author_kind != "customer") | (direction == "outbound") & (author_kind == "customer"),
+        (direction == "inbound") & (author_kind != "customer")
+        | (direction == "outbound") & (author_kind == "customer"),
         "direction and author_kind {value} contradict each other",
         author_kind,
     )
@@ -299,7 +311,9 @@ def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:
     columns["agent"] = rows.text("agent").where(direction == "outbound", None)
     facts: dict[str, object] = {
         "conversation": columns["conversation"],
-        "is_answered": is_answered.where(is_answered.notna(), first_response_at.notna().map(lambda v: True if v else None)),
+        "is_answered": is_answered.where(
+            is_answered.notna(), first_response_at.notna().map(lambda v: True if v else None)
+        ),
         "first_response_at": first_response_at,
         "responder_agent": rows.text("agent").where(first_response_at.notna(), None),
         "resolved_at": resolved_at,
@@ -324,7 +338,9 @@ def preview(path: Path, mapping: Mapping, limit: int = 5) -> tuple[list[dict[str
         rejects += batch.rejects
         if batch.events is not None and len(rows) < limit:
             events = batch.events.slice(0, limit - len(rows)).to_pylist()
-            facts = batch.facts.slice(0, limit - len(rows)).to_pylist() if batch.facts is not None else [{}] * len(events)
+            facts = (
+                batch.facts.slice(0, limit - len(rows)).to_pylist() if batch.facts is not None else [{}] * len(events)
+            )
             for event, fact in zip(events, facts, strict=True):
                 shown = {**event, **{k: v for k, v in fact.items() if k != "conversation"}}
                 for hidden in ("raw", "is_from_file"):

@@ -110,7 +110,8 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         for field in fields:
             if field not in FIELDS[grain]:
                 raise MappingError(
-                    f"{where}: [{section}] {field!r} is no field of grain {grain}; known are {', '.join(FIELDS[grain])}"
+                    f"{where}: [{section}] {field!r} is no field of grain {grain}; "
+                    f"known are {', '.join(FIELDS[grain])}"
                 )
     for field in REQUIRED[grain]:
         if field not in columns and field not in constants:
@@ -159,9 +160,8 @@ def _texts(table: Any, where: str) -> dict[str, str]:
     if not isinstance(table, dict):
         raise MappingError(f"{where} must be a table")
     found = {}
-    for key, value in table.items():
-        if isinstance(value, bool):
-            value = "true" if value else "false"
+    for key, given in table.items():
+        value = str(given).lower() if isinstance(given, bool) else given
         if not isinstance(value, str | int | float):
             raise MappingError(f"{where} {key} must be a text, not {value!r}")
         found[str(key)] = str(value)

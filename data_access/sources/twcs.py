@@ -31,7 +31,12 @@ _REQUIRED = COLUMNS[:5]
 _ID = re.compile(r"^(\d+)(?:\.0+)?$")
 _MENTION = re.compile(r"@(\w+)")
 _TRUE, _FALSE = {"true", "1", "t", "yes"}, {"false", "0", "f", "no"}
-_MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
+    )
+}
 _TWITTER_TIME = re.compile(r"^\w{3} (\w{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2}) (\d{4})$")
 
 
@@ -80,8 +85,8 @@ def read(path: Path, *, context: StoreContext, encoding: str | None = None, **_:
 
 
 def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
-    records = iter(read_records(path, encoding=encoding))
-    names = [str(name).lower() for name in next(records)]  # type: ignore[arg-type]
+    header, records = read_records(path, encoding=encoding)
+    names = [name.lower() for name in header]
     missing = [name for name in _REQUIRED if name not in names]
     if missing:
         raise SourceError(
@@ -95,7 +100,6 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
         if isinstance(item, Reject):
             yield item
             continue
-        assert isinstance(item, Record)
         if len(item.fields) <= last_needed:
             yield Reject(item.line, _fragment_reason(item, previous, len(names)), item.raw)
             continue
@@ -111,7 +115,9 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
 def _fragment_reason(record: Record, previous: _Tweet | None, width: int) -> str:
     reason = f"{len(record.fields)} fields instead of {width}"
     if previous is not None:
-        reason += f"; it looks like the rest of tweet {previous.id} (line {previous.line}), broken by an unquoted line end"
+        reason += (
+            f"; it looks like the rest of tweet {previous.id} (line {previous.line}), broken by an unquoted line end"
+        )
     return reason
 
 
@@ -156,7 +162,7 @@ def _time(text: str) -> dt.datetime:
     if match := _TWITTER_TIME.match(text):
         month, day, hour, minute, second, sign, offset_hours, offset_minutes, year = match.groups()
         try:
-            local = dt.datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second))  # noqa: DTZ001
+            local = dt.datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second))
         except (ValueError, KeyError) as problem:
             raise ValueError(f"created_at {text!r} is not a possible date") from problem
         offset = dt.timedelta(hours=int(offset_hours), minutes=int(offset_minutes))

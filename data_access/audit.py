@@ -1,0 +1,164 @@
+"""Checks of the store and of the numbers: each finding names what does not agree with what."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from sqlalchemy import Engine, Table, and_, exists, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from data_access.filters import Filter
+from data_access.measures import Selection
+from data_access.queries.backlog import backlog
+from data_access.queries.channel_mix import channel_mix
+from data_access.queries.conversations import count_rows, selected_rows
+from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.response_times import answer_curve, reply_times, response_times
+from data_access.queries.sentiment import sentiment
+from data_access.schema import (
+    conversations,
+    event_keys,
+    interactions,
+    load_runs,
+    metadata,
+    reported_facts,
+    waits,
+)
+from data_access.vocabulary import RESPONSE_STATES
+
+_PARTS = ("channel", "team", "age_group", "period", "agent")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One check: what was compared, and what it found."""
+
+    check: str
+    is_ok: bool
+    detail: str
+
+
+def check_store(engine: Engine) -> Iterator[Finding]:
+    """Keys are unique, rows belong together, loads add up."""
+    with engine.connect() as connection:
+
+        def count(statement: object) -> int:
+            return int(connection.scalar(statement) or 0)  # type: ignore[call-overload]
+
+        for table in metadata.sorted_tables:
+            keys = list(table.primary_key.columns)
+            twice = select(*keys).group_by(*keys).having(func.count() > 1).subquery()
+            yield _is_zero(f"{table.name}: keys are unique", count(select(func.count()).select_from(twice)))
+        for child, parent in (
+            (interactions, conversations),
+            (waits, conversations),
+            (reported_facts, conversations),
+        ):
+            orphans = select(func.count()).select_from(child).where(~_same_conversation(child, parent))
+            if child is interactions:
+                orphans = orphans.where(interactions.c.is_visible.is_(True))
+            yield _is_zero(f"{child.name}: every row has its conversation", count(orphans))
+        keyless = (
+            select(func.count())
+            .select_from(interactions)
+            .where(
+                ~exists().where(
+                    event_keys.c.interaction_id == interactions.c.interaction_id,
+                    event_keys.c.customer_id == interactions.c.customer_id,
+                )
+            )
+        )
+        yield _is_zero("event_keys: every interaction is known under its customer", count(keyless))
+        backwards = select(func.count()).select_from(waits).where(waits.c.response_at < waits.c.started_at)
+        yield _is_zero("waits: no response before its question", count(backwards))
+        unsummed = (
+            select(func.count())
+            .select_from(load_runs)
+            .where(
+                load_runs.c.read_count
+                != load_runs.c.stored_count + load_runs.c.unchanged_count + load_runs.c.rejected_count
+            )
+        )
+        yield _is_zero("load_runs: read = stored + unchanged + rejected", count(unsummed))
+
+
+def _same_conversation(child: Table, parent: Table) -> ColumnElement[bool]:
+    return exists().where(
+        and_(parent.c.customer_id == child.c.customer_id, parent.c.conversation_id == child.c.conversation_id)
+    )
+
+
+def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
+    """For this filter: card = chart = table = drill-down = CSV, states partition, parts add up."""
+    times, replies = response_times(engine, wanted).iloc[0], reply_times(engine, wanted).iloc[0]
+    ignored, tone = ignored_complaints(engine, wanted).iloc[0], sentiment(engine, wanted).iloc[0]
+    mix, waiting = channel_mix(engine, wanted), backlog(engine, wanted).iloc[0]
+    drill = {
+        "first_responses": times["conversation_count"],
+        "answered": times["answered_count"],
+        "unanswered": times["unanswered_count"],
+        "answered_unknown_time": times["answered_unknown_time_count"],
+        "target_due": times["target_due_count"],
+        "in_target": times["in_target_count"],
+        "closed_without_reply": times["closed_without_reply_count"],
+        "waits": replies["wait_count"],
+        "waits_answered": replies["answered_count"],
+        "waits_unanswered": replies["unanswered_count"],
+        "waits_in_target": replies["in_target_count"],
+        "no_reply_needed": replies["no_reply_needed_count"],
+        "complaints": ignored["complaint_count"],
+        **{f"complaints_{state}": ignored[f"{state}_count"] for state in RESPONSE_STATES},
+        "complaints_due": ignored["due_count"],
+        "complaints_ignored_in_time": ignored["ignored_in_time_count"],
+        "scored": tone["scored_count"],
+        "not_scored": tone["not_scored_count"],
+        "negative": tone["negative_count"],
+        "contacts": mix["conversation_count"].sum(),
+        "open_waits": waiting["open_count"],
+    }
+    for measure, shown in drill.items():
+        counted = count_rows(engine, Selection(wanted, measure))
+        yield _equal(f"{measure}: figure = drill-down", int(shown), counted)
+        yield _equal(
+            f"{measure}: drill-down = CSV rows",
+            counted,
+            len(selected_rows(engine, Selection(wanted, measure))),
+        )
+    states = sum(int(ignored[f"{state}_count"]) for state in RESPONSE_STATES)
+    yield _equal("response states partition the complaints", int(ignored["complaint_count"]), states)
+    for name in _PARTS:
+        parts = {
+            "conversations": (
+                response_times(engine, wanted, (name,))["conversation_count"].sum(),
+                times["conversation_count"],
+            ),
+            "waits": (reply_times(engine, wanted, (name,))["wait_count"].sum(), replies["wait_count"]),
+            "complaints": (
+                ignored_complaints(engine, wanted, (name,))["complaint_count"].sum(),
+                ignored["complaint_count"],
+            ),
+            "ignored": (
+                ignored_complaints(engine, wanted, (name,))["ignored_count"].sum(),
+                ignored["ignored_count"],
+            ),
+        }
+        for what, (total, whole) in parts.items():
+            yield _equal(f"{what} by {name} add up", int(whole), int(total))
+    curve = answer_curve(engine, wanted)
+    at_risk = int(curve["at_risk_count"].iloc[0]) if len(curve) else 0
+    known = int(times["conversation_count"] - times["answered_unknown_time_count"])
+    if len(curve):
+        yield Finding(
+            "the answer curve starts with everyone whose answer time can be known",
+            at_risk <= known,
+            f"{at_risk} at risk, {known} known",
+        )
+
+
+def _is_zero(check: str, found: int) -> Finding:
+    return Finding(check, found == 0, f"{found} rows do not")
+
+
+def _equal(check: str, one: int, other: int) -> Finding:
+    return Finding(check, one == other, f"{one} and {other}")

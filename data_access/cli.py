@@ -1,0 +1,472 @@
+"""The command line `frontdoor` (`python -m data_access`): load, check and report without a browser.
+
+Exit status: 0 done; 1 done, but some rows were rejected or a check failed; 2 nothing done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sqlalchemy.exc import SQLAlchemyError
+from tqdm import tqdm
+
+from data_access import __version__, audit, loader
+from data_access.config import DEFAULTS_FILE, read_settings
+from data_access.errors import FilterError, FrontdoorError, SourceError
+from data_access.export import csv_lines, write_json
+from data_access.filters import Filter
+from data_access.measures import MEASURES, Selection, parse_cell
+from data_access.queries.conversations import selected_rows
+from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
+from data_access.sources import SOURCES, recognise
+from data_access.sources.mapped import preview
+from data_access.sources.mapping import read_mapping
+from data_access.store import (
+    current_generation,
+    current_settings,
+    default_store_url,
+    one_line,
+    open_reader,
+    open_writer,
+    read_status,
+    resolved,
+    settings_file,
+    shown_url,
+    store_folder,
+    store_size_bytes,
+)
+from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS
+
+DONE, SOME_REJECTED, NOTHING_DONE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    try:
+        options = _parser().parse_args(arguments)
+        return int(options.run(options))
+    except FrontdoorError as problem:
+        _say(f"frontdoor: {problem}")
+    except SQLAlchemyError as problem:
+        _say(f"frontdoor: the store's database says: {one_line(problem)}")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `head` does
+    except OSError as problem:
+        _say(f"frontdoor: {problem.filename or ''}: {problem.strerror or problem}; nothing was done")
+    except KeyboardInterrupt:
+        _say("frontdoor: stopped; the store is as it was")
+    return NOTHING_DONE
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(NOTHING_DONE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="frontdoor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"frontdoor {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=words, description=words)
+        sub.set_defaults(run=run)
+        sub.add_argument("--store", metavar="URL", default=None, help="duckdb:///FOLDER or postgresql+psycopg://…")
+        sub.add_argument("--json", action="store_true", help="machine-readable output on standard output")
+        return sub
+
+    command("init", _init, "create an empty store and a settings file")
+    demo = command("demo", _demo, "create a store with the simulated demo company")
+    demo.add_argument("--if-missing", action="store_true", help="do nothing where the store has data")
+    demo.add_argument("--seed", type=int, default=7)
+    demo.add_argument("--scale", type=float, default=1.0, help="size of the company, 1 is about 22,000 conversations")
+    load = command("load", _load, "load files into the store")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    load.add_argument("--source", choices=list(SOURCES), help="the file's format; recognised where it can be")
+    load.add_argument("--mapping", type=Path, metavar="MAP.toml", help="for --source csv: which column is what")
+    load.add_argument("--source-name", metavar="NAME", help="store twcs or customers rows under this name")
+    load.add_argument("--encoding", help="of the file, where it is not UTF-8")
+    load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
+    load.add_argument("--dry-run", action="store_true", help="show what would be loaded and rejected")
+    command("rebuild", _rebuild, "derive waits and conversations again with the present settings")
+    check = command("check", _check, "check the store, and with --numbers every figure")
+    check.add_argument("--numbers", action="store_true", help="card = chart = table = rows = CSV")
+    _add_filters(check)
+    report = command("report", _report, "print the frame that a page charts")
+    report.add_argument("name", metavar="NAME", help=", ".join(REPORTS))
+    report.add_argument("--by", action="append", default=[], metavar="DIMENSION", help=", ".join(REPORT_DIMENSIONS))
+    report.add_argument("--format", choices=("csv", "json"), default=None)
+    report.add_argument("--measure", metavar="NAME", help="with conversations: exactly the rows of a measure")
+    report.add_argument("--cell", action="append", default=[], metavar="KEY=VALUE", help="and of one cell of it")
+    _add_filters(report)
+    export = command("export", _export, "write every report as CSV into a folder")
+    export.add_argument("folder", type=Path, metavar="FOLDER")
+    _add_filters(export)
+    command("status", _status, "where the store is and what is in it")
+    command("sources", _sources, "list the file formats")
+    return parser
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("filters (those with a list may be repeated)")
+    group.add_argument("--from", dest="date_from", type=_day, metavar="DATE", help="first local day, inclusive")
+    group.add_argument("--to", dest="date_to", type=_day, metavar="DATE", help="last local day, inclusive")
+    group.add_argument("--grain", choices=GRAINS, default="week", help="length of a period")
+    group.add_argument("--as-of", type=_moment, metavar="TIME", help="look from this moment; without zone: UTC")
+    many: dict[str, Any] = {"action": "append", "default": []}
+    group.add_argument("--channel", **many, choices=CHANNELS, metavar="CHANNEL")
+    group.add_argument("--brand", **many, metavar="BRAND")
+    group.add_argument("--team", **many, metavar="TEAM")
+    group.add_argument("--age-group", **many, metavar="BAND")
+    group.add_argument("--topic", **many, metavar="TOPIC")
+    group.add_argument("--sentiment", **many, choices=SENTIMENTS, metavar="LABEL")
+    group.add_argument("--state", **many, choices=RESPONSE_STATES, metavar="STATE")
+    group.add_argument("--visibility", choices=("all", "public", "private"), default="all")
+    group.add_argument("--unknown-time", choices=("answered", "unanswered"), default="", help="overrides the setting")
+    group.add_argument("--no-reply-needed", choices=("exclude", "include"), default="exclude")
+
+
+def _filter(options: argparse.Namespace) -> Filter:
+    return Filter(
+        date_from=options.date_from,
+        date_to=options.date_to,
+        grain=options.grain,
+        as_of=options.as_of,
+        channels=tuple(options.channel),
+        brands=tuple(options.brand),
+        teams=tuple(options.team),
+        age_groups=tuple(options.age_group),
+        topics=tuple(options.topic),
+        sentiments=tuple(options.sentiment),
+        states=tuple(options.state),
+        visibility=options.visibility,
+        unknown_time_counts_as=options.unknown_time,
+        with_no_reply_needed=options.no_reply_needed == "include",
+    )
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31") from None
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T09:30:00") from None
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _url(options: argparse.Namespace) -> str:
+    return str(options.store or default_store_url())
+
+
+class _Progress:
+    """A bar with rows per second on a terminal; silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[NoReturn] | None = None
+        self._stage = ""
+
+    def __call__(self, stage: str, rows: int) -> None:
+        if stage != self._stage:
+            self.close()
+            self._stage = stage
+            self._bar = tqdm(desc=stage, unit=" rows", unit_scale=True, file=sys.stderr, disable=None, leave=False)
+        if self._bar is not None:
+            self._bar.update(rows)
+            self._bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _init(options: argparse.Namespace) -> int:
+    url = _url(options)
+    folder = store_folder(url)
+    if folder is not None and current_generation(folder) is not None:
+        raise FrontdoorError(f"{shown_url(url)} exists already; `frontdoor status` shows what is in it")
+    with open_writer(url):
+        pass
+    _write_settings_template(url)
+    _done(options, f"created {shown_url(url)}; settings: {settings_file(url)}", store=shown_url(url))
+    return DONE
+
+
+def _write_settings_template(url: str) -> None:
+    path = settings_file(url)
+    if path is None or path.exists():
+        return
+    lines = DEFAULTS_FILE.read_text(encoding="utf-8").splitlines()
+    path.write_text(
+        "\n".join(line if not line or line.startswith("#") else f"# {line}" for line in lines) + "\n",
+        encoding="utf-8",
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from data_access.demo import write_demo_sources  # noqa: PLC0415
+
+    url = _url(options)
+    folder = store_folder(url)
+    if folder is None:
+        raise FrontdoorError("the demo company goes into a folder of its own: --store duckdb:///FOLDER")
+    if current_generation(folder) is not None:
+        if options.if_missing:
+            _done(options, f"{shown_url(url)} is there already", store=shown_url(url))
+            return DONE
+        raise FrontdoorError(f"{shown_url(url)} exists already; choose another folder with --store")
+    with tempfile.TemporaryDirectory(prefix="frontdoor-demo-") as temporary:
+        sources = Path(temporary)
+        _say("simulating the demo company …")
+        write_demo_sources(sources, seed=options.seed, scale=options.scale)
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = folder / "settings.toml"
+        if not settings.exists():
+            settings.write_text((sources / "settings.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        orders = [loader.LoadOrder(sources / "customers.csv", "customers")]
+        for mapping in sorted(path for path in sources.glob("*.toml") if path.name != "settings.toml"):
+            orders.append(loader.LoadOrder(mapping.with_suffix(".csv"), "csv", read_mapping(mapping)))
+        result = _run_load(url, orders)
+    _done(options, f"created the demo company in {shown_url(url)}: {_counts(result)}", **_result(result))
+    return SOME_REJECTED if result.rejected_count else DONE
+
+
+def _run_load(url: str, orders: Sequence[loader.LoadOrder]) -> loader.LoadResult:
+    progress = _Progress()
+    try:
+        return loader.load(url, orders, progress=progress)
+    finally:
+        progress.close()
+
+
+def _load(options: argparse.Namespace) -> int:
+    mapping = read_mapping(options.mapping) if options.mapping else None
+    orders = []
+    for path in options.files:
+        if not path.exists():
+            raise SourceError(f"{path}: there is no such file")
+        kind = options.source or ("csv" if mapping else recognise(path, options.encoding))
+        if kind == "csv" and mapping is None:
+            raise FrontdoorError("--source csv needs --mapping MAP.toml, which says what each column is")
+        if kind != "csv" and mapping is not None:
+            raise FrontdoorError(f"--mapping goes with --source csv, not {kind}")
+        if options.source is None:
+            _say(f"{path.name}: recognised as {kind}")
+        orders.append(
+            loader.LoadOrder(
+                path,
+                kind,
+                mapping,
+                options.encoding or (mapping.encoding if mapping else None),
+                options.source_name,
+                options.complete_to,
+            )
+        )
+    if options.dry_run:
+        return _dry_run(options, orders)
+    result = _run_load(_url(options), orders)
+    for note in result.notes:
+        _say(f"note: {note}")
+    words = _counts(result)
+    if result.rejected_count:
+        words += "; see why: frontdoor report rejected_rows"
+    elif result.stored_count == 0:
+        words += "; nothing new"
+    _done(options, words, **_result(result))
+    return SOME_REJECTED if result.rejected_count else DONE
+
+
+def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) -> int:
+    rejected = 0
+    for order in orders:
+        if order.mapping is None:
+            raise FrontdoorError("--dry-run shows a mapping applied: it goes with --source csv --mapping MAP.toml")
+        rows, rejects, read_count = preview(order.path, order.mapping)
+        rejected += len(rejects)
+        if options.json:
+            print(
+                json.dumps(
+                    {
+                        "file": order.path.name,
+                        "read_count": read_count,
+                        "first_rows": rows,
+                        "rejected": [vars(r) for r in rejects],
+                    },
+                    ensure_ascii=False,
+                )
+            )
+            continue
+        print(
+            f"{order.path.name}: {read_count} rows read, {len(rejects)} would be rejected. "
+            "The first rows as they would be stored:"
+        )
+        for row in rows:
+            print("  " + ", ".join(f"{name}={value!r}" for name, value in row.items()))
+        for reject in rejects:
+            print(f"  line {reject.line}: {reject.reason}")
+    return SOME_REJECTED if rejected else DONE
+
+
+def _counts(result: loader.LoadResult) -> str:
+    return (
+        f"{result.read_count:,} rows read: {result.stored_count:,} stored, {result.unchanged_count:,} there already, "
+        f"{result.rejected_count:,} rejected"
+    )
+
+
+def _result(result: loader.LoadResult) -> dict[str, Any]:
+    return {
+        "read_count": result.read_count,
+        "stored_count": result.stored_count,
+        "unchanged_count": result.unchanged_count,
+        "rejected_count": result.rejected_count,
+    }
+
+
+def _done(options: argparse.Namespace, words: str, **values: Any) -> None:
+    if options.json:
+        print(json.dumps(values))
+        _say(words)
+    else:
+        print(words)
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    progress = _Progress()
+    open_reader(_url(options)).dispose()  # an absent store is an error, not a new one
+    try:
+        count = loader.rebuild(_url(options), progress=progress)
+    finally:
+        progress.close()
+    _done(options, f"derived {count:,} conversations again", conversation_count=count)
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    engine = open_reader(_url(options))
+    status = read_status(engine, _url(options))
+    findings = list(audit.check_store(engine))
+    if options.numbers:
+        findings += audit.check_numbers(engine, resolved(_filter(options), status))
+    wrong = [finding for finding in findings if not finding.is_ok]
+    if options.json:
+        print(json.dumps({"checks": len(findings), "failed": [vars(finding) for finding in wrong]}))
+    for finding in wrong:
+        _say(f"wrong: {finding.check}: {finding.detail}")
+    if status.fingerprint != current_settings(_url(options)).fingerprint():
+        _say("note: the settings have changed since the store was derived; run: frontdoor rebuild")
+    words = f"{len(findings)} checks, {len(wrong)} failed"
+    _say(words) if options.json else print(words)
+    return SOME_REJECTED if wrong else DONE
+
+
+def _report(options: argparse.Namespace) -> int:
+    engine = open_reader(_url(options))
+    status = read_status(engine, _url(options))
+    wanted = resolved(_filter(options), status)
+    if options.measure:
+        if options.name != "conversations":
+            raise FilterError("--measure goes with report conversations")
+        if options.measure not in MEASURES:
+            raise FilterError(f"unknown measure {options.measure!r}; known are {', '.join(MEASURES)}")
+        selection = Selection(wanted, options.measure, parse_cell(options.cell))
+        frame = selected_rows(engine, selection, newest_first=False)
+    else:
+        if options.cell:
+            raise FilterError("--cell goes with --measure")
+        frame = run_report(engine, options.name, wanted, tuple(options.by))
+    form = options.format or ("json" if options.json else "csv")
+    if form == "json":
+        write_json(frame, sys.stdout)
+    else:
+        for part in csv_lines(frame):
+            sys.stdout.write(part)
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    engine = open_reader(_url(options))
+    wanted = resolved(_filter(options), read_status(engine, _url(options)))
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in REPORTS:
+        path = folder / f"{name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            for part in csv_lines(run_report(engine, name, wanted)):
+                file.write(part)
+        written.append(path.name)
+    _done(
+        options,
+        f"wrote {len(written)} files into {folder}: {wanted.sentence()}",
+        folder=str(folder),
+        files=written,
+    )
+    return DONE
+
+
+def _status(options: argparse.Namespace) -> int:
+    url = _url(options)
+    folder = store_folder(url)
+    facts: dict[str, Any] = {"store": shown_url(url), "settings_file": str(settings_file(url) or "")}
+    if folder is not None and current_generation(folder) is None:
+        facts["exists"] = False
+        if options.json:
+            print(json.dumps(facts))
+        else:
+            print(f"store: {facts['store']} (not created yet: frontdoor init, frontdoor load FILE or frontdoor demo)")
+        return DONE
+    engine = open_reader(url)
+    status = read_status(engine, url)
+    facts |= {
+        "exists": True,
+        "store_version": status.version,
+        "as_of": status.as_of.isoformat() + "Z" if status.as_of else None,
+        "zone": status.settings.zone,
+        "size_bytes": store_size_bytes(url),
+        "is_derived_with_present_settings": status.fingerprint == read_settings(settings_file(url)).fingerprint(),
+    }
+    with engine.connect() as connection:
+        from sqlalchemy import func, select  # noqa: PLC0415
+
+        from data_access.schema import metadata  # noqa: PLC0415
+
+        facts["rows"] = {
+            table.name: connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables
+        }
+    if options.json:
+        print(json.dumps(facts))
+        return DONE
+    for name, value in facts.items():
+        if name == "rows":
+            for table, count in value.items():
+                print(f"  {table}: {count:,}")
+        else:
+            print(f"{name.replace('_', ' ')}: {value}")
+    return DONE
+
+
+def _sources(options: argparse.Namespace) -> int:
+    if options.json:
+        print(json.dumps([{"name": source.name, "summary": source.summary} for source in SOURCES.values()]))
+        return DONE
+    for source in SOURCES.values():
+        print(f"{source.name}: {source.summary}")
+    return DONE

@@ -1,0 +1,281 @@
+"""The rows behind any figure, one conversation, and one customer's journey."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine, Select, and_, case, exists, func, literal, null, or_, select, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from data_access.filters import Filter
+from data_access.frames import fetch, typed
+from data_access.measures import (
+    MEASURES,
+    Selection,
+    answered_at,
+    conversation_states,
+    is_answered,
+    measure_named,
+    response_state,
+    waited_seconds,
+)
+from data_access.schema import conversations, customers, interactions, waits
+
+_Columns = dict[str, tuple[ColumnElement[Any], str]]
+
+
+def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
+    c = conversations.c
+    answered = answered_at(conversations, wanted)
+    return {
+        "conversation_id": (c.conversation_id, "text"),
+        "customer_id": (c.customer_id, "text"),
+        "kind": (c.kind, "text"),
+        "channel": (c.channel, "text"),
+        "brand": (c.brand, "text"),
+        "team": (c.team, "text"),
+        "opened_at": (c.opened_at, "at"),
+        "first_response_at": (answered, "at"),
+        "first_response_minutes": (case((answered.is_not(None), c.first_response_seconds / 60.0)), "minutes"),
+        "is_answered": (func.coalesce(is_answered(conversations, wanted), ~true()), "flag"),
+        "is_complaint": (func.coalesce(c.first_complaint_at <= wanted.now, ~true()), "flag"),
+        "response_state": (state, "text"),
+        "age_group": (c.age_group, "text"),
+        "topic": (c.topic, "text"),
+        "sentiment_label": (c.sentiment_label, "text"),
+        "needs_reply": (c.needs_reply, "flag"),
+        "status": (c.status, "text"),
+        "is_closed_without_reply": (
+            and_(
+                c.is_closed_without_reply.is_(True),
+                ~func.coalesce(is_answered(conversations, wanted), ~true()),
+            ),
+            "flag",
+        ),
+        "responder_agent": (case((answered.is_not(None), c.responder_agent)), "text"),
+        "resolved_at": (case((c.resolved_at <= wanted.now, c.resolved_at)), "at"),
+        "source": (c.source, "text"),
+        "external_id": (c.external_id, "text"),
+    }
+
+
+def _with_states(wanted: Filter) -> tuple[Any, ColumnElement[Any]]:
+    states = conversation_states(wanted).subquery("states")
+    joined = conversations.outerjoin(
+        states,
+        and_(
+            states.c.customer_id == conversations.c.customer_id,
+            states.c.conversation_id == conversations.c.conversation_id,
+        ),
+    )
+    return joined, states.c.response_state
+
+
+def conversations_rows(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """Every conversation of the filter, of every kind, never cut. One row each, oldest first.
+
+    `response_state` is that of the worst complaint, else of the opening wait; empty where nothing was asked.
+    """
+    return selected_rows(engine, Selection(wanted, "all_conversations"), newest_first=False)
+
+
+def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any], _Columns]:
+    wanted = selection.filter
+    measure = measure_named(selection.measure)
+    if measure.table is conversations:
+        joined, state = _with_states(wanted)
+        columns = _columns(wanted, state)
+    else:
+        of_complaint = measure.owning == "first_complaint_at"
+        own_state = response_state(wanted, of_complaint=of_complaint)
+        joined = waits.join(
+            conversations,
+            and_(
+                conversations.c.customer_id == waits.c.customer_id,
+                conversations.c.conversation_id == waits.c.conversation_id,
+            ),
+        )
+        columns = _columns(wanted, own_state)
+        columns |= {
+            "wait_number": (waits.c.wait_number, "count"),
+            "started_at": (waits.c.started_at, "at"),
+            "first_complaint_at": (
+                case((waits.c.first_complaint_at <= wanted.now, waits.c.first_complaint_at)),
+                "at",
+            ),
+            "response_at": (answered_at(waits, wanted), "at"),
+            "waited_minutes": (
+                case(
+                    (answered_at(waits, wanted).is_not(None), waits.c.response_seconds),
+                    else_=waited_seconds(waits, wanted),
+                )
+                / 60.0,
+                "minutes",
+            ),
+            "answered_elsewhere_on": (
+                case((waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_channel), else_=null()),
+                "text",
+            ),
+        }
+    statement = (
+        select(*(expression.label(name) for name, (expression, _) in columns.items()))
+        .select_from(joined)
+        .where(*selection.clauses())
+    )
+    owning = measure.owning_time
+    tie = (measure.table.c.conversation_id, *((waits.c.wait_number,) if measure.table is waits else ()))
+    return statement.order_by(owning.desc() if newest_first else owning, *tie), columns
+
+
+def selected_rows(
+    engine: Engine,
+    selection: Selection,
+    limit: int | None = None,
+    offset: int = 0,
+    *,
+    newest_first: bool = True,
+) -> pd.DataFrame:
+    """Exactly the rows that a figure counted. One row per conversation, or per wait where waits are counted."""
+    statement, columns = _selected(selection, newest_first=newest_first)
+    if limit is not None:
+        statement = statement.limit(limit).offset(offset)
+    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+def count_rows(engine: Engine, selection: Selection) -> int:
+    """How many rows `selected_rows` gives."""
+    measure = measure_named(selection.measure)
+    with engine.connect() as connection:
+        statement = select(func.count()).select_from(measure.table).where(*selection.clauses())
+        return int(connection.scalar(statement) or 0)
+
+
+def _in_scope(wanted: Filter) -> ColumnElement[bool]:
+    """The viewer may read the texts of this conversation."""
+    allowed: list[ColumnElement[bool]] = []
+    for scope, column in (
+        (wanted.scope_teams, conversations.c.team),
+        (wanted.scope_brands, conversations.c.brand),
+    ):
+        if scope is not None:
+            allowed.append(column.in_(scope) if scope else ~true())
+    return func.coalesce(and_(true(), *allowed), ~true())
+
+
+def _visible(wanted: Filter) -> ColumnElement[bool]:
+    """The viewer may know of this conversation: it, or another of the same customer, is in scope."""
+    if wanted.scope_teams is None and wanted.scope_brands is None:
+        return true()
+    other = conversations.alias("other")
+    allowed: list[ColumnElement[bool]] = []
+    for scope, column in ((wanted.scope_teams, other.c.team), (wanted.scope_brands, other.c.brand)):
+        if scope is not None:
+            allowed.append(column.in_(scope) if scope else ~true())
+    return or_(_in_scope(wanted), exists().where(other.c.customer_id == conversations.c.customer_id, *allowed))
+
+
+def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
+    """The events of one conversation up to `as_of`, in order. One row per interaction, internal notes included.
+
+    Text, author and agent are empty where the conversation is outside the viewer's scope.
+    """
+    i = interactions.c
+    readable = _in_scope(wanted)
+    columns: _Columns = {
+        "occurred_at": (i.occurred_at, "at"),
+        "direction": (i.direction, "text"),
+        "author_kind": (i.author_kind, "text"),
+        "agent": (case((readable, i.agent)), "text"),
+        "team": (i.team, "text"),
+        "text": (case((readable, i.text)), "text"),
+        "is_visible": (i.is_visible, "flag"),
+        "is_complaint": (i.is_complaint, "flag"),
+        "needs_reply": (func.coalesce(i.needs_reply, true()), "flag"),
+        "sentiment_label": (i.sentiment_label, "text"),
+        "sentiment_score": (i.sentiment_score, "share"),
+        "sentiment_scorer": (i.sentiment_scorer, "text"),
+        "not_scored_reason": (i.not_scored_reason, "text"),
+        "topics": (i.topics, "text"),
+        "blamed_channel": (i.blamed_channel, "text"),
+        "evidence": (case((readable, i.evidence)), "text"),
+        "external_id": (i.external_id, "text"),
+        "is_readable": (readable, "flag"),
+    }
+    statement = (
+        select(*(expression.label(name) for name, (expression, _) in columns.items()))
+        .select_from(interactions)
+        .join(
+            conversations,
+            and_(
+                conversations.c.customer_id == i.customer_id,
+                conversations.c.conversation_id == i.conversation_id,
+            ),
+        )
+        .where(i.conversation_id == conversation_id, i.occurred_at <= wanted.now, _visible(wanted))
+        .order_by(i.occurred_at, case((i.direction == "inbound", 0), else_=1), i.interaction_id)
+    )
+    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+def customer_conversations(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataFrame:
+    """All conversations of one customer up to `as_of`, on every channel, oldest first; filters do not apply."""
+    joined, state = _with_states(wanted)
+    columns = _columns(wanted, state)
+    columns["is_readable"] = (_in_scope(wanted), "flag")
+    statement = (
+        select(*(expression.label(name) for name, (expression, _) in columns.items()))
+        .select_from(joined)
+        .where(
+            conversations.c.customer_id == customer_id,
+            conversations.c.opened_at <= wanted.now,
+            _visible(wanted),
+        )
+        .order_by(conversations.c.opened_at, conversations.c.conversation_id)
+    )
+    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+def customer_facts(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataFrame:
+    """Who the customer is, for the head of a journey: one row or none; nothing outside the viewer's scope."""
+    c = customers.c
+    columns: _Columns = {
+        "customer_id": (c.customer_id, "text"),
+        "display_name": (c.display_name, "text"),
+        "handle": (c.handle, "text"),
+        "segment": (c.segment, "text"),
+        "followers": (func.coalesce(c.followers, 0), "count"),
+    }
+    seen = exists().where(conversations.c.customer_id == c.customer_id, _in_scope(wanted))
+    statement = select(*(expression.label(name) for name, (expression, _) in columns.items())).where(
+        c.customer_id == customer_id, seen
+    )
+    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+def conversation_of(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
+    """One conversation as a row of `conversations`; empty where there is none or the viewer may not know of it."""
+    joined, state = _with_states(wanted)
+    columns = _columns(wanted, state)
+    statement = (
+        select(*(expression.label(name) for name, (expression, _) in columns.items()))
+        .select_from(joined)
+        .where(
+            conversations.c.conversation_id == literal(conversation_id),
+            conversations.c.opened_at <= wanted.now,
+            _visible(wanted),
+        )
+    )
+    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+__all__ = [
+    "MEASURES",
+    "conversation_events",
+    "conversation_of",
+    "conversations_rows",
+    "count_rows",
+    "customer_conversations",
+    "customer_facts",
+    "selected_rows",
+]

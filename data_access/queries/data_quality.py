@@ -1,0 +1,160 @@
+"""Can this be trusted: loads, rejects, freshness, coverage."""
+
+from __future__ import annotations
+
+import pandas as pd
+from sqlalchemy import Engine, and_, func, or_, select
+
+from data_access.estimates import share
+from data_access.filters import Filter
+from data_access.frames import fetch, typed
+from data_access.measures import MEASURES, is_answered, is_answered_untimed
+from data_access.schema import conversations, customer_identities, load_runs, source_status
+from data_access.schema import rejected_rows as rejected_rows_table
+from data_access.vocabulary import UNKNOWN
+
+
+def loads(engine: Engine) -> pd.DataFrame:
+    """One row per loaded file, newest first."""
+    kinds = {
+        "load_run": "count",
+        "finished_at": "at",
+        "file": "text",
+        "source": "text",
+        "adapter": "text",
+        "read_count": "count",
+        "stored_count": "count",
+        "unchanged_count": "count",
+        "rejected_count": "count",
+    }
+    statement = select(*(load_runs.c[name] for name in kinds)).order_by(load_runs.c.load_run.desc())
+    return typed(fetch(engine, statement), kinds)
+
+
+def rejected_rows(engine: Engine, wanted: Filter, limit: int | None = None) -> pd.DataFrame:
+    """One row per rejected record, newest load first. The raw text is shown only to viewers without limits."""
+    r = rejected_rows_table.c
+    is_limited = wanted.scope_teams is not None or wanted.scope_brands is not None
+    raw = func.substr(r.raw, 1, 0 if is_limited else 2000)
+    statement = select(r.load_run, r.source, r.file, r.line, r.reason, raw.label("raw")).order_by(
+        r.load_run.desc(), r.file, r.line
+    )
+    if limit is not None:
+        statement = statement.limit(limit)
+    kinds = {
+        "load_run": "count",
+        "source": "text",
+        "file": "text",
+        "line": "count",
+        "reason": "text",
+        "raw": "text",
+    }
+    return typed(fetch(engine, statement), kinds)
+
+
+def sources(engine: Engine) -> pd.DataFrame:
+    """One row per source: up to when it is complete, and whether it can tell response times at all."""
+    s, c = source_status.c, conversations.c
+    counts = select(c.source, func.count().label("conversation_count")).group_by(c.source).subquery("counts")
+    statement = (
+        select(
+            s.source,
+            s.complete_to.label("complete_to_at"),
+            s.is_complete_to_given,
+            s.newest_event_at,
+            s.has_response_times,
+            func.coalesce(counts.c.conversation_count, 0).label("conversation_count"),
+        )
+        .select_from(source_status.outerjoin(counts, counts.c.source == s.source))
+        .order_by(s.source)
+    )
+    kinds = {
+        "source": "text",
+        "conversation_count": "count",
+        "newest_event_at": "at",
+        "complete_to_at": "at",
+        "is_complete_to_given": "flag",
+        "has_response_times": "flag",
+    }
+    return typed(fetch(engine, statement), kinds)
+
+
+def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """One row per thing that may be missing: how many conversations have it, of how many.
+
+    `age_known`, `sentiment_scored`, `topic_known`, `team_known` and `known_on_several_channels` are of the
+    conversations with us; `addressed_to_us` of all; `answer_time_known` of the answered.
+    """
+    c = conversations.c
+    # Known on several channels: has talked on two, or an address, number or handle of a second kind is known.
+    k = customer_identities.c
+    by_identity = (
+        select(k.customer_id)
+        .where(~k.identity_kind.like("id:%"))
+        .group_by(k.customer_id)
+        .having(func.count(k.identity_kind.distinct()) > 1)
+    )
+    by_contact = select(c.customer_id).group_by(c.customer_id).having(func.count(c.channel.distinct()) > 1)
+    contacts = MEASURES["contacts"]
+    answered = is_answered(conversations, wanted)
+    statement = select(
+        func.count().label("contact_count"),
+        func.count().filter(c.age_group != UNKNOWN).label("age_known"),
+        func.count().filter(c.sentiment_label.is_not(None)).label("sentiment_scored"),
+        func.count().filter(c.topic != UNKNOWN).label("topic_known"),
+        func.count().filter(c.team.is_not(None)).label("team_known"),
+        func.count()
+        .filter(or_(c.customer_id.in_(by_identity), c.customer_id.in_(by_contact)))
+        .label("known_on_several_channels"),
+        func.count().filter(answered).label("answered"),
+        func.count()
+        .filter(and_(answered, ~func.coalesce(is_answered_untimed(conversations, wanted), False)))
+        .label("answer_time_known"),
+    ).where(*contacts.clauses(wanted))
+    counted = fetch(engine, statement).iloc[0]
+    everything = MEASURES["all_conversations"]
+    total = fetch(
+        engine,
+        select(func.count().label("all"), func.count().filter(c.kind != "not_addressed").label("addressed")).where(
+            *everything.clauses(wanted)
+        ),
+    ).iloc[0]
+    rows = [("addressed_to_us", total["addressed"], total["all"])]
+    rows += [
+        (name, counted[name], counted["contact_count"])
+        for name in (
+            "age_known",
+            "sentiment_scored",
+            "topic_known",
+            "team_known",
+            "known_on_several_channels",
+        )
+    ]
+    rows.append(("answer_time_known", counted["answer_time_known"], counted["answered"]))
+    frame = pd.DataFrame(rows, columns=["item", "known_count", "conversation_count"])
+    frame["known_share"] = share(frame["known_count"], frame["conversation_count"])
+    return typed(
+        frame, {"item": "text", "known_count": "count", "conversation_count": "count", "known_share": "share"}
+    )
+
+
+def unknown_time_effect(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """How far the setting for answers at an unknown time moves the figures: one row per reading."""
+    from data_access.queries.ignored_complaints import ignored_complaints  # noqa: PLC0415
+    from data_access.queries.response_times import response_times  # noqa: PLC0415
+
+    rows = []
+    for reading in ("answered", "unanswered"):
+        seen = wanted.replace(unknown_time_counts_as=reading)
+        times, ignored = response_times(engine, seen).iloc[0], ignored_complaints(engine, seen).iloc[0]
+        rows.append(
+            {
+                "unknown_time_counts_as": reading,
+                "conversation_count": times["conversation_count"],
+                "answered_unknown_time_count": times["answered_unknown_time_count"],
+                "answered_share": times["answered_share"],
+                "in_target_share": times["in_target_share"],
+                "ignored_share": ignored["ignored_share"],
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,146 @@
+"""Complaints by response state, the ignored share with its fixed horizon, and the worklist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine, and_, case, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from data_access import dialects
+from data_access.estimates import share, wilson_interval
+from data_access.filters import Filter
+from data_access.frames import (
+    count_all,
+    count_if,
+    dimension_kinds,
+    fetch,
+    grouped,
+    in_natural_order,
+    row_query,
+    typed,
+)
+from data_access.measures import (
+    MEASURES,
+    is_complaint_due,
+    is_complaint_ignored_in_time,
+    is_provisional,
+    response_state,
+)
+from data_access.schema import conversations, waits
+from data_access.vocabulary import RESPONSE_STATES
+
+
+def ignored_complaints(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Complaints. One row per group, without `by` exactly one; the six state counts partition `complaint_count`.
+
+    `ignored_share` has a fixed horizon: of the complaints old enough (`due_count`), those that nobody
+    human answered anywhere within *ignored after* (`ignored_in_time_count`); Wilson interval. `ignored_count`
+    is the present backlog instead: ignored now.
+    """
+    measure = MEASURES["complaints"]
+    state = response_state(wanted, of_complaint=True)
+    flags: dict[str, ColumnElement[Any]] = {f"is_{name}": state == name for name in RESPONSE_STATES}
+    flags["is_due"] = is_complaint_due(wanted)
+    flags["is_ignored_in_time"] = is_complaint_ignored_in_time(wanted)
+    flags["is_young"] = is_provisional(waits, wanted, measure.owning_time)
+    flags["has_bot_only"] = and_(state.in_(("waiting", "ignored")), waits.c.first_bot_response_at <= wanted.now)
+    rows = row_query(measure, wanted, by, flags)
+    counts = {f"{name}_count": count_if(f"is_{name}") for name in RESPONSE_STATES}
+    frame = grouped(
+        engine,
+        rows,
+        by,
+        {
+            "complaint_count": count_all(),
+            **counts,
+            "bot_only_count": count_if("has_bot_only"),
+            "due_count": count_if("is_due"),
+            "ignored_in_time_count": count_if("is_ignored_in_time"),
+            "young_count": count_if("is_young"),
+        },
+    )
+    frame["is_provisional"] = frame["young_count"] > 0
+    frame["ignored_share"] = share(frame["ignored_in_time_count"], frame["due_count"])
+    frame["ignored_share_low"], frame["ignored_share_high"] = wilson_interval(
+        frame["ignored_in_time_count"], frame["due_count"]
+    )
+    kinds = {
+        **dimension_kinds(by),
+        "complaint_count": "count",
+        **dict.fromkeys(counts, "count"),
+        "bot_only_count": "count",
+        "due_count": "count",
+        "ignored_in_time_count": "count",
+        "ignored_share": "share",
+        "ignored_share_low": "share",
+        "ignored_share_high": "share",
+        "is_provisional": "flag",
+    }
+    return in_natural_order(typed(frame, kinds), by, "complaint_count")
+
+
+def ignored_worklist(
+    engine: Engine, wanted: Filter, limit: int | None = None, *, order: str = "oldest"
+) -> pd.DataFrame:
+    """Complaints still unanswered at `as_of`, waiting or ignored. One row per complaint, oldest first.
+
+    `order="audience"` puts the most seen first. `minutes_to_ignored` counts down and is negative once
+    ignored; `earlier_conversation_count` are the customer's conversations before this one.
+    """
+    measure = MEASURES["complaints"]
+    state = response_state(wanted, of_complaint=True)
+    c = conversations.c
+    earlier = conversations.alias("earlier")
+    attempts = (
+        select(func.count())
+        .select_from(earlier)
+        .where(
+            earlier.c.customer_id == waits.c.customer_id,
+            earlier.c.opened_at < c.opened_at,
+            earlier.c.first_inbound_at.is_not(None),
+        )
+        .correlate(waits, conversations)
+        .scalar_subquery()
+    )
+    now = wanted.censored_at(waits)
+    columns: dict[str, tuple[ColumnElement[Any], str]] = {
+        "conversation_id": (waits.c.conversation_id, "text"),
+        "customer_id": (waits.c.customer_id, "text"),
+        "channel": (waits.c.channel, "text"),
+        "brand": (waits.c.brand, "text"),
+        "team": (waits.c.team, "text"),
+        "response_state": (state, "text"),
+        "complained_at": (waits.c.first_complaint_at, "at"),
+        "waited_minutes": (dialects.seconds_between(waits.c.first_complaint_at, now) / 60.0, "minutes"),
+        "minutes_to_ignored": (
+            dialects.seconds_between(now, waits.c.complaint_ignored_due_at) / 60.0,
+            "minutes",
+        ),
+        "audience": (func.coalesce(waits.c.audience, 0), "count"),
+        "topic": (waits.c.topic, "text"),
+        "sentiment_label": (waits.c.sentiment_label, "text"),
+        "age_group": (waits.c.age_group, "text"),
+        "complaint_count": (waits.c.complaint_count, "count"),
+        "earlier_conversation_count": (attempts, "count"),
+        "last_agent": (case((c.first_response_at <= wanted.now, c.responder_agent)), "text"),
+        "is_bot_answered": (waits.c.first_bot_response_at <= wanted.now, "flag"),
+    }
+    statement = (
+        select(*(expression.label(name) for name, (expression, _) in columns.items()))
+        .select_from(waits)
+        .join(
+            conversations,
+            and_(c.customer_id == waits.c.customer_id, c.conversation_id == waits.c.conversation_id),
+        )
+        .where(*measure.clauses(wanted), state.in_(("waiting", "ignored")))
+    )
+    by_age = (waits.c.first_complaint_at, waits.c.conversation_id)
+    statement = statement.order_by(
+        *((func.coalesce(waits.c.audience, 0).desc(), *by_age) if order == "audience" else by_age)
+    )
+    if limit is not None:
+        statement = statement.limit(limit)
+    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})

@@ -1,0 +1,115 @@
+"""What changed: shares of this period against the one before, called a change only when it is one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Engine
+
+from data_access.filters import Filter, previous_period
+from data_access.frames import typed
+from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.response_times import response_times
+from data_access.queries.sentiment import sentiment
+
+FALSE_DISCOVERY_RATE = 0.05
+_SHARES = (
+    ("ignored_share", ignored_complaints, "ignored_in_time_count", "due_count", "complaints_ignored_in_time"),
+    ("in_target_share", response_times, "in_target_count", "target_due_count", "in_target"),
+    ("negative_share", sentiment, "negative_count", "scored_count", "negative"),
+)
+_KINDS = {
+    "metric": "text",
+    "measure": "text",
+    "channel": "text",
+    "share": "share",
+    "numerator_count": "count",
+    "denominator_count": "count",
+    "previous_share": "share",
+    "previous_denominator_count": "count",
+    "difference": "share",
+    "p_value": "share",
+    "is_change": "flag",
+}
+
+
+def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """One row per share and channel ("" is all channels): this period against the previous of equal length.
+
+    Two-proportion z test; `is_change` controls the false discovery rate at 5 % over all rows (Benjamini and
+    Hochberg 1995). Only mature contacts stand in these shares. Largest real changes first; empty where the
+    filter has no beginning or end.
+    """
+    before = previous_period(wanted)
+    rows = []
+    if before is not None:
+        for metric, query, numerator, denominator, measure in _SHARES:
+            for by in ((), ("channel",)):
+                now_frame, then_frame = query(engine, wanted, by), query(engine, before, by)
+                if by and len(now_frame) < 2:
+                    continue  # one channel says the same as all
+                if by:
+                    both = now_frame.merge(then_frame, on="channel", suffixes=("", "_before"))
+                else:
+                    both = now_frame.join(then_frame, rsuffix="_before").assign(channel="")
+                for row in both.to_dict("records"):
+                    rows.append(_compared(metric, measure, row, numerator, denominator))
+    frame = pd.DataFrame(rows, columns=[name for name in _KINDS if name != "is_change"])
+    frame["is_change"] = _discoveries(frame["p_value"].to_numpy(np.float64))
+    frame = typed(frame, _KINDS)
+    order = frame.assign(size=frame["difference"].abs()).sort_values(
+        ["is_change", "size"], ascending=[False, False], kind="stable"
+    )
+    return frame.loc[order.index].reset_index(drop=True)
+
+
+def _compared(
+    metric: str, measure: str, row: Mapping[Any, Any], numerator: str, denominator: str
+) -> dict[str, object]:
+    k, n = int(str(row[numerator])), int(str(row[denominator]))
+    k_before, n_before = int(str(row[f"{numerator}_before"])), int(str(row[f"{denominator}_before"]))
+    now = k / n if n else float("nan")
+    before = k_before / n_before if n_before else float("nan")
+    return {
+        "metric": metric,
+        "measure": measure,
+        "channel": row["channel"],
+        "share": now,
+        "numerator_count": k,
+        "denominator_count": n,
+        "previous_share": before,
+        "previous_denominator_count": n_before,
+        "difference": now - before,
+        "p_value": _two_proportions(k, n, k_before, n_before),
+    }
+
+
+def _two_proportions(k: int, n: int, k_before: int, n_before: int) -> float:
+    """Two-sided p value of equal shares, pooled; NaN under five expected in a cell, where the test does not hold."""
+    if n == 0 or n_before == 0:
+        return float("nan")
+    pooled = (k + k_before) / (n + n_before)
+    if min(n, n_before) * min(pooled, 1 - pooled) < 5:
+        return float("nan")
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / n_before))
+    z = (k / n - k_before / n_before) / spread
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def _discoveries(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which p values are discoveries (Benjamini-Hochberg); NaN never is."""
+    found = np.zeros(len(p_values), dtype=bool)
+    valid = np.flatnonzero(~np.isnan(p_values))
+    if len(valid) == 0:
+        return found
+    order = valid[np.argsort(p_values[valid])]
+    limits = FALSE_DISCOVERY_RATE * np.arange(1, len(order) + 1) / len(order)
+    below = np.flatnonzero(p_values[order] <= limits)
+    if len(below):
+        found[order[: below[-1] + 1]] = True
+    return found

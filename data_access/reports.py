@@ -1,0 +1,99 @@
+"""The reports by name: the very frames that the pages chart, for the command line, cron jobs and tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from data_access.errors import FilterError
+from data_access.filters import Filter
+from data_access.queries import conversations as conversations_queries
+from data_access.queries import data_quality, overview
+from data_access.queries.backlog import backlog
+from data_access.queries.channel_mix import channel_mix
+from data_access.queries.ignored_complaints import ignored_complaints, ignored_worklist
+from data_access.queries.response_times import (
+    answer_curve,
+    calls,
+    reply_times,
+    resolution_times,
+    response_times,
+)
+from data_access.queries.sentiment import sentiment
+
+REPORT_DIMENSIONS = (
+    "period",
+    "channel",
+    "brand",
+    "team",
+    "agent",
+    "age_group",
+    "topic",
+    "sentiment",
+    "source",
+    "hour",
+    "weekday",
+    "state",
+    "age",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """A named report: what it shows, its query, and whether it can be split by dimensions."""
+
+    name: str
+    summary: str
+    query: Callable[[Engine, Filter, Sequence[str]], pd.DataFrame]
+    takes_by: bool = True
+
+
+def _curve_of_replies(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
+    return answer_curve(engine, wanted, by, of="waits")
+
+
+_ALL = (
+    Report("response_times", "first response times, silence included", response_times),
+    Report("reply_times", "reply times of every wait, silence included", reply_times),
+    Report("answer_curve", "share of conversations answered within t", answer_curve),
+    Report("reply_curve", "share of waits answered within t", _curve_of_replies),
+    Report("ignored_complaints", "complaints by response state, ignored share", ignored_complaints),
+    Report("backlog", "customers waiting now, and how long", backlog),
+    Report("channel_mix", "contacts and customers by age group and channel", channel_mix),
+    Report("sentiment", "sentiment of the opening message", sentiment),
+    Report("calls", "phone calls offered, answered, abandoned, service level", calls),
+    Report("resolution_times", "time to resolution, where the source knows it", resolution_times),
+    Report("worklist", "unanswered complaints, oldest first", lambda e, f, _: ignored_worklist(e, f), False),
+    Report("changes", "this period against the one before, tested", lambda e, f, _: overview.changes(e, f), False),
+    Report(
+        "coverage",
+        "how much is known of the conversations",
+        lambda e, f, _: data_quality.coverage(e, f),
+        False,
+    ),
+    Report("sources", "sources and how complete they are", lambda e, f, _: data_quality.sources(e), False),
+    Report("rejected_rows", "rejected records and why", lambda e, f, _: data_quality.rejected_rows(e, f), False),
+    Report(
+        "conversations",
+        "one row per conversation, never cut",
+        lambda e, f, _: conversations_queries.conversations_rows(e, f),
+        False,
+    ),
+)
+REPORTS = {report.name: report for report in _ALL}
+
+
+def run_report(engine: Engine, name: str, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
+    """The frame of a report. Raises FilterError for unknown names and dimensions."""
+    report = REPORTS.get(name)
+    if report is None:
+        raise FilterError(f"unknown report {name!r}; known are {', '.join(REPORTS)}")
+    for dimension in by:
+        if dimension not in REPORT_DIMENSIONS:
+            raise FilterError(f"unknown dimension {dimension!r}; known are {', '.join(REPORT_DIMENSIONS)}")
+    if by and not report.takes_by:
+        raise FilterError(f"report {name} cannot be split by a dimension")
+    return report.query(engine, wanted, tuple(by))
