@@ -273,20 +273,16 @@ def _ordered_events() -> Select[Any]:
         "blamed_channel",
         "audience",
     ]
-    from_events = (
-        select(
-            i.c.customer_id,
-            i.c.conversation_id,
-            i.c.interaction_id.label("event_id"),
-            i.c.occurred_at.label("at"),
-            is_inbound.label("is_inbound"),
-            is_response.label("is_response"),
-            is_bot.label("is_bot"),
-            *(i.c[name] for name in shared),
-        )
-        .join(touched, touched.c.customer_id == i.c.customer_id)
-        .where(i.c.is_visible.is_(True))
-    )
+    from_events = select(
+        i.c.customer_id,
+        i.c.conversation_id,
+        i.c.interaction_id.label("event_id"),
+        i.c.occurred_at.label("at"),
+        is_inbound.label("is_inbound"),
+        is_response.label("is_response"),
+        is_bot.label("is_bot"),
+        *(i.c[name] for name in shared),
+    ).where(i.c.customer_id.in_(select(touched.c.customer_id)), i.c.is_visible.is_(True))
     # A ticket or call whose answer is reported, but none of whose events is an answer: events win.
     f = reported_facts
     answered_by_event = exists().where(
@@ -296,27 +292,23 @@ def _ordered_events() -> Select[Any]:
         i.c.author_kind == "agent",
         i.c.is_visible.is_(True),
     )
-    from_facts = (
-        select(
-            f.c.customer_id,
-            f.c.conversation_id,
-            literal("").label("event_id"),
-            f.c.first_response_at.label("at"),
-            false().label("is_inbound"),
-            true().label("is_response"),
-            false().label("is_bot"),
-            *(
-                f.c.responder_agent.label(name)
-                if name == "agent"
-                else f.c.source.label(name)
-                if name == "source"
-                else (true() if name == "is_addressed" else sql_cast(null(), i.c[name].type)).label(name)
-                for name in shared
-            ),
-        )
-        .join(touched, touched.c.customer_id == f.c.customer_id)
-        .where(f.c.first_response_at.is_not(None), ~answered_by_event)
-    )
+    from_facts = select(
+        f.c.customer_id,
+        f.c.conversation_id,
+        literal("").label("event_id"),
+        f.c.first_response_at.label("at"),
+        false().label("is_inbound"),
+        true().label("is_response"),
+        false().label("is_bot"),
+        *(
+            f.c.responder_agent.label(name)
+            if name == "agent"
+            else f.c.source.label(name)
+            if name == "source"
+            else (true() if name == "is_addressed" else sql_cast(null(), i.c[name].type)).label(name)
+            for name in shared
+        ),
+    ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
     events = union_all(from_events, from_facts).subquery("events")
     conversation = (events.c.customer_id, events.c.conversation_id)
     order = (events.c.at, case((events.c.is_inbound, 0), else_=1), events.c.event_id)

@@ -9,6 +9,7 @@ import pandas as pd
 from sqlalchemy import Engine, Executable, Select, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access.config import age_band_bounds
 from data_access.errors import FilterError
 from data_access.filters import Filter
 from data_access.measures import Measure, dimension, dimension_order
@@ -102,15 +103,21 @@ def count_all() -> Any:
     return lambda columns: func.count()
 
 
-def in_natural_order(frame: pd.DataFrame, by: Sequence[str], size: str, age_bands: Sequence[str] = ()) -> pd.DataFrame:
+def _age_place(band: str) -> int:
+    return 1000 if band == UNKNOWN else age_band_bounds(band)[0]
+
+
+def in_natural_order(frame: pd.DataFrame, by: Sequence[str], size: str) -> pd.DataFrame:
     """Sort by time and natural order where a dimension has one, else by size, largest first; unknown last."""
     if not by or frame.empty:
         return frame.reset_index(drop=True)
     keys = pd.DataFrame(index=frame.index)
     for name in by:
-        order = dimension_order(name, age_bands)
+        order = dimension_order(name)
         if name in ("period", "hour", "weekday"):
             keys[name] = frame[name]
+        elif name == "age_group":
+            keys[name] = frame[name].map(_age_place)
         elif order is not None and name != "channel":
             keys[name] = frame[name].map({value: place for place, value in enumerate(order)}).fillna(len(order))
         else:

@@ -507,10 +507,9 @@ def _number(key: str, value: str) -> float:
         raise FilterError(f"cell {key}={value!r} is not a number") from None
 
 
-def dimension_order(name: str, age_bands: Sequence[str]) -> list[str] | None:
+def dimension_order(name: str) -> list[str] | None:
     """Natural order of a dimension's values; None where size decides."""
     return {
-        "age_group": [*age_bands, UNKNOWN],
         "sentiment": [*SENTIMENTS, UNKNOWN],
         "state": list(RESPONSE_STATES),
         "channel": list(CHANNELS),

@@ -83,9 +83,7 @@ class _Reader:
         self.lines = text.splitlines()
 
     def line_of(self, section: str, needle: str) -> int:
-        """The line, counted from one, of the first `needle` at or after the section's header, else of the
-        header.
-        """
+        """The line, counted from one, of the first `needle` at or after the section's header, else of the header."""
         header = re.compile(r"\s*\[\s*" + re.escape(section) + r"\s*\]")
         start = next((place for place, line in enumerate(self.lines) if header.match(line)), 0)
         for place in range(start, len(self.lines)):

@@ -1,6 +1,4 @@
-"""Says which language a text is in, asking the optional py3langid only where English words do not settle
-it.
-"""
+"""Says which language a text is in; asks the optional py3langid only where English words do not settle it."""
 
 from __future__ import annotations
 

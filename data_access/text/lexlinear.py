@@ -1,6 +1,4 @@
-"""Sentiment of English service text: a lexicon overlay plus a linear model over word 1-2-grams, in plain
-Python.
-"""
+"""Sentiment of English service text: a lexicon overlay plus a linear model over word 1-2-grams, in plain Python."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ _NEGATED_SHARE = -0.6
 
 @dataclass(frozen=True)
 class Sentiment:
-    """What one text was read as: label, score from -1 to 1 (share positive minus share negative) and
-    confidence.
-    """
+    """What one text was read as: label, score from -1 to 1 (share positive minus share negative) and confidence."""
 
     label: str
     score: float
@@ -96,9 +92,7 @@ def norm_of(count: int) -> float:
 
 
 def neutralised(tokens: Sequence[str], overlay: Overlay, brand_words: frozenset[str]) -> list[str]:
-    """The tokens with brand and courtesy words taken out: `please`, `help` and a company's name are no
-    feelings.
-    """
+    """The tokens with brand and courtesy words taken out: `please`, `help` and a company's name are no feelings."""
     left = [NEUTRAL if token in brand_words else token for token in tokens] if brand_words else list(tokens)
     for match in overlay.neutral.find(left):
         left[match.start : match.end] = [NEUTRAL] * (match.end - match.start)
@@ -122,9 +116,7 @@ def save_weights(path: Path, weights: Weights, *, about: Mapping[str, str | int 
 
 
 def load_weights(path: Path = WEIGHTS_FILE) -> Weights:
-    """Read weights as `save_weights` wrote them, raising ValueError where the file is cut off or something
-    else.
-    """
+    """Read weights as `save_weights` wrote them, raising ValueError where the file is cut off or something else."""
     try:
         head, _, numbers_raw = lzma.decompress(path.read_bytes()).partition(b"\n\n")
         header_line, *names = head.decode().split("\n")

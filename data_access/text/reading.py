@@ -1,6 +1,4 @@
-"""Reads batches of text into the columns the store keeps: sentiment, complaint, topics, blamed channel,
-evidence.
-"""
+"""Reads batches of text into the columns the store keeps: sentiment, complaint, topics, blamed channel, evidence."""
 
 from __future__ import annotations
 
@@ -164,9 +162,7 @@ def _read_cues(
 
 
 def asks_for_nothing(tokens: Sequence[str], found: Found, sentiment: Sentiment, cues: Cues) -> str | None:
-    """Why a text needs no reply (`closing`, `praise` or `spam`), None where it may want one; in doubt it
-    wants one.
-    """
+    """Why a text needs no reply (`closing`, `praise` or `spam`), None where it may want one; in doubt it wants one."""
     complains = any(weight > 0 for _, _, weight in found.complaint)
     if complains or found.blamed or sentiment.label == "negative" or "?" in tokens or "??" in tokens:
         return None

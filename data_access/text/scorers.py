@@ -1,6 +1,4 @@
-"""The sentiment scorers that can be chosen by id: the shipped one, and two optional ones that read more
-languages.
-"""
+"""The sentiment scorers that can be chosen by id: the shipped one, and two optional ones that read more languages."""
 
 from __future__ import annotations
 
@@ -168,9 +166,7 @@ def sides_of(names: Mapping[int, str]) -> list[int]:
 
 @functools.lru_cache(maxsize=4)
 def scorer_of(identifier: str = SCORER_ID, brand_words: tuple[str, ...] = (), folder: str | None = None) -> Scorer:
-    """The scorer of that id (a version after `/` is ignored), made once; ValueError names the ids there
-    are.
-    """
+    """The scorer of that id (a version after `/` is ignored), made once; ValueError names the ids there are."""
     name = identifier.partition("/")[0]
     kind, _, named_folder = identifier.partition(":")
     if name == SCORER_ID:
