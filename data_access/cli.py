@@ -6,6 +6,7 @@ Exit status: 0 done; 1 done, but some rows were rejected or a check failed; 2 no
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime as dt
 import json
 import sys
@@ -17,7 +18,7 @@ from typing import Any, NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, loader
+from data_access import __version__, audit, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError
 from data_access.export import csv_lines, write_json
@@ -26,6 +27,8 @@ from data_access.measures import MEASURES, Selection, parse_cell
 from data_access.queries.conversations import selected_rows
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources import SOURCES, recognise
+from data_access.sources.base import Reject
+from data_access.sources.delimited import guessed_encoding, read_records
 from data_access.sources.mapped import preview
 from data_access.sources.mapping import read_mapping
 from data_access.store import (
@@ -56,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"frontdoor: {problem}")
     except SQLAlchemyError as problem:
         _say(f"frontdoor: the store's database says: {one_line(problem)}")
+    except (text.CueFileError, text.ScorerUnavailableError) as problem:
+        _say(f"frontdoor: {problem}")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `head` does
     except OSError as problem:
@@ -100,6 +105,19 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
     load.add_argument("--dry-run", action="store_true", help="show what would be loaded and rejected")
     command("rebuild", _rebuild, "derive waits and conversations again with the present settings")
+    rescore = command("rescore", _rescore, "read all texts again: sentiment, complaints, topics, blamed channel")
+    rescore.add_argument("--scorer", help="lexlinear-en (default), use-multilingual or transformers:FOLDER")
+    rescore.add_argument("--since", type=_moment, metavar="TIME", help="only interactions from this time on")
+    evaluate = command("evaluate", _evaluate, "compare what is read with the labels of a CSV")
+    evaluate.add_argument("file", type=Path, metavar="FILE")
+    evaluate.add_argument("--text", required=True, metavar="COLUMN")
+    evaluate.add_argument("--label", required=True, metavar="COLUMN")
+    evaluate.add_argument("--task", choices=("sentiment", "complaint", "topic"), default="sentiment")
+    evaluate.add_argument("--preset", choices=("sensitive", "strict"), help="of the complaint cues")
+    evaluate.add_argument(
+        "--scorer", default="lexlinear-en", help="lexlinear-en, use-multilingual or transformers:FOLDER"
+    )
+    evaluate.add_argument("--encoding", help="of the file, where it is not UTF-8")
     check = command("check", _check, "check the store, and with --numbers every figure")
     check.add_argument("--numbers", action="store_true", help="card = chart = table = rows = CSV")
     _add_filters(check)
@@ -357,6 +375,56 @@ def _rebuild(options: argparse.Namespace) -> int:
         progress.close()
     _done(options, f"derived {count:,} conversations again", conversation_count=count)
     return DONE
+
+
+def _rescore(options: argparse.Namespace) -> int:
+    open_reader(_url(options)).dispose()
+    progress = _Progress()
+    try:
+        count = loader.rescore(_url(options), scorer=options.scorer, since=options.since, progress=progress)
+    finally:
+        progress.close()
+    _done(options, f"read {count:,} interactions again", interaction_count=count)
+    return DONE
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    encoding = options.encoding or guessed_encoding(options.file)
+    if encoding != options.encoding and encoding is not None:
+        _say(f"{options.file.name}: not UTF-8; read as {encoding}")
+    names, items = read_records(options.file, encoding=encoding)
+    for column in (options.text, options.label):
+        if column not in names:
+            raise SourceError(f"{options.file}: column {column!r} is missing; its columns are {', '.join(names)}")
+    text_place, label_place = names.index(options.text), names.index(options.label)
+    rows, rejected = [], 0
+    for item in items:
+        if isinstance(item, Reject) or max(text_place, label_place) >= len(item.fields):
+            rejected += 1
+            _say(f"line {item.line}: left out: {item.reason if isinstance(item, Reject) else 'a field is missing'}")
+            continue
+        rows.append((item.fields[text_place], item.fields[label_place]))
+    settings = loader.text_settings_of(current_settings(_url(options)), ())
+    scorer, _, folder = options.scorer.partition(":")
+    try:
+        found = text.evaluate(
+            rows,
+            task=options.task,
+            preset=options.preset,
+            scorer=scorer,
+            settings=dataclasses.replace(settings, scorer=scorer, model_folder=folder or None),
+        )
+    except ValueError as problem:
+        raise FrontdoorError(f"{options.file}: {problem}") from problem
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            if name != "per_class":
+                print(f"{name.replace('_', ' ')}: {value}")
+        for label, figures in found["per_class"].items():
+            print(f"  {label}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    return SOME_REJECTED if rejected else DONE
 
 
 def _check(options: argparse.Namespace) -> int:

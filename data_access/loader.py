@@ -51,7 +51,7 @@ from data_access.schema import (
 from data_access.sources import SOURCES
 from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info
+from data_access.store import current_settings, open_writer, read_info, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
 
 FUTURE_TOLERANCE = dt.timedelta(days=1)
@@ -111,6 +111,16 @@ _SCORE_COLUMNS = (
     "topic",
     "blamed_channel",
     "evidence",
+    "supplied",
+)
+_SUPPLIED_FIELDS = (
+    "language",
+    "sentiment_label",
+    "sentiment_score",
+    "is_complaint",
+    "needs_reply",
+    "topic",
+    "blamed_channel",
 )
 _scores = Table(
     "stage_scores",
@@ -225,6 +235,89 @@ def rebuild(url: str, *, progress: Progress | None = None) -> int:
     with open_writer(url) as connection:
         derive.rebuild(connection, current_settings(url))
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
+
+
+def rescore(
+    url: str,
+    *,
+    scorer: str | None = None,
+    since: dt.datetime | None = None,
+    progress: Progress | None = None,
+    chunk_rows: int = 10 * BATCH_ROWS,
+) -> int:
+    """Read the texts again; number of interactions read. What a source supplied is kept.
+
+    Works in chunks, each published whole: after an interruption the same command goes on where it stopped.
+    Raises StoreError, or the text readers' own errors for an unknown scorer or a wrong cue file.
+    """
+    report = progress or (lambda _stage, _rows: None)
+    settings = current_settings(url)
+    done = 0
+    while True:
+        with open_writer(url) as connection:
+            wanted = f"{scorer or text.SCORER_ID} since {since or 'the beginning'} {settings.fingerprint()}"
+            info = read_info(connection)
+            position = info.get("rescore_position", "") if info.get("rescore_order") == wanted else ""
+            count, last = _rescore_chunk(connection, settings, scorer, since, position, chunk_rows, report)
+            done += count
+            is_finished = count < chunk_rows
+            write_info(
+                connection,
+                rescore_order="" if is_finished else wanted,
+                rescore_position="" if is_finished else last,
+            )
+            derive_changed(connection, settings, report)
+        if is_finished:
+            return done
+
+
+def _rescore_chunk(
+    connection: Connection,
+    settings: Settings,
+    scorer: str | None,
+    since: dt.datetime | None,
+    position: str,
+    limit: int,
+    report: Progress,
+) -> tuple[int, str]:
+    i = interactions.c
+    brands = connection.scalars(select(i.brand).where(i.brand.is_not(None)).distinct()).all()
+    text_settings = text_settings_of(settings, brands)
+    if scorer:
+        name, _, folder = scorer.partition(":")
+        text_settings = dataclasses.replace(text_settings, scorer=name, model_folder=folder or None)
+
+    def if_supplied(name: str) -> Any:
+        is_supplied = func.concat(",", func.coalesce(i.supplied, ""), ",").like(f"%,{name},%")
+        return case((is_supplied, i[name])).label(name)
+
+    statement = (
+        select(i.interaction_id, i.text, i.direction, i.channel, *(if_supplied(name) for name in _SUPPLIED_FIELDS))
+        .where(i.interaction_id > position)
+        .order_by(i.interaction_id)
+        .limit(limit)
+    )
+    if since is not None:
+        statement = statement.where(i.occurred_at >= since)
+    rows = connection.execute(statement).all()
+    dialects.create_temporary(connection, _scores)
+    for start in range(0, len(rows), BATCH_ROWS):
+        columns = _scored(rows[start : start + BATCH_ROWS], text_settings, report)
+        dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
+    derive.begin_touched(connection)
+    read = select(_scores.c.interaction_id)
+    connection.execute(
+        insert(derive.touched).from_select(
+            ["customer_id"], select(i.customer_id).where(i.interaction_id.in_(read)).distinct()
+        )
+    )
+    connection.execute(
+        update(interactions)
+        .where(i.interaction_id == _scores.c.interaction_id)
+        .values({name: _scores.c[name] for name in _SCORE_COLUMNS})
+    )
+    _scores.drop(connection)
+    return len(rows), rows[-1].interaction_id if rows else position
 
 
 def derive_changed(connection: Connection, settings: Settings, report: Progress) -> None:
@@ -632,14 +725,8 @@ def _move_conversations(connection: Connection) -> None:
 def _read_texts(connection: Connection, settings: Settings, report: Progress) -> None:
     """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
     s = _stage.c
-    brands = connection.scalars(select(_stage.c.brand).where(s.brand.is_not(None)).distinct()).all()
-    words = tuple(sorted({*settings.brand_words, *(word.lower() for brand in brands for word in brand.split())}))
-    text_settings = text.TextSettings(
-        brand_words=words,
-        cues_file=settings.cues_file or None,
-        preset_public=settings.preset_public,
-        preset_private=settings.preset_private,
-    )
+    brands = connection.scalars(select(s.brand).where(s.brand.is_not(None)).distinct()).all()
+    text_settings = text_settings_of(settings, brands)
     rows = connection.execution_options(stream_results=True).execute(
         select(
             s.interaction_id,
@@ -660,6 +747,17 @@ def _read_texts(connection: Connection, settings: Settings, report: Progress) ->
         dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
 
 
+def text_settings_of(settings: Settings, brands: Iterable[str]) -> text.TextSettings:
+    """What the text readers need to know; the words of brand names never count as sentiment."""
+    words = {*settings.brand_words, *(word.lower() for brand in brands for word in brand.split())}
+    return text.TextSettings(
+        brand_words=tuple(sorted(words)),
+        cues_file=settings.cues_file or None,
+        preset_public=settings.preset_public,
+        preset_private=settings.preset_private,
+    )
+
+
 def _scored(rows: Sequence[Any], settings: text.TextSettings, report: Progress) -> dict[str, list[Any]]:
     read = text.read_batch(
         [row.text for row in rows],
@@ -669,7 +767,12 @@ def _scored(rows: Sequence[Any], settings: text.TextSettings, report: Progress) 
         languages=[row.language for row in rows],
     )
     report("reading texts", len(rows))
-    columns: dict[str, list[Any]] = {name: list(read[name]) for name in _SCORE_COLUMNS if name != "topic"}
+    columns: dict[str, list[Any]] = {
+        name: list(read[name]) for name in _SCORE_COLUMNS if name not in ("topic", "supplied")
+    }
+    columns["supplied"] = [
+        ",".join(name for name in _SUPPLIED_FIELDS if getattr(row, name) is not None) or None for row in rows
+    ]
     columns["topics"] = [",".join(topics) or None for topics in read["topics"]]
     columns["topic"] = [topics[0] if topics else None for topics in read["topics"]]
     columns["interaction_id"] = [row.interaction_id for row in rows]
@@ -949,4 +1052,4 @@ def join_customers(connection: Connection, old: str, new: str) -> None:
     connection.execute(insert(derive.touched), [{"customer_id": old}, {"customer_id": new}])
 
 
-__all__ = ["LoadOrder", "LoadResult", "join_customers", "load", "rebuild"]
+__all__ = ["LoadOrder", "LoadResult", "join_customers", "load", "rebuild", "rescore", "text_settings_of"]

@@ -101,6 +101,7 @@ interactions = Table(
     _column("topic", Text, "Primary topic"),
     _column("blamed_channel", Text, "Channel that the text complains about"),
     _column("evidence", Text, "Cues that fired, as JSON"),
+    _column("supplied", Text, "What the source supplied and no scorer may change, comma separated"),
     _column("audience", BigInteger, "People who could see it: followers and reshares"),
     _column("reply_to", Text, "External id of the interaction it answers"),
     _column("recorded_responses", Text, "External ids that the source lists as answers, comma separated"),

@@ -1,7 +1,7 @@
 import pytest
 
 from data_access.text import TextSettings, evaluate, language, read_batch
-from data_access.text.evaluation import measures, wilson_interval
+from data_access.text.evaluation import _interval, measures
 from data_access.text.reading import COLUMNS
 
 SETTINGS = TextSettings()
@@ -128,9 +128,9 @@ def test_measures_are_what_a_calculation_by_hand_gives():
 
 
 def test_the_interval_is_wilsons():
-    low, high = wilson_interval(8, 10)
+    low, high = _interval(8, 10)
     assert (round(low, 4), round(high, 4)) == (0.4902, 0.9433)
-    assert wilson_interval(0, 0) == (0.0, 1.0)
+    assert _interval(0, 0) == (0.0, 1.0)
 
 
 def test_complaints_are_evaluated_with_the_preset_asked_for():

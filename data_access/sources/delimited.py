@@ -6,6 +6,7 @@ rest of the file; here only its first line is rejected and reading goes on with 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import dataclasses
 import io
@@ -98,6 +99,24 @@ def open_text(path: Path, encoding: str | None) -> TextIO:
         raise SourceError(f"{path}: is a folder; name the files in it") from problem
     except OSError as problem:
         raise SourceError(f"{path}: cannot be read: {problem.strerror}") from problem
+
+
+def guessed_encoding(path: Path) -> str | None:
+    """None where the file is UTF-8 (or UTF-16 with its mark), else cp1252: the usual other one."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+                return None
+            file.seek(0)
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            while chunk := file.read(1 << 20):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    except OSError as problem:
+        raise SourceError(f"{path}: cannot be read: {problem.strerror}") from problem
+    return None
 
 
 def read_header(path: Path, *, encoding: str | None, delimiter: str) -> list[str]:

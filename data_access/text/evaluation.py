@@ -5,7 +5,6 @@ intervals.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +14,6 @@ from data_access.text.reading import TextSettings, read_batch
 
 TASKS = ("sentiment", "complaint", "topic")
 NOT_SCORED = "not scored"
-_Z = 1.959963984540054
 _SENTIMENT_WORDS = {
     "negative": "negative",
     "neg": "negative",
@@ -29,15 +27,14 @@ _FROM_MINUS_ONE = {"-1": "negative", "0": "neutral", "1": "positive"}
 _COMPLAINT = {"0": "0", "1": "1", "false": "0", "true": "1", "no": "0", "yes": "1"}
 
 
-def wilson_interval(part: int, whole: int) -> tuple[float, float]:
+def _interval(part: int, whole: int) -> tuple[float, float]:
     """The 95 % Wilson interval of a share; (0, 1) where nothing was counted."""
+    from data_access.estimates import wilson_interval  # noqa: PLC0415  (numpy only where it is needed)
+
     if whole == 0:
         return 0.0, 1.0
-    share = part / whole
-    spread = _Z * math.sqrt(share * (1 - share) / whole + _Z * _Z / (4 * whole * whole))
-    middle = share + _Z * _Z / (2 * whole)
-    scale = 1 + _Z * _Z / whole
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    low, high = wilson_interval(part, whole)
+    return float(low), float(high)
 
 
 def read_labels(labels: Sequence[str], task: str, topics: Iterable[str] = ()) -> list[str]:
@@ -114,15 +111,15 @@ def measures(truth: Sequence[str], guessed: Sequence[str], classes: Sequence[str
         recall = hits[name] / support[name] if support[name] else 0.0
         f1 = 2 * hits[name] / (claimed[name] + support[name]) if claimed[name] + support[name] else 0.0
         per_class[name] = {"precision": precision, "recall": recall, "f1": f1, "support": support[name]}
-        per_class[name]["recall_interval"] = list(wilson_interval(hits[name], support[name]))
-        per_class[name]["precision_interval"] = list(wilson_interval(hits[name], claimed[name]))
+        per_class[name]["recall_interval"] = list(_interval(hits[name], support[name]))
+        per_class[name]["precision_interval"] = list(_interval(hits[name], claimed[name]))
     present = [row for name, row in per_class.items() if support[name]]
     right = sum(hits.values())
     count = len(truth)
     return {
         "n": count,
         "accuracy": right / count if count else 0.0,
-        "accuracy_interval": list(wilson_interval(right, count)),
+        "accuracy_interval": list(_interval(right, count)),
         "macro_f1": sum(row["f1"] for row in present) / len(present) if present else 0.0,
         "macro_recall": sum(row["recall"] for row in present) / len(present) if present else 0.0,
         "per_class": per_class,
