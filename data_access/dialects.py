@@ -90,6 +90,25 @@ def local_part(when: ColumnElement[Any], part: str, zone: str) -> ColumnElement[
     return sql_cast(func.date_part(literal_column(f"'{part}'"), local), BigInteger)
 
 
+class words_of(FunctionElement[str]):
+    """One row per different lower-case word of a text; a set-returning function of the select list."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(words_of, "duckdb")
+def _words_of_duckdb(element: Any, compiler: Any, **options: Any) -> str:
+    (text_sql,) = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"unnest(list_distinct(string_split_regex(lower({text_sql}), '[^a-z]+')))"
+
+
+@compiles(words_of, "postgresql")
+def _words_of_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    (text_sql,) = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"regexp_split_to_table(lower({text_sql}), '[^a-z]+')"
+
+
 def contains_text(column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
     """Case-insensitive containment, with wildcards of the needle taken literally."""
     escaped = needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -109,3 +109,91 @@ def answer_curve(seconds: Floats, answered: Counts, unanswered: Counts) -> Answe
         previous = low[~done][-1] if (~done).any() else 0.0
         low, high = np.where(done, previous, low), np.where(done, 1.0, high)
     return AnswerCurve(times, 1 - survival, low, high, at_risk, events)
+
+
+@dataclass(frozen=True)
+class ControlLimits:
+    """A chart of shares over time with limits frozen on a baseline. `signal` names the rule broken, else ""."""
+
+    centre: float
+    low: Floats
+    high: Floats
+    signal: list[str]
+    baseline_count: int
+
+
+RUN_LENGTH = 8
+MIN_BASELINE = 8
+
+
+def laney_p_prime(successes: npt.ArrayLike, trials: npt.ArrayLike, baseline: npt.ArrayLike) -> ControlLimits | None:
+    """Limits that hold at large n: three sigma, widened by how much the baseline's z scores really vary.
+
+    `baseline` marks the periods on which centre and spread are frozen; None under eight of them. Signals:
+    "beyond the limits" (one point outside), "eight in a row on one side". Source: D. B. Laney, Quality
+    Engineering 14 (2002) 531-537; runs rule: Western Electric handbook (1956).
+    """
+    k = np.asarray(successes, dtype=np.float64)
+    n = np.asarray(trials, dtype=np.float64)
+    frozen = np.asarray(baseline, dtype=bool) & (n > 0)
+    if frozen.sum() < MIN_BASELINE:
+        return None
+    centre = float(k[frozen].sum() / n[frozen].sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sigma = np.sqrt(centre * (1 - centre) / n)
+        shares = k / n
+        z = (shares - centre) / sigma
+    moving_ranges = np.abs(np.diff(z[frozen]))
+    finite = moving_ranges[np.isfinite(moving_ranges)]
+    # Never narrower than binomial: a lucky baseline must not turn noise into signals.
+    spread = max(1.0, float(finite.mean()) / 1.128) if len(finite) else 1.0
+    low = np.clip(centre - 3 * sigma * spread, 0.0, 1.0)
+    high = np.clip(centre + 3 * sigma * spread, 0.0, 1.0)
+    signal = []
+    run, side = 0, 0
+    for place in range(len(n)):
+        if n[place] == 0:
+            signal.append("")
+            continue
+        now = int(np.sign(shares[place] - centre))
+        run = run + 1 if now == side and now != 0 else 1
+        side = now
+        if shares[place] < low[place] or shares[place] > high[place]:
+            signal.append("beyond the limits")
+        elif run >= RUN_LENGTH and side != 0:
+            signal.append("eight in a row on one side")
+        else:
+            signal.append("")
+    return ControlLimits(centre, low, high, signal, int(frozen.sum()))
+
+
+def discoveries(p_values: Floats, rate: float = 0.05) -> npt.NDArray[np.bool_]:
+    """Which p values are discoveries at this false discovery rate; NaN never is.
+
+    Source: Benjamini and Hochberg, JRSS B 57 (1995) 289-300.
+    """
+    found = np.zeros(len(p_values), dtype=bool)
+    valid = np.flatnonzero(~np.isnan(p_values))
+    if len(valid) == 0:
+        return found
+    order = valid[np.argsort(p_values[valid], kind="stable")]
+    below = np.flatnonzero(p_values[order] <= rate * np.arange(1, len(order) + 1) / len(order))
+    if len(below):
+        found[order[: below[-1] + 1]] = True
+    return found
+
+
+def log_odds_z(counts: Counts, counts_before: Counts, total: int, total_before: int) -> tuple[Floats, Floats]:
+    """Log-odds ratio of each term, now against before, with an informative Dirichlet prior, and its z score.
+
+    Counts are of documents that hold the term. The prior is the term's frequency in both periods together,
+    worth a twentieth of them. Source: Monroe, Colaresi and Quinn, Political Analysis 16 (2008) 372-403.
+    """
+    k, k_before = counts.astype(np.float64), counts_before.astype(np.float64)
+    everything = max(total + total_before, 1)
+    weight = max(everything / 20.0, 1.0)
+    prior = np.maximum(weight * (k + k_before) / everything, 0.01)
+    odds = np.log((k + prior) / np.maximum(total + weight - k - prior, 0.5))
+    odds_before = np.log((k_before + prior) / np.maximum(total_before + weight - k_before - prior, 0.5))
+    variance = 1 / (k + prior) + 1 / (k_before + prior)
+    return odds - odds_before, (odds - odds_before) / np.sqrt(variance)

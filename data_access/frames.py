@@ -87,7 +87,7 @@ def grouped(
     statement = select(
         *(inner.c[name] for name in by),
         *(build(inner.c).label(name) for name, build in aggregates.items()),
-    )
+    ).select_from(inner)
     if by:
         statement = statement.group_by(*(inner.c[name] for name in by))
     return fetch(engine, statement)

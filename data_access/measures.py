@@ -32,6 +32,7 @@ DIMENSIONS = (
     "hour",
     "weekday",
     "age",
+    "wait_band",
 )
 # Ages of the open backlog, lower bounds in minutes.
 BACKLOG_AGES = (
@@ -41,6 +42,14 @@ BACKLOG_AGES = (
     ("1 to 3 days", 1440, 4320),
     ("3 to 7 days", 4320, 10080),
     ("over 7 days", 10080, None),
+)
+# How long the customer waited for the first response, upper bounds in minutes.
+WAIT_BANDS = (
+    ("within 15 minutes", 15),
+    ("15 to 60 minutes", 60),
+    ("1 to 4 hours", 240),
+    ("4 to 24 hours", 1440),
+    ("over 1 day", None),
 )
 # Rank of a state when a conversation has several complaints: the worst is the conversation's.
 _SEVERITY = (
@@ -264,6 +273,23 @@ def _is_abandoned_call() -> Clause:
     return waits.c.conversation_id.in_(hung_up)
 
 
+def _blaming(wanted: Filter) -> list[Clause]:
+    return [*_contact(wanted), conversations.c.blamed_channel.is_not(None)]
+
+
+def _written_again(wanted: Filter) -> list[Clause]:
+    """Opened negative, answered, and the customer wrote again after the answer: recovery can be seen."""
+    c = conversations.c
+    return [
+        *_opened(wanted),
+        c.sentiment_label == "negative",
+        is_answered_timed(conversations, wanted),
+        c.last_inbound_at > c.first_response_at,
+        c.last_inbound_at <= wanted.now,
+        c.closing_sentiment_label.is_not(None),
+    ]
+
+
 def _call(_: Filter) -> list[Clause]:
     return [conversations.c.kind == "customer_opened", conversations.c.is_call.is_(True)]
 
@@ -347,6 +373,13 @@ _ALL = (
         "conversations whose opening has no sentiment",
         lambda f: [*_contact(f), conversations.c.sentiment_label.is_(None)],
     ),
+    _conversation("blaming", "conversations that blame a channel", _blaming),
+    _conversation("written_again", "negative openings after whose answer the customer wrote again", _written_again),
+    _conversation(
+        "recovered",
+        "of them, those that close neutral or positive",
+        lambda f: [*_written_again(f), conversations.c.closing_sentiment_label != "negative"],
+    ),
     _conversation("calls_offered", "calls offered", _call),
     _conversation("calls_answered", "calls answered", lambda f: [*_call(f), is_answered(conversations, f)]),
     _conversation(
@@ -423,6 +456,12 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
             *((minutes < upper * 60, label) for label, _, upper in BACKLOG_AGES if upper),
             else_=BACKLOG_AGES[-1][0],
         )
+    if name == "wait_band":
+        minutes = answered_seconds(table)
+        banded = case(
+            *((minutes < upper * 60, label) for label, upper in WAIT_BANDS if upper), else_=WAIT_BANDS[-1][0]
+        )
+        return case((answered_at(table, wanted).is_not(None), banded), else_=NOBODY)
     if name in ("channel", "brand", "team", "age_group", "topic", "source", "blamed_channel"):
         return known_or_unknown(table.c[name])
     raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(DIMENSIONS)}")
@@ -514,6 +553,7 @@ def dimension_order(name: str) -> list[str] | None:
         "state": list(RESPONSE_STATES),
         "channel": list(CHANNELS),
         "age": [label for label, _, _ in BACKLOG_AGES],
+        "wait_band": [*(label for label, _ in WAIT_BANDS), NOBODY],
     }.get(name)
 
 

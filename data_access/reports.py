@@ -22,7 +22,7 @@ from data_access.queries.response_times import (
     resolution_times,
     response_times,
 )
-from data_access.queries.sentiment import sentiment
+from data_access.queries.sentiment import recovery, rising_topics, said_on_about, sentiment, sentiment_trend
 
 REPORT_DIMENSIONS = (
     "period",
@@ -38,6 +38,8 @@ REPORT_DIMENSIONS = (
     "weekday",
     "state",
     "age",
+    "blamed_channel",
+    "wait_band",
 )
 
 
@@ -64,6 +66,16 @@ _ALL = (
     Report("backlog", "customers waiting now, and how long", backlog),
     Report("channel_mix", "contacts and customers by age group and channel", channel_mix),
     Report("sentiment", "sentiment of the opening message", sentiment),
+    Report("sentiment_trend", "negative share by period with control limits", sentiment_trend),
+    Report(
+        "said_on_about", "channel of the conversation by blamed channel", lambda e, f, _: said_on_about(e, f), False
+    ),
+    Report(
+        "recovery",
+        "negative openings that close better, by waiting time",
+        lambda e, f, by: recovery(e, f, by or ("wait_band",)),
+    ),
+    Report("rising_topics", "topics and words that grew significantly", lambda e, f, _: rising_topics(e, f), False),
     Report("calls", "phone calls offered, answered, abandoned, service level", calls),
     Report("resolution_times", "time to resolution, where the source knows it", resolution_times),
     Report("worklist", "unanswered complaints, oldest first", lambda e, f, _: ignored_worklist(e, f), False),

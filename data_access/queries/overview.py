@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Engine
 
+from data_access.estimates import discoveries
 from data_access.filters import Filter, previous_period
 from data_access.frames import typed
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import response_times
 from data_access.queries.sentiment import sentiment
 
-FALSE_DISCOVERY_RATE = 0.05
 _SHARES = (
     ("ignored_share", ignored_complaints, "ignored_in_time_count", "due_count", "complaints_ignored_in_time"),
     ("in_target_share", response_times, "in_target_count", "target_due_count", "in_target"),
@@ -60,7 +59,7 @@ def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
                 for row in both.to_dict("records"):
                     rows.append(_compared(metric, measure, row, numerator, denominator))
     frame = pd.DataFrame(rows, columns=[name for name in _KINDS if name != "is_change"])
-    frame["is_change"] = _discoveries(frame["p_value"].to_numpy(np.float64))
+    frame["is_change"] = discoveries(frame["p_value"].to_numpy(np.float64))
     frame = typed(frame, _KINDS)
     order = frame.assign(size=frame["difference"].abs()).sort_values(
         ["is_change", "size"], ascending=[False, False], kind="stable"
@@ -99,17 +98,3 @@ def _two_proportions(k: int, n: int, k_before: int, n_before: int) -> float:
     spread = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / n_before))
     z = (k / n - k_before / n_before) / spread
     return math.erfc(abs(z) / math.sqrt(2))
-
-
-def _discoveries(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which p values are discoveries (Benjamini-Hochberg); NaN never is."""
-    found = np.zeros(len(p_values), dtype=bool)
-    valid = np.flatnonzero(~np.isnan(p_values))
-    if len(valid) == 0:
-        return found
-    order = valid[np.argsort(p_values[valid])]
-    limits = FALSE_DISCOVERY_RATE * np.arange(1, len(order) + 1) / len(order)
-    below = np.flatnonzero(p_values[order] <= limits)
-    if len(below):
-        found[order[: below[-1] + 1]] = True
-    return found

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, and_, func, select
 
-from data_access.estimates import share, wilson_interval
-from data_access.filters import Filter
-from data_access.frames import count_if, dimension_kinds, grouped, in_natural_order, row_query, typed
+from data_access import dialects
+from data_access.estimates import discoveries, laney_p_prime, log_odds_z, share, wilson_interval
+from data_access.filters import Filter, previous_period
+from data_access.frames import (
+    count_all,
+    count_if,
+    dimension_kinds,
+    fetch,
+    grouped,
+    in_natural_order,
+    row_query,
+    typed,
+)
 from data_access.measures import MEASURES
-from data_access.schema import conversations
+from data_access.schema import conversations, interactions
 from data_access.vocabulary import SENTIMENTS
 
 
@@ -61,3 +74,218 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
         "mean_score": "share",
     }
     return in_natural_order(typed(frame, kinds), by, "scored_count")
+
+
+BASELINE_PERIODS = 26
+_GRAIN_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92}
+
+
+def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Negative share by period with control limits. One row per group and period.
+
+    Limits are Laney's p', frozen on the up to 26 periods before the filter's first day where there are at
+    least eight, else on the first half of the periods shown; empty where neither is. `signal` names the rule
+    that a period breaks. `net_share` is the positive less the negative share.
+    """
+    outer = tuple(name for name in by if name != "period")
+    extended = wanted
+    if wanted.date_from is not None:
+        back = dt.timedelta(days=BASELINE_PERIODS * _GRAIN_DAYS[wanted.grain])
+        extended = wanted.replace(date_from=wanted.date_from - back)
+    frame = sentiment(engine, extended, (*outer, "period"))
+    frame = frame[frame["scored_count"] > 0]
+    parts = []
+    groups = frame.groupby(list(outer), sort=False) if outer else [((), frame)]
+    for _, part in groups:
+        parts.append(_with_limits(part.sort_values("period"), wanted.date_from))
+    frame = pd.concat(parts) if parts else _with_limits(frame, wanted.date_from)
+    frame["net_share"] = frame["positive_share"] - frame["negative_share"]
+    kinds = {
+        **dimension_kinds((*outer, "period")),
+        "scored_count": "count",
+        "not_scored_count": "count",
+        "negative_count": "count",
+        "negative_share": "share",
+        "negative_share_low": "share",
+        "negative_share_high": "share",
+        "net_share": "share",
+        "centre_share": "share",
+        "limit_low": "share",
+        "limit_high": "share",
+        "baseline_count": "count",
+        "signal": "text",
+    }
+    return in_natural_order(typed(frame, kinds), (*outer, "period"), "scored_count")
+
+
+def _with_limits(part: pd.DataFrame, date_from: dt.date | None) -> pd.DataFrame:
+    part = part.copy()
+    before = part["period"] < pd.Timestamp(date_from) if date_from else pd.Series(False, index=part.index)
+    baseline = before.to_numpy()
+    if baseline.sum() < MIN_PERIODS_BEFORE:
+        baseline = np.arange(len(part)) < max(len(part) // 2, MIN_PERIODS_BEFORE)
+    limits = laney_p_prime(part["negative_count"], part["scored_count"], baseline)
+    part["centre_share"] = limits.centre if limits else np.nan
+    part["limit_low"] = limits.low if limits else np.nan
+    part["limit_high"] = limits.high if limits else np.nan
+    part["baseline_count"] = limits.baseline_count if limits else 0
+    part["signal"] = limits.signal if limits else ""
+    return part[~before] if date_from else part
+
+
+MIN_PERIODS_BEFORE = 8
+
+
+def said_on_about(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """Where customers blame which channel. One row per channel of the conversation and blamed channel.
+
+    `share` is of the channel's conversations with us, blaming or not, with Wilson interval.
+    """
+    dimensions = ("channel", "blamed_channel")
+    frame = grouped(
+        engine, row_query(MEASURES["blaming"], wanted, dimensions, {}), dimensions, {"conversation_count": count_all()}
+    )
+    whole = grouped(
+        engine,
+        row_query(MEASURES["contacts"], wanted, ("channel",), {}),
+        ("channel",),
+        {"channel_conversation_count": count_all()},
+    )
+    frame = frame.merge(whole, on="channel", how="left")
+    frame["share"] = share(frame["conversation_count"], frame["channel_conversation_count"])
+    frame["share_low"], frame["share_high"] = wilson_interval(
+        frame["conversation_count"], frame["channel_conversation_count"]
+    )
+    kinds = {
+        **dimension_kinds(dimensions),
+        "conversation_count": "count",
+        "channel_conversation_count": "count",
+        "share": "share",
+        "share_low": "share",
+        "share_high": "share",
+    }
+    return in_natural_order(typed(frame, kinds), dimensions, "conversation_count")
+
+
+def recovery(engine: Engine, wanted: Filter, by: Sequence[str] = ("wait_band",)) -> pd.DataFrame:
+    """What waiting costs: of negative openings after whose answer the customer wrote again, those that close
+    neutral or positive. One row per group, by default per waiting time before the answer.
+    """
+    dimensions = tuple(by)
+    rows = row_query(
+        MEASURES["written_again"],
+        wanted,
+        dimensions,
+        {"is_recovered": conversations.c.closing_sentiment_label != "negative"},
+    )
+    frame = grouped(
+        engine, rows, dimensions, {"written_again_count": count_all(), "recovered_count": count_if("is_recovered")}
+    )
+    frame["recovered_share"] = share(frame["recovered_count"], frame["written_again_count"])
+    frame["recovered_share_low"], frame["recovered_share_high"] = wilson_interval(
+        frame["recovered_count"], frame["written_again_count"]
+    )
+    kinds = {
+        **dimension_kinds(dimensions),
+        "written_again_count": "count",
+        "recovered_count": "count",
+        "recovered_share": "share",
+        "recovered_share_low": "share",
+        "recovered_share_high": "share",
+    }
+    return in_natural_order(typed(frame, kinds), dimensions, "written_again_count")
+
+
+MIN_TERM_CONVERSATIONS = 5
+_MIN_WORD_LETTERS = 4
+
+
+def rising_topics(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """Topics and words that grew against the previous period of equal length. One row per topic or word.
+
+    Counted by conversations that open with it. `log_odds` with an informative Dirichlet prior and its `z`;
+    `is_rising` controls the false discovery rate at 5 % over all tested, topics and words apart. Empty where
+    the filter has no beginning or end.
+    """
+    before = previous_period(wanted)
+    kinds = {
+        "term_kind": "text",
+        "term": "text",
+        "conversation_count": "count",
+        "previous_conversation_count": "count",
+        "total_count": "count",
+        "previous_total_count": "count",
+        "log_odds": "share",
+        "z": "share",
+        "p_value": "share",
+        "is_rising": "flag",
+    }
+    if before is None:
+        return typed(pd.DataFrame(columns=list(kinds)), kinds)
+    total = _contact_count(engine, wanted)
+    total_before = _contact_count(engine, before)
+    parts = []
+    for term_kind, count in (("topic", _topic_counts), ("word", _word_counts)):
+        both = count(engine, wanted).merge(count(engine, before), on="term", how="outer", suffixes=("", "_before"))
+        both = both.fillna({"n": 0, "n_before": 0})
+        both = both[(both["n"] + both["n_before"]) >= MIN_TERM_CONVERSATIONS].reset_index(drop=True)
+        now, then = both["n"].to_numpy(np.int64), both["n_before"].to_numpy(np.int64)
+        odds, z = log_odds_z(now, then, total, total_before)
+        p_values = np.array([math.erfc(value / math.sqrt(2)) / 2 for value in z], dtype=np.float64)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "term_kind": term_kind,
+                    "term": both["term"],
+                    "conversation_count": now,
+                    "previous_conversation_count": then,
+                    "total_count": total,
+                    "previous_total_count": total_before,
+                    "log_odds": odds,
+                    "z": z,
+                    "p_value": p_values,
+                    "is_rising": discoveries(p_values) & (z > 0),
+                }
+            )
+        )
+    frame = typed(pd.concat(parts, ignore_index=True), kinds)
+    return frame.sort_values(["is_rising", "z"], ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _contact_count(engine: Engine, wanted: Filter) -> int:
+    frame = grouped(
+        engine, row_query(MEASURES["contacts"], wanted, (), {"one": conversations.c.channel}), (), {"n": count_all()}
+    )
+    return int(frame["n"].iloc[0])
+
+
+def _topic_counts(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    frame = grouped(engine, row_query(MEASURES["contacts"], wanted, ("topic",), {}), ("topic",), {"n": count_all()})
+    return frame[frame["topic"] != "unknown"].rename(columns={"topic": "term"}).reset_index(drop=True)
+
+
+def _word_counts(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """How many conversations open with each word."""
+    i, c = interactions.c, conversations.c
+    measure = MEASURES["contacts"]
+    words = (
+        select(c.conversation_id, dialects.words_of(i.text).label("term"))
+        .select_from(conversations)
+        .join(
+            interactions,
+            and_(
+                i.customer_id == c.customer_id,
+                i.conversation_id == c.conversation_id,
+                i.occurred_at == c.first_inbound_at,
+                i.direction == "inbound",
+            ),
+        )
+        .where(*measure.clauses(wanted))
+        .subquery("words")
+    )
+    statement = (
+        select(words.c.term, func.count(words.c.conversation_id.distinct()).label("n"))
+        .where(func.length(words.c.term) >= _MIN_WORD_LETTERS)
+        .group_by(words.c.term)
+    )
+    return fetch(engine, statement)
