@@ -34,6 +34,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import derive, dialects, text
 from data_access.config import Settings
@@ -412,13 +413,14 @@ def _load_events(
 ) -> tuple[LoadResult, list[Reject]]:
     for table in (_stage, _stage_facts, _stage_identities, _changes, _owners, _scores):
         dialects.create_temporary(connection, table)
-    result, rejects = LoadResult(), list[Reject]()
+    result, rejects, place = LoadResult(), list[Reject](), 0
     for batch in batches:
         result.read_count += batch.read_count
         rejects += batch.rejects
         report("reading", batch.read_count)
         if batch.events is not None and batch.events.num_rows:
-            rejects += _stage_batch(connection, batch, order, started, run)
+            rejects += _stage_batch(connection, batch, order, started, run, place)
+            place += batch.events.num_rows
     rejects += _reject_duplicates(connection)
     _classify(connection)
     _resolve_customers(connection)
@@ -436,7 +438,7 @@ def _load_events(
 
 
 def _stage_batch(
-    connection: Connection, batch: Batch, order: LoadOrder, started: dt.datetime, run: int
+    connection: Connection, batch: Batch, order: LoadOrder, started: dt.datetime, run: int, place: int
 ) -> list[Reject]:
     assert batch.events is not None
     rejects = []
@@ -467,6 +469,7 @@ def _stage_batch(
         "load_run": [run] * count,
         "text": [_clean(value) for value in columns["text"]],
         "raw": [_clean(value) for value in columns["raw"]],
+        "place": range(place, place + count),
     }
     dialects.bulk_insert(connection, _stage, _arrow(_stage, staged))
     _stage_identity_keys(connection, columns, conversation_ids, source)
@@ -727,24 +730,15 @@ def _read_texts(connection: Connection, settings: Settings, report: Progress) ->
     s = _stage.c
     brands = connection.scalars(select(s.brand).where(s.brand.is_not(None)).distinct()).all()
     text_settings = text_settings_of(settings, brands)
-    rows = connection.execution_options(stream_results=True).execute(
-        select(
-            s.interaction_id,
-            s.text,
-            s.direction,
-            s.channel,
-            s.language,
-            s.sentiment_label,
-            s.sentiment_score,
-            s.is_complaint,
-            s.needs_reply,
-            s.topic,
-            s.blamed_channel,
-        ).where(s.change != "same")
-    )
-    pending = [_scored(list(chunk), text_settings, report) for chunk in rows.partitions(BATCH_ROWS)]
-    for columns in pending:
-        dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
+    last = connection.scalar(select(func.max(s.place)))
+    for start in range(0, int(last or 0) + 1, BATCH_ROWS):
+        rows = connection.execute(
+            select(s.interaction_id, s.text, s.direction, s.channel, *(s[name] for name in _SUPPLIED_FIELDS)).where(
+                s.place >= start, s.place < start + BATCH_ROWS, s.change != "same"
+            )
+        ).all()
+        if rows:
+            dialects.bulk_insert(connection, _scores, _arrow(_scores, _scored(rows, text_settings, report)))
 
 
 def text_settings_of(settings: Settings, brands: Iterable[str]) -> text.TextSettings:
@@ -854,12 +848,17 @@ def _merge_facts(connection: Connection) -> None:
     connection.execute(
         insert(reported_facts).from_select(
             ["customer_id", "conversation_id", *names],
-            select(func.max(writing.c.customer_id), f.conversation_id, *(func.max(f[name]) for name in names))
+            select(func.max(writing.c.customer_id), f.conversation_id, *(_largest(f[name]) for name in names))
             .select_from(_stage_facts)
             .join(writing, writing.c.conversation_id == f.conversation_id)
             .group_by(f.conversation_id),
         )
     )
+
+
+def _largest(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The largest value of a group; for flags whether any is true."""
+    return func.bool_or(column) if isinstance(column.type, Boolean) else func.max(column)
 
 
 class _StoredContext:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import BigInteger, Engine, and_, cast, func, select
 
 from data_access import dialects
 from data_access.estimates import discoveries, laney_p_prime, log_odds_z, share, wilson_interval
@@ -42,7 +42,8 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
             "is_scored": label.is_not(None),
             "is_not_scored": label.is_(None),
             **{f"is_{name}": label == name for name in SENTIMENTS},
-            "score": conversations.c.sentiment_score,
+            # Whole millionths: a sum of integers is the same on every engine and in every order.
+            "score_millionths": cast(func.round(conversations.c.sentiment_score * 1_000_000), BigInteger),
         },
     )
     frame = grouped(
@@ -53,9 +54,11 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
             "scored_count": count_if("is_scored"),
             "not_scored_count": count_if("is_not_scored"),
             **{f"{name}_count": count_if(f"is_{name}") for name in SENTIMENTS},
-            "mean_score": lambda c: func.avg(c.score).filter(c.is_scored),
+            "score_millionths": lambda c: func.sum(c.score_millionths).filter(c.is_scored),
         },
     )
+    total = pd.to_numeric(frame["score_millionths"]).fillna(0).astype("float64")
+    frame["mean_score"] = share(total, frame["scored_count"]) / 1_000_000
     for name in SENTIMENTS:
         frame[f"{name}_share"] = share(frame[f"{name}_count"], frame["scored_count"])
     frame["negative_share_low"], frame["negative_share_high"] = wilson_interval(
