@@ -152,6 +152,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--state", **many, choices=RESPONSE_STATES, metavar="STATE")
     group.add_argument("--visibility", choices=("all", "public", "private"), default="all")
     group.add_argument("--unknown-time", choices=("answered", "unanswered"), default="", help="overrides the setting")
+    group.add_argument("--clock", choices=("calendar", "business"), default="calendar", help="of the times shown")
     group.add_argument("--no-reply-needed", choices=("exclude", "include"), default="exclude")
 
 
@@ -170,6 +171,7 @@ def _filter(options: argparse.Namespace) -> Filter:
         states=tuple(options.state),
         visibility=options.visibility,
         unknown_time_counts_as=options.unknown_time,
+        clock=options.clock,
         with_no_reply_needed=options.no_reply_needed == "include",
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from data_access.calendars import ALWAYS, Calendar, CalendarUse, Hours, calendar_of, use_of
 from data_access.errors import MappingError
 from data_access.vocabulary import CHANNELS
 
@@ -59,6 +60,8 @@ class Settings:
     unknown_time_counts_as: str
     accounts: tuple[tuple[str, str, str], ...]
     thresholds: tuple[Threshold, ...]
+    calendars: tuple[Calendar, ...] = ()
+    calendar_uses: tuple[CalendarUse, ...] = ()
 
     def to_json(self) -> str:
         """Canonical JSON: equal settings give equal text."""
@@ -71,6 +74,17 @@ class Settings:
     def company_accounts(self, source: str) -> dict[str, str]:
         """Account (lower case) to brand, as named in the settings of one source."""
         return {account.lower(): brand for name, account, brand in self.accounts if name == source}
+
+    def calendar_for(self, channel: str, brand: str | None, team: str | None) -> str:
+        """Name of the calendar by which such contacts are answered; "" where they are at all hours."""
+        fitting = [
+            use
+            for use in self.calendar_uses
+            if use.channel in (None, channel) and use.brand in (None, brand) and use.team in (None, team)
+        ]
+        if not fitting:
+            return ALWAYS
+        return max(fitting, key=lambda u: (u.team is not None, u.brand is not None, u.channel is not None)).calendar
 
     def threshold_for(self, channel: str, brand: str | None, team: str | None, day: dt.date) -> Threshold:
         """The entry in force for one contact; see `defaults.toml` for the order of precedence."""
@@ -102,8 +116,22 @@ def settings_from_json(text: str) -> Settings:
     )
     for name in ("age_bands", "brand_words"):
         raw[name] = tuple(raw[name])
+    raw["calendars"] = tuple(_calendar_from_json(entry) for entry in raw["calendars"])
+    raw["calendar_uses"] = tuple(CalendarUse(**entry) for entry in raw["calendar_uses"])
     raw["accounts"] = tuple((a, b, c) for a, b, c in raw["accounts"])
     return Settings(**raw)
+
+
+def _calendar_from_json(raw: dict[str, Any]) -> Calendar:
+    hours = tuple(
+        Hours(
+            dt.date.fromisoformat(entry["since"]) if entry["since"] else None,
+            tuple(tuple((start, end) for start, end in day) for day in entry["shifts"]),
+        )
+        for entry in raw["hours"]
+    )
+    closed_days = tuple(dt.date.fromisoformat(day) for day in raw["closed_days"])
+    return Calendar(**{**raw, "hours": hours, "closed_days": closed_days})
 
 
 def read_settings(path: Path | None = None) -> Settings:
@@ -123,7 +151,8 @@ def read_settings(path: Path | None = None) -> Settings:
             raise MappingError(f"{where}: unknown setting {unknown[0]!r}; known are {known}")
         thresholds = merged["thresholds"] + own.pop("thresholds", [])
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
-        merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts}
+        calendars = {**merged["calendars"], **own.pop("calendars", {})}
+        merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
     return _settings_of(merged, where)
 
 
@@ -167,6 +196,13 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         for channel in threshold.channels:
             key = (channel, threshold.brand, threshold.team, threshold.in_force_from)
             replaced[key] = dataclasses.replace(threshold, channels=(channel,))
+    calendars = {
+        name: calendar_of(name, entry, f"{where}: calendars.{name}") for name, entry in raw["calendars"].items()
+    }
+    uses = tuple(
+        use_of(entry, calendars, f"{where}: calendar_use entry {number}")
+        for number, entry in enumerate(raw["calendar_use"], 1)
+    )
     accounts = tuple(
         (source, account, brand)
         for source, table in sorted(raw["accounts"].items())
@@ -177,6 +213,8 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         **plain,
         accounts=accounts,
         thresholds=tuple(replaced.values()),
+        calendars=tuple(calendars[name] for name in sorted(calendars)),
+        calendar_uses=uses,
     )
 
 

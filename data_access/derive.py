@@ -16,11 +16,13 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Connection,
+    Date,
     DateTime,
     Double,
     Integer,
@@ -41,14 +43,17 @@ from sqlalchemy import (
     select,
     true,
     union_all,
+    update,
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
+from data_access.calendars import expanded
 from data_access.config import Settings, age_band_bounds
 from data_access.schema import (
     agents,
+    calendar_days,
     conversations,
     customers,
     interactions,
@@ -143,6 +148,16 @@ _thresholds = Table(
     Column("target_seconds", BigInteger),
     Column("ignored_after_seconds", BigInteger),
     Column("clock", Text),
+    Column("calendar", Text),
+    prefixes=["TEMPORARY"],
+)
+_points = Table(
+    "derive_points",
+    _work,
+    Column("conversation_id", Text),
+    Column("wait_number", Integer),
+    Column("name", Text),
+    Column("seconds", BigInteger),
     prefixes=["TEMPORARY"],
 )
 _elsewhere = Table(
@@ -186,6 +201,7 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill(connection, _opened, _opened_conversations(settings))
     _fill_thresholds(connection, settings)
     _fill(connection, _waits, _runs())
+    _fill_business_time(connection, settings)
     _fill(connection, _elsewhere, _answers_elsewhere())
     _fill(connection, waits, _final_waits())
     _fill(connection, conversations, _final_conversations())
@@ -503,6 +519,7 @@ def _runs() -> Select[Any]:
             t.target_seconds,
             t.ignored_after_seconds,
             t.clock,
+            t.calendar,
             dialects.add_seconds(w.started_at, t.target_seconds).label("target_due_at"),
             dialects.add_seconds(w.started_at, t.ignored_after_seconds).label("ignored_due_at"),
             dialects.add_seconds(w.first_complaint_at, t.target_seconds).label("complaint_target_due_at"),
@@ -552,6 +569,7 @@ def _fill_thresholds(connection: Connection, settings: Settings) -> None:
                     "target_seconds": entry.target_seconds,
                     "ignored_after_seconds": entry.ignored_after_seconds,
                     "clock": entry.clock,
+                    "calendar": settings.calendar_for(channel, brand or None, team or None),
                 }
             )
     if rows:
@@ -560,6 +578,94 @@ def _fill_thresholds(connection: Connection, settings: Settings) -> None:
 
 def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def _fill_business_time(connection: Connection, settings: Settings) -> None:
+    """Set the business clocks of `derive_waits`, and the due times of waits whose thresholds run on them.
+
+    Where no calendar applies the business clock is the calendar clock. Business time is an equi-join of a
+    moment's UTC date with `calendar_days` and arithmetic; only due times look for their segment by range.
+    """
+    w = _waits.c
+    connection.execute(
+        update(_waits).values(
+            business_response_seconds=w.response_seconds,
+            business_complaint_response_seconds=w.complaint_response_seconds,
+        )
+    )
+    connection.execute(delete(calendar_days))
+    if not settings.calendars:
+        return
+    for calendar in settings.calendars:
+        rows = expanded(calendar)
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        schema = dialects.arrow_schema(calendar_days)
+        dialects.bulk_insert(connection, calendar_days, pa.table(columns, schema=schema))
+    dialects.create_temporary(connection, _points)
+    moments = (
+        ("start", w.started_at),
+        ("complaint", w.first_complaint_at),
+        ("response", w.response_at),
+    )
+    d = calendar_days.c
+    for name, at in moments:
+        length = dialects.seconds_between(d.open_at, func.least(func.greatest(at, d.open_at), d.close_at))
+        _fill(
+            connection,
+            _points,
+            select(
+                w.conversation_id,
+                w.wait_number,
+                literal(name).label("name"),
+                sql_cast(func.min(d.open_seconds_before) + func.sum(length), BigInteger).label("seconds"),
+            )
+            .select_from(_waits)
+            .join(calendar_days, and_(d.calendar == w.calendar, d.day == sql_cast(at, Date)))
+            .where(at.is_not(None))
+            .group_by(w.conversation_id, w.wait_number),
+        )
+    points = (
+        select(
+            _points.c.conversation_id,
+            _points.c.wait_number,
+            *(
+                func.max(case((_points.c.name == name, _points.c.seconds))).label(name)
+                for name in ("start", "complaint", "response")
+            ),
+        )
+        .group_by(_points.c.conversation_id, _points.c.wait_number)
+        .subquery("points")
+    )
+    p = points.c
+    connection.execute(
+        update(_waits)
+        .where(w.conversation_id == p.conversation_id, w.wait_number == p.wait_number)
+        .values(
+            business_start_seconds=p.start,
+            business_complaint_start_seconds=p.complaint,
+            business_response_seconds=p.response - p.start,
+            business_complaint_response_seconds=p.response - p.complaint,
+        )
+    )
+    for column, since, seconds in (
+        ("target_due_at", w.business_start_seconds, w.target_seconds),
+        ("ignored_due_at", w.business_start_seconds, w.ignored_after_seconds),
+        ("complaint_target_due_at", w.business_complaint_start_seconds, w.target_seconds),
+        ("complaint_ignored_due_at", w.business_complaint_start_seconds, w.ignored_after_seconds),
+    ):
+        wanted = since + seconds
+        length = dialects.seconds_between(d.open_at, d.close_at)
+        connection.execute(
+            update(_waits)
+            .where(
+                w.clock == "business",
+                w.calendar == d.calendar,
+                d.open_seconds_before < wanted,
+                d.open_seconds_before + length >= wanted,
+            )
+            .values({column: dialects.add_seconds(d.open_at, wanted - d.open_seconds_before)})
+        )
+    _points.drop(connection)
 
 
 def _answers_elsewhere() -> Select[Any]:
@@ -671,6 +777,8 @@ def _final_conversations() -> Select[Any]:
         "responder_agent": first.c.responder_agent,
         "responder_team": first.c.responder_team,
         "first_response_seconds": first.c.response_seconds,
+        "calendar": first.c.calendar,
+        "business_start_seconds": first.c.business_start_seconds,
         "business_response_seconds": first.c.business_response_seconds,
         "has_reported_answer": func.coalesce(first.c.has_reported_answer, false()),
         "needs_reply": func.coalesce(first.c.needs_reply, false()),

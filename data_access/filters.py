@@ -65,6 +65,8 @@ class Filter:
     complete_to: tuple[tuple[str, dt.datetime], ...] = ()
     unknown_time_counts_as: str = ""
     with_no_reply_needed: bool = False
+    clock: Literal["calendar", "business"] = "calendar"
+    business_now: tuple[tuple[str, str, int], ...] = ()
     scope_teams: tuple[str, ...] | None = None
     scope_brands: tuple[str, ...] | None = None
 
@@ -155,6 +157,8 @@ class Filter:
                 parts.append(f"{noun} {' or '.join(label(v) for v in values)}")
         if self.visibility != "all":
             parts.append(f"{self.visibility} channels only")
+        if self.clock == "business":
+            parts.append("times in business hours")
         if len(parts) == 1:
             parts.append("everything")
         if self.scope_teams is not None:
@@ -191,6 +195,8 @@ class Filter:
             params["visibility"] = self.visibility
         if self.with_no_reply_needed:
             params["no_reply_needed"] = "include"
+        if self.clock != "calendar":
+            params["clock"] = self.clock
         return params
 
     @staticmethod
@@ -209,6 +215,7 @@ class Filter:
         for name, field, known in (
             ("grain", "grain", GRAINS),
             ("visibility", "visibility", ("all", "public", "private")),
+            ("clock", "clock", ("calendar", "business")),
         ):
             for value in list(params.get(name, ()))[:1]:
                 if value in known:

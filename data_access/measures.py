@@ -89,9 +89,17 @@ def is_answered(table: Table, wanted: Filter) -> Clause:
     return or_(is_answered_timed(table, wanted), is_answered_untimed(table, wanted))
 
 
-def answered_seconds(table: Table) -> ColumnElement[int]:
-    """Seconds to the response on the calendar clock."""
+def answered_seconds(table: Table, wanted: Filter) -> ColumnElement[int]:
+    """Seconds to the response, on the clock that the filter asks for."""
+    if wanted.clock == "business":
+        return table.c.business_response_seconds
     return table.c.first_response_seconds if table is conversations else table.c.response_seconds
+
+
+def clocked_seconds(table: Table) -> ColumnElement[int]:
+    """Seconds to the response on the clock of its own thresholds."""
+    calendar = table.c.first_response_seconds if table is conversations else table.c.response_seconds
+    return case((table.c.clock == "business", table.c.business_response_seconds), else_=calendar)
 
 
 def started(table: Table) -> ColumnElement[dt.datetime]:
@@ -101,7 +109,13 @@ def started(table: Table) -> ColumnElement[dt.datetime]:
 
 def waited_seconds(table: Table, wanted: Filter) -> ColumnElement[int]:
     """Seconds an unanswered one is known to have waited: to `as_of` or its source's *complete to*; at least 0."""
-    waited = dialects.seconds_between(started(table), wanted.censored_at(table))
+    waited: ColumnElement[int] = dialects.seconds_between(started(table), wanted.censored_at(table))
+    if wanted.clock == "business" and wanted.business_now:
+        on_calendar = (
+            (and_(table.c.source == source, table.c.calendar == calendar), seconds - table.c.business_start_seconds)
+            for source, calendar, seconds in wanted.business_now
+        )
+        waited = case(*on_calendar, else_=waited)
     return case((waited > 0, waited), else_=0)
 
 
@@ -118,7 +132,7 @@ def is_in_target(table: Table, wanted: Filter) -> Clause:
     return and_(
         is_target_due(table, wanted),
         is_answered_timed(table, wanted),
-        answered_seconds(table) <= table.c.target_seconds,
+        clocked_seconds(table) <= table.c.target_seconds,
     )
 
 
@@ -129,7 +143,7 @@ def response_state(wanted: Filter, *, of_complaint: bool) -> ColumnElement[str]:
     """
     elsewhere = waits.c.complaint_elsewhere_at if of_complaint else waits.c.elsewhere_at
     due = waits.c.complaint_ignored_due_at if of_complaint else waits.c.ignored_due_at
-    seconds = waits.c.complaint_response_seconds if of_complaint else waits.c.response_seconds
+    seconds = _complaint_seconds() if of_complaint else clocked_seconds(waits)
     timed = is_answered_timed(waits, wanted)
     return case(
         (and_(timed, seconds <= waits.c.target_seconds), "answered_in_target"),
@@ -138,6 +152,13 @@ def response_state(wanted: Filter, *, of_complaint: bool) -> ColumnElement[str]:
         (and_(elsewhere <= wanted.now, elsewhere <= due), "answered_elsewhere"),
         (due > wanted.censored_at(waits), "waiting"),
         else_="ignored",
+    )
+
+
+def _complaint_seconds() -> ColumnElement[int]:
+    return case(
+        (waits.c.clock == "business", waits.c.business_complaint_response_seconds),
+        else_=waits.c.complaint_response_seconds,
     )
 
 
@@ -457,7 +478,7 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
             else_=BACKLOG_AGES[-1][0],
         )
     if name == "wait_band":
-        minutes = answered_seconds(table)
+        minutes = answered_seconds(table, wanted)
         banded = case(
             *((minutes < upper * 60, label) for label, upper in WAIT_BANDS if upper), else_=WAIT_BANDS[-1][0]
         )
@@ -498,7 +519,9 @@ class Selection:
             return and_(measure.owning_time >= low, measure.owning_time < high)
         if key == "within_minutes":
             seconds = _number(key, value) * 60
-            return and_(is_answered_timed(measure.table, self.filter), answered_seconds(measure.table) <= seconds)
+            return and_(
+                is_answered_timed(measure.table, self.filter), answered_seconds(measure.table, self.filter) <= seconds
+            )
         if key == "customer":
             return measure.table.c.customer_id == value
         if key in ("hour", "weekday"):

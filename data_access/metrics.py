@@ -536,5 +536,6 @@ PLAIN_COLUMNS = frozenset(
         "state",
         "age",
         "is_provisional",
+        "signal",
     ]
 )

@@ -25,6 +25,7 @@ from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, se
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import StoreError, StoreLockedError
 from data_access.filters import Filter
@@ -233,11 +234,22 @@ def resolved(wanted: Filter, status: StoreStatus) -> Filter:
 
     Without an `as_of` of its own the filter looks as of the newest complete data, never the clock.
     """
+    as_of = wanted.as_of or status.as_of or EMPTY_AS_OF
     return wanted.replace(
-        as_of=wanted.as_of or status.as_of or EMPTY_AS_OF,
+        as_of=as_of,
         zone=wanted.zone or status.settings.zone,
         complete_to=status.complete_to,
         unknown_time_counts_as=wanted.unknown_time_counts_as or status.settings.unknown_time_counts_as,
+        business_now=_business_now(as_of, status) if wanted.clock == "business" else (),
+    )
+
+
+def _business_now(as_of: dt.datetime, status: StoreStatus) -> tuple[tuple[str, str, int], ...]:
+    """Open seconds of each calendar up to the moment at which each source is looked at."""
+    return tuple(
+        (source, calendar.name, open_seconds_until(calendar, min(as_of, until)))
+        for source, until in status.complete_to
+        for calendar in status.settings.calendars
     )
 
 

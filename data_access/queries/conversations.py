@@ -14,6 +14,7 @@ from data_access.measures import (
     MEASURES,
     Selection,
     answered_at,
+    answered_seconds,
     conversation_states,
     is_answered,
     measure_named,
@@ -107,7 +108,7 @@ def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any],
             "response_at": (answered_at(waits, wanted), "at"),
             "waited_minutes": (
                 case(
-                    (answered_at(waits, wanted).is_not(None), waits.c.response_seconds),
+                    (answered_at(waits, wanted).is_not(None), answered_seconds(waits, wanted)),
                     else_=waited_seconds(waits, wanted),
                 )
                 / 60.0,

@@ -28,6 +28,7 @@ from data_access.measures import (
     MEASURES,
     Measure,
     answered_seconds,
+    clocked_seconds,
     is_answered,
     is_answered_timed,
     is_answered_untimed,
@@ -129,7 +130,9 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
 
 
 def _observed_seconds(table: Any, wanted: Filter) -> ColumnElement[int]:
-    return case((is_answered_timed(table, wanted), answered_seconds(table)), else_=waited_seconds(table, wanted))
+    return case(
+        (is_answered_timed(table, wanted), answered_seconds(table, wanted)), else_=waited_seconds(table, wanted)
+    )
 
 
 def _add_share(frame: pd.DataFrame, name: str, successes: pd.Series, trials: pd.Series) -> None:
@@ -255,9 +258,9 @@ def calls(engine: Engine, wanted: Filter, by: Sequence[str] = (), *, short_aband
             "is_abandoned": abandoned,
             "is_short": and_(abandoned, c.abandoned_seconds <= short_abandon_seconds),
             "is_in_target": and_(
-                is_answered_timed(conversations, wanted), answered_seconds(conversations) <= c.target_seconds
+                is_answered_timed(conversations, wanted), clocked_seconds(conversations) <= c.target_seconds
             ),
-            "seconds": answered_seconds(conversations),
+            "seconds": answered_seconds(conversations, wanted),
         },
     )
     frame = grouped(
