@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STORE ?= duckdb:///$(CURDIR)/store/demo
 HOST := 127.0.0.1
 PORT ?= 8501
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra postgresql --extra language --extra build
 
 .PHONY: run test setup check format lock setup-test train-sentiment
 
@@ -48,5 +49,5 @@ train-sentiment: $(VENV)/.installed-test
 
 # New versions: edit pyproject.toml, then `make lock`.
 lock: $(VENV)/.installed-test
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra postgresql --extra language --extra build --output-file requirements.lock pyproject.toml
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra postgresql --extra language --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml

@@ -406,7 +406,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             _say(f"line {item.line}: left out: {item.reason if isinstance(item, Reject) else 'a field is missing'}")
             continue
         rows.append((item.fields[text_place], item.fields[label_place]))
-    settings = loader.text_settings_of(current_settings(_url(options)), ())
+    settings = loader.text_settings_of(current_settings(_url(options)))
     scorer, _, folder = options.scorer.partition(":")
     try:
         found = text.evaluate(

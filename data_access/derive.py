@@ -75,6 +75,8 @@ _events = Table(
     Column("customer_id", Text),
     Column("conversation_id", Text),
     Column("event_id", Text),
+    Column("external_event_id", Text),
+    Column("reply_to", Text),
     Column("at", DateTime),
     Column("is_inbound", Boolean),
     Column("is_response", Boolean),
@@ -129,6 +131,9 @@ _opened = Table(
     Column("outbound_count", Integer),
     Column("audience", BigInteger),
     Column("first_bot_response_at", DateTime),
+    Column("direct_response_at", DateTime),
+    Column("has_reply_links", Boolean),
+    Column("last_agent", Text),
     prefixes=["TEMPORARY"],
 )
 _waits = Table(
@@ -293,6 +298,8 @@ def _ordered_events() -> Select[Any]:
         i.c.customer_id,
         i.c.conversation_id,
         i.c.interaction_id.label("event_id"),
+        i.c.external_id.label("external_event_id"),
+        i.c.reply_to,
         i.c.occurred_at.label("at"),
         is_inbound.label("is_inbound"),
         is_response.label("is_response"),
@@ -312,6 +319,8 @@ def _ordered_events() -> Select[Any]:
         f.c.customer_id,
         f.c.conversation_id,
         literal("").label("event_id"),
+        sql_cast(null(), Text).label("external_event_id"),
+        sql_cast(null(), Text).label("reply_to"),
         f.c.first_response_at.label("at"),
         false().label("is_inbound"),
         true().label("is_response"),
@@ -365,6 +374,12 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         func.row_number()
         .over(partition_by=group, order_by=(case((e.c.blamed_channel.is_(None), 1), else_=0), *order))
         .label("blame_place"),
+        func.first_value(e.c.external_event_id)
+        .over(partition_by=conversation, order_by=(case((e.c.is_inbound, 0), else_=1), *order))
+        .label("opening_id"),
+        func.row_number()
+        .over(partition_by=(*conversation, e.c.is_response), order_by=(e.c.at.desc(), e.c.event_id.desc()))
+        .label("response_from_last"),
     ).subquery("ranked")
     r = ranked.c
 
@@ -408,6 +423,9 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
             sql_cast(func.sum(case((r.is_response, 1), else_=0)), Integer).label("outbound_count"),
             func.max(case((inbound, r.audience))).label("audience"),
             func.min(case((and_(r.is_bot, r.at >= r.run_start), r.at))).label("first_bot_response_at"),
+            func.min(case((and_(r.is_response, r.reply_to == r.opening_id), r.at))).label("direct_response_at"),
+            func.bool_or(r.reply_to.is_not(None)).label("has_reply_links"),
+            pick(r.agent, r.is_response, r.response_from_last == 1).label("last_agent"),
         )
         .group_by(r.customer_id, r.conversation_id)
         .subquery("grouped")

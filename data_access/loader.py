@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ _SCORE_COLUMNS = (
     "evidence",
     "supplied",
 )
+_READ_FIELDS = ("interaction_id", "text", "direction", "channel", "brand")
 _SUPPLIED_FIELDS = (
     "language",
     "sentiment_label",
@@ -166,6 +168,8 @@ _PLACEMENT_FIELDS = (
     "has_reported_answer",
 )
 _THREADED_SOURCES = frozenset({"twcs"})
+# Where conversations are threads, later loads may say better who the customer is: no content of the event.
+_THREAD_FIELDS = frozenset({"customer", "handle"})
 
 
 @dataclasses.dataclass
@@ -282,8 +286,7 @@ def _rescore_chunk(
     report: Progress,
 ) -> tuple[int, str]:
     i = interactions.c
-    brands = connection.scalars(select(i.brand).where(i.brand.is_not(None)).distinct()).all()
-    text_settings = text_settings_of(settings, brands)
+    text_settings = text_settings_of(settings)
     if scorer:
         name, _, folder = scorer.partition(":")
         text_settings = dataclasses.replace(text_settings, scorer=name, model_folder=folder or None)
@@ -293,7 +296,7 @@ def _rescore_chunk(
         return case((is_supplied, i[name])).label(name)
 
     statement = (
-        select(i.interaction_id, i.text, i.direction, i.channel, *(if_supplied(name) for name in _SUPPLIED_FIELDS))
+        select(*(i[name] for name in _READ_FIELDS), *(if_supplied(name) for name in _SUPPLIED_FIELDS))
         .where(i.interaction_id > position)
         .order_by(i.interaction_id)
         .limit(limit)
@@ -454,9 +457,10 @@ def _stage_batch(
         facts = facts.filter(keep) if facts is not None else None
     columns = {name: events[name].to_pylist() for name in events.column_names}
     source, count = order.source, events.num_rows
-    content = [columns[name] for name in _CONTENT_FIELDS]
-    if order.kind not in _THREADED_SOURCES:
-        content += [columns["conversation"], columns["brand"]]
+    if order.kind in _THREADED_SOURCES:
+        content = [columns[name] for name in _CONTENT_FIELDS if name not in _THREAD_FIELDS]
+    else:
+        content = [columns[name] for name in (*_CONTENT_FIELDS, "conversation", "brand")]
     if facts is not None:
         content += [facts[name].to_pylist() for name in facts.column_names]
     conversation_ids = [opaque_id("v", source, name) for name in columns["conversation"]]
@@ -728,12 +732,11 @@ def _move_conversations(connection: Connection) -> None:
 def _read_texts(connection: Connection, settings: Settings, report: Progress) -> None:
     """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
     s = _stage.c
-    brands = connection.scalars(select(s.brand).where(s.brand.is_not(None)).distinct()).all()
-    text_settings = text_settings_of(settings, brands)
+    text_settings = text_settings_of(settings)
     last = connection.scalar(select(func.max(s.place)))
     for start in range(0, int(last or 0) + 1, BATCH_ROWS):
         rows = connection.execute(
-            select(s.interaction_id, s.text, s.direction, s.channel, *(s[name] for name in _SUPPLIED_FIELDS)).where(
+            select(*(s[name] for name in (*_READ_FIELDS, *_SUPPLIED_FIELDS))).where(
                 s.place >= start, s.place < start + BATCH_ROWS, s.change != "same"
             )
         ).all()
@@ -741,25 +744,42 @@ def _read_texts(connection: Connection, settings: Settings, report: Progress) ->
             dialects.bulk_insert(connection, _scores, _arrow(_scores, _scored(rows, text_settings, report)))
 
 
-def text_settings_of(settings: Settings, brands: Iterable[str]) -> text.TextSettings:
-    """What the text readers need to know; the words of brand names never count as sentiment."""
-    words = {*settings.brand_words, *(word.lower() for brand in brands for word in brand.split())}
+def text_settings_of(settings: Settings) -> text.TextSettings:
+    """What the text readers need to know."""
     return text.TextSettings(
-        brand_words=tuple(sorted(words)),
+        brand_words=tuple(sorted(word.lower() for word in settings.brand_words)),
         cues_file=settings.cues_file or None,
         preset_public=settings.preset_public,
         preset_private=settings.preset_private,
     )
 
 
+def _read(rows: Sequence[Any], settings: text.TextSettings) -> dict[str, list[Any]]:
+    """What the texts say, row by row. The words of a row's own brand never count as sentiment: that of other
+    brands would depend on which rows are read together.
+    """
+    by_brand: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        by_brand[(row.brand or "") if settings.scorer == text.SCORER_ID else ""].append(place)
+    columns: dict[str, list[Any]] = defaultdict(lambda: [None] * len(rows))
+    for brand, places in by_brand.items():
+        words = tuple(sorted({*settings.brand_words, *brand.lower().split()}))
+        read = text.read_batch(
+            [rows[place].text for place in places],
+            inbound=[rows[place].direction == "inbound" for place in places],
+            public=[rows[place].channel in PUBLIC_CHANNELS for place in places],
+            settings=dataclasses.replace(settings, brand_words=words),
+            languages=[rows[place].language for place in places],
+        )
+        for name, values in read.items():
+            column = columns[name]
+            for place, value in zip(places, values, strict=True):
+                column[place] = value
+    return columns
+
+
 def _scored(rows: Sequence[Any], settings: text.TextSettings, report: Progress) -> dict[str, list[Any]]:
-    read = text.read_batch(
-        [row.text for row in rows],
-        inbound=[row.direction == "inbound" for row in rows],
-        public=[row.channel in PUBLIC_CHANNELS for row in rows],
-        settings=settings,
-        languages=[row.language for row in rows],
-    )
+    read = _read(rows, settings)
     report("reading texts", len(rows))
     columns: dict[str, list[Any]] = {
         name: list(read[name]) for name in _SCORE_COLUMNS if name not in ("topic", "supplied")
@@ -885,7 +905,7 @@ class _StoredContext:
         if ids:
             dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": list(ids)}))
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
-        naming = [and_(i.brand.is_(None), dialects.contains_text(i.text, f"@{account}")) for account in new_accounts]
+        naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
         rows = self._connection.execute(
             select(

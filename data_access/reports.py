@@ -14,7 +14,9 @@ from data_access.queries import conversations as conversations_queries
 from data_access.queries import data_quality, overview
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
+from data_access.queries.definitions import definitions, ignored_rates
 from data_access.queries.ignored_complaints import ignored_complaints, ignored_worklist
+from data_access.queries.maturity import maturity
 from data_access.queries.response_times import (
     answer_curve,
     calls,
@@ -23,6 +25,7 @@ from data_access.queries.response_times import (
     response_times,
 )
 from data_access.queries.sentiment import recovery, rising_topics, said_on_about, sentiment, sentiment_trend
+from data_access.queries.teams import cherry_picking, funnel, orphans, standardised
 
 REPORT_DIMENSIONS = (
     "period",
@@ -76,6 +79,26 @@ _ALL = (
         lambda e, f, by: recovery(e, f, by or ("wait_band",)),
     ),
     Report("rising_topics", "topics and words that grew significantly", lambda e, f, _: rising_topics(e, f), False),
+    Report(
+        "ignored_rates",
+        "ignored share per complaint, conversation, customer",
+        lambda e, f, _: ignored_rates(e, f),
+        False,
+    ),
+    Report("definitions", "the headline under each competing definition", lambda e, f, _: definitions(e, f), False),
+    Report("maturity", "what provisional periods will come to", lambda e, f, _: maturity(e, f), False),
+    Report(
+        "funnel", "teams against what their channel mix lets expect", lambda e, f, by: funnel(e, f, by or ("team",))
+    ),
+    Report(
+        "standardised",
+        "groups raw and at one channel mix",
+        lambda e, f, by: standardised(e, f, by or ("age_group",)),
+    ),
+    Report(
+        "cherry_picking", "easy waits answered before older complaints", lambda e, f, _: cherry_picking(e, f), False
+    ),
+    Report("orphans", "waits whose last agent left or changed team", lambda e, f, _: orphans(e, f), False),
     Report("calls", "phone calls offered, answered, abandoned, service level", calls),
     Report("resolution_times", "time to resolution, where the source knows it", resolution_times),
     Report("worklist", "unanswered complaints, oldest first", lambda e, f, _: ignored_worklist(e, f), False),

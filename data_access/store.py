@@ -240,7 +240,7 @@ def resolved(wanted: Filter, status: StoreStatus) -> Filter:
         zone=wanted.zone or status.settings.zone,
         complete_to=status.complete_to,
         unknown_time_counts_as=wanted.unknown_time_counts_as or status.settings.unknown_time_counts_as,
-        business_now=_business_now(as_of, status) if wanted.clock == "business" else (),
+        business_now=_business_now(as_of, status),
     )
 
 

@@ -125,7 +125,7 @@ def ignored_worklist(
         "age_group": (waits.c.age_group, "text"),
         "complaint_count": (waits.c.complaint_count, "count"),
         "earlier_conversation_count": (attempts, "count"),
-        "last_agent": (case((c.first_response_at <= wanted.now, c.responder_agent)), "text"),
+        "last_agent": (case((c.first_response_at <= wanted.now, c.last_agent)), "text"),
         "is_bot_answered": (waits.c.first_bot_response_at <= wanted.now, "flag"),
     }
     statement = (

@@ -55,7 +55,7 @@ def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
                 if by:
                     both = now_frame.merge(then_frame, on="channel", suffixes=("", "_before"))
                 else:
-                    both = now_frame.join(then_frame, rsuffix="_before").assign(channel="")
+                    both = pd.concat([now_frame, then_frame.add_suffix("_before")], axis=1).assign(channel="")
                 for row in both.to_dict("records"):
                     rows.append(_compared(metric, measure, row, numerator, denominator))
     frame = pd.DataFrame(rows, columns=[name for name in _KINDS if name != "is_change"])

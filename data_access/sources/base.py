@@ -135,7 +135,7 @@ class StoreContext(Protocol):
         """Accounts (lower case) that authored company posts in earlier loads or are named in settings, with brand."""
 
     def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
-        """Stored events in threads that touch these ids, or that name one of the new accounts and no other."""
+        """Stored events in threads that touch these ids, or that name one of the new accounts."""
 
 
 @dataclasses.dataclass(frozen=True)

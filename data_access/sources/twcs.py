@@ -73,9 +73,9 @@ def read(path: Path, *, context: StoreContext, encoding: str | None = None, **_:
         elif not _same(earlier, item):
             reason = f"tweet {item.id} stands in line {earlier.line} already, with different content"
             batch.rejects.append(Reject(item.line, reason, item.raw))
+    accounts = _add_stored(tweets, context)
     batch.rejects += _replies_before_questions(tweets)
     yield batch
-    accounts = _add_stored(tweets, context)
     _thread(tweets)
     for members in _by_root(tweets).values():
         _assign(members, tweets, accounts)
@@ -138,7 +138,7 @@ def _tweet(record: Record, place: Mapping[str, int]) -> _Tweet:
         author=author.removesuffix(".0") if author.removesuffix(".0").isdigit() else author,
         is_inbound=inbound in _TRUE,
         at=_time(value("created_at")),
-        text=record.fields[place["text"]],
+        text=html.unescape(record.fields[place["text"]]),
         responses=[
             _identifier(part.strip(), "response_tweet_id")
             for part in value("response_tweet_id").split(",")
@@ -194,10 +194,11 @@ def _replies_before_questions(tweets: dict[str, _Tweet]) -> list[Reject]:
     gone = []
     for tweet in tweets.values():
         parent = tweets.get(tweet.parent or "")
-        if parent is not None and parent.at > tweet.at:
+        if tweet.is_from_file and parent is not None and parent.at > tweet.at:
+            where = f"line {parent.line}" if parent.is_from_file else "loaded before"
             reason = (
                 f"tweet {tweet.id} ({tweet.at} UTC) is dated before tweet {parent.id} ({parent.at} UTC), "
-                f"which it answers (line {parent.line})"
+                f"which it answers ({where})"
             )
             rejects.append(Reject(tweet.line, reason, tweet.raw))
             gone.append(tweet.id)
@@ -324,7 +325,7 @@ def _events(placed: Sequence[_Tweet], tweets: Mapping[str, _Tweet], accounts: Ma
         rows["agent"].append(f"{signature} ({tweet.author})" if signature else None)
         rows["brand"].append(brand)
         rows["occurred_at"].append(tweet.at)
-        rows["text"].append(html.unescape(tweet.text))
+        rows["text"].append(tweet.text)
         rows["reply_to"].append(tweet.parent)
         rows["recorded_responses"].append(",".join(tweet.responses) or None)
         rows["has_reported_answer"].append(tweet.is_inbound and _is_reported(tweet, tweets))

@@ -1,0 +1,137 @@
+"""What provisional periods will come to: expected final ignored share from past cohorts, with an interval."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import BigInteger, Engine, and_, case, cast, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from data_access import dialects
+from data_access.estimates import Z95, share
+from data_access.filters import Filter
+from data_access.frames import fetch, row_query, typed
+from data_access.measures import MEASURES, is_complaint_due, is_complaint_ignored_in_time
+from data_access.schema import waits
+
+_STEPS = 24  # the horizon of each complaint is cut into so many steps
+
+
+def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """One row per period with complaints that are still too young to judge.
+
+    A young unanswered complaint becomes ignored with the share that past, mature complaints of the filter's
+    channels, unanswered at the same part of their horizon, became. `expected_ignored_share` with a 95 %
+    interval that holds the chance of the young ones and the uncertainty of the past share.
+    """
+    kinds = {
+        "period": "at",
+        "complaint_count": "count",
+        "due_count": "count",
+        "ignored_in_time_count": "count",
+        "young_count": "count",
+        "young_answered_count": "count",
+        "expected_ignored_share": "share",
+        "expected_ignored_share_low": "share",
+        "expected_ignored_share_high": "share",
+    }
+    chance, chance_variance = _chance_by_step(engine, wanted.replace(date_from=None, date_to=None))
+    rows = row_query(
+        MEASURES["complaints"],
+        wanted,
+        ("period",),
+        {
+            "is_due": is_complaint_due(wanted),
+            "is_ignored": is_complaint_ignored_in_time(wanted),
+            "is_answered": _answered_by_now(wanted),
+            "step": _step(dialects.seconds_between(waits.c.first_complaint_at, wanted.censored_at(waits))),
+        },
+    ).subquery("counted")
+    r = rows.c
+    counted = fetch(
+        engine,
+        select(
+            r.period,
+            r.step,
+            func.count().label("n"),
+            func.count().filter(r.is_due).label("due"),
+            func.count().filter(r.is_ignored).label("ignored"),
+            func.count().filter(and_(~r.is_due, r.is_answered)).label("young_answered"),
+            func.count().filter(and_(~r.is_due, ~r.is_answered)).label("young_open"),
+        ).group_by(r.period, r.step),
+    )
+    found = []
+    for period, part in counted.groupby("period"):
+        young = int(part["n"].sum() - part["due"].sum())
+        if young == 0:
+            continue
+        steps = part["step"].clip(0, _STEPS - 1).to_numpy(np.int64)
+        open_now = part["young_open"].to_numpy(np.float64)
+        total, ignored = int(part["n"].sum()), int(part["ignored"].sum())
+        expected = ignored + float((open_now * chance[steps]).sum())
+        variance = float((open_now * chance[steps] * (1 - chance[steps])).sum())
+        variance += float(((open_now**2) * chance_variance[steps]).sum())
+        half = Z95 * math.sqrt(variance)
+        found.append(
+            {
+                "period": period,
+                "complaint_count": total,
+                "due_count": int(part["due"].sum()),
+                "ignored_in_time_count": ignored,
+                "young_count": young,
+                "young_answered_count": int(part["young_answered"].sum()),
+                "expected_ignored_share": float(share(expected, total)),
+                "expected_ignored_share_low": max(0.0, (expected - half) / total),
+                "expected_ignored_share_high": min(1.0, (expected + half) / total),
+            }
+        )
+    return typed(pd.DataFrame(found, columns=list(kinds)), kinds)
+
+
+def _answered_by_now(wanted: Filter) -> ColumnElement[bool]:
+    here = and_(waits.c.response_at.is_not(None), waits.c.response_at <= wanted.now)
+    elsewhere = and_(waits.c.complaint_elsewhere_at.is_not(None), waits.c.complaint_elsewhere_at <= wanted.now)
+    return func.coalesce(here, False) | func.coalesce(elsewhere, False) | waits.c.has_reported_answer.is_(True)
+
+
+def _step(seconds: ColumnElement[int]) -> ColumnElement[int]:
+    """Which part of its horizon a complaint has reached, 0 to 23, on the calendar clock."""
+    horizon = dialects.seconds_between(waits.c.first_complaint_at, waits.c.complaint_ignored_due_at)
+    return cast(func.floor(_STEPS * seconds / case((horizon > 0, horizon * 1.0), else_=1.0)), BigInteger)
+
+
+def _chance_by_step(engine: Engine, wanted: Filter) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Per step: share of past complaints, unanswered at its beginning, that became ignored; and its variance."""
+    answered_at = func.least(
+        func.coalesce(waits.c.response_at, waits.c.complaint_elsewhere_at),
+        func.coalesce(waits.c.complaint_elsewhere_at, waits.c.response_at),
+    )
+    measure = MEASURES["complaints"]
+    rows = (
+        select(
+            is_complaint_ignored_in_time(wanted).label("is_ignored"),
+            func.coalesce(_step(dialects.seconds_between(waits.c.first_complaint_at, answered_at)), _STEPS).label(
+                "step"
+            ),
+        )
+        .select_from(waits)
+        .where(*measure.clauses(wanted), is_complaint_due(wanted), waits.c.has_reported_answer.is_(False))
+        .subquery("past")
+    )
+    counts = fetch(
+        engine,
+        select(rows.c.step, func.count().label("n"), func.count().filter(rows.c.is_ignored).label("ignored")).group_by(
+            rows.c.step
+        ),
+    )
+    ignored = float(counts["ignored"].sum())
+    chance, variance = np.zeros(_STEPS), np.zeros(_STEPS)
+    for step in range(_STEPS):
+        unanswered = float(counts.loc[counts["step"] >= step, "n"].sum())
+        if unanswered > 0:
+            chance[step] = min(ignored / unanswered, 1.0)
+            variance[step] = chance[step] * (1 - chance[step]) / unanswered
+    return chance, variance
