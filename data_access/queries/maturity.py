@@ -63,6 +63,7 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
             func.count().filter(and_(~r.is_due, ~r.is_answered)).label("young_open"),
         ).group_by(r.period, r.step),
     )
+    counted = counted.sort_values(["period", "step"])  # a sum of floats must not depend on the engine's order
     found = []
     for period, part in counted.groupby("period"):
         young = int(part["n"].sum() - part["due"].sum())

@@ -43,7 +43,7 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
             func.count().filter(r.is_in_target).label("k"),
         ).group_by(r[name], r.channel),
     )
-    counts = counts[counts["n"] > 0]
+    counts = counts[counts["n"] > 0].sort_values(["grp", "channel_name"]).reset_index(drop=True)
     overall = counts.groupby("channel_name")[["n", "k"]].sum()
     usual = (overall["k"] / overall["n"]).to_dict()
     counts["expected"] = counts["n"] * counts["channel_name"].map(usual)
@@ -210,7 +210,7 @@ def standardised(engine: Engine, wanted: Filter, by: Sequence[str] = ("age_group
             func.count().filter(r.is_in_target).label("k"),
         ).group_by(r[name], r.channel),
     )
-    counts = counts[counts["n"] > 0]
+    counts = counts[counts["n"] > 0].sort_values(["grp", "channel_name"]).reset_index(drop=True)
     kinds = {
         name: "text",
         "target_due_count": "count",

@@ -28,7 +28,7 @@ COLUMNS = (
     "in_response_to_tweet_id",
 )
 _REQUIRED = COLUMNS[:5]
-_ID = re.compile(r"^(\d+)(?:\.0+)?$")
+_ID = re.compile(r"^(\d{1,40})(?:\.0+)?$", re.ASCII)
 _MENTION = re.compile(r"@(\w+)")
 _TRUE, _FALSE = {"true", "1", "t", "yes"}, {"false", "0", "f", "no"}
 _MONTHS = {
@@ -100,7 +100,7 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
         if isinstance(item, Reject):
             yield item
             continue
-        if len(item.fields) <= last_needed:
+        if not last_needed < len(item.fields) <= len(names):
             yield Reject(item.line, _fragment_reason(item, previous, len(names)), item.raw)
             continue
         try:
@@ -114,7 +114,7 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
 
 def _fragment_reason(record: Record, previous: _Tweet | None, width: int) -> str:
     reason = f"{len(record.fields)} fields instead of {width}"
-    if previous is not None:
+    if previous is not None and len(record.fields) < width:
         reason += (
             f"; it looks like the rest of tweet {previous.id} (line {previous.line}), broken by an unquoted line end"
         )
@@ -163,19 +163,17 @@ def _time(text: str) -> dt.datetime:
         month, day, hour, minute, second, sign, offset_hours, offset_minutes, year = match.groups()
         try:
             local = dt.datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second))
-        except (ValueError, KeyError) as problem:
+            offset = dt.timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
+            return local - offset if sign == "+" else local + offset
+        except (ValueError, KeyError, OverflowError) as problem:
             raise ValueError(f"created_at {text!r} is not a possible date") from problem
-        offset = dt.timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
-        return local - offset if sign == "+" else local + offset
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError as problem:
+        return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment
+    except (ValueError, OverflowError) as problem:
         raise ValueError(
             f"created_at {text[:60]!r} is not a time such as 'Tue Oct 31 22:10:47 +0000 2017'"
         ) from problem
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-    return moment
 
 
 def _same(one: _Tweet, other: _Tweet) -> bool:

@@ -1,0 +1,146 @@
+"""Each hard case of a contact has a stated rule (docs/metrics.md) and a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from data_access.loader import LoadOrder, load
+from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.response_times import reply_times, response_times
+from data_access.schema import conversations, waits
+from data_access.sources.mapping import mapping_of
+from data_access.store import open_reader
+
+HEADER = "id,conversation,direction,author_kind,agent,occurred_at,text,is_complaint,needs_reply,is_internal\n"
+COLUMNS = {name: name for name in HEADER.strip().split(",")}
+MAPPING = mapping_of({"source": "mail", "columns": COLUMNS, "constants": {"channel": "email"}}, "test")
+
+
+@pytest.fixture
+def loaded(tmp_path: Path):
+    """Load rows of one conversation, again and again into the same store; gives its waits and the URL."""
+    url = f"duckdb:///{tmp_path / 'store'}"
+
+    def _load(rows: str, name: str = "m.csv") -> tuple[list, str]:
+        file = tmp_path / name
+        file.write_text(HEADER + rows, encoding="utf-8")
+        load(url, [LoadOrder(file, "csv", MAPPING)])
+        with open_reader(url).connect() as connection:
+            found = connection.execute(select(waits).order_by(waits.c.conversation_id, waits.c.wait_number)).all()
+        return found, url
+
+    return _load
+
+
+def test_a_conversation_revived_after_a_month_is_one_conversation_with_a_wait_of_its_own(loaded):
+    rows, url = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Help,,true,\n"
+        "2,a,outbound,agent,Bo,2026-01-01T11:00:00Z,Done,,,\n"
+        "3,a,inbound,customer,,2026-02-02T10:00:00Z,It is broken again,true,true,\n"
+        "4,a,outbound,agent,Bo,2026-02-02T12:00:00Z,Sorry,,,\n"
+    )
+    assert [wait.response_seconds for wait in rows] == [3600, 7200]
+    with open_reader(url).connect() as connection:
+        assert len(connection.execute(select(conversations)).all()) == 1
+
+
+def test_a_reopened_conversation_whose_last_message_nobody_answered_waits_again(loaded, opened):
+    _, url = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Help,true,true,\n"
+        "2,a,outbound,agent,Bo,2026-01-01T11:00:00Z,Done and closed,,,\n"
+        "3,a,inbound,customer,,2026-01-02T10:00:00Z,No it is not,true,true,\n"
+        "9,z,inbound,customer,,2026-01-20T10:00:00Z,Other,false,true,\n"
+    )
+    row = ignored_complaints(*opened(url)).iloc[0]
+    assert (row["complaint_count"], row["answered_in_target_count"], row["ignored_count"]) == (2, 1, 1)
+
+
+def test_an_internal_note_and_an_automatic_acknowledgement_are_no_response(loaded):
+    rows, _ = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Help,true,true,\n"
+        "2,a,outbound,system,,2026-01-01T10:00:01Z,We got your mail,,,\n"
+        "3,a,outbound,agent,Bo,2026-01-01T10:05:00Z,who takes this?,,,true\n"
+        "4,a,outbound,agent,Bo,2026-01-01T12:00:00Z,Hello,,,\n"
+    )
+    (wait,) = rows
+    assert wait.response_seconds == 7200
+    assert (wait.first_bot_response_at - wait.started_at).total_seconds() == 1
+
+
+def test_of_several_agents_the_first_ends_the_wait(loaded):
+    rows, _ = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Help,true,true,\n"
+        "2,a,outbound,agent,Bo,2026-01-01T10:10:00Z,Hello,,,\n"
+        "3,a,outbound,agent,Cy,2026-01-01T10:20:00Z,Me too,,,\n"
+    )
+    (wait,) = rows
+    assert (wait.responder_agent, wait.response_seconds) == ("Bo", 600)
+
+
+def test_a_customer_who_writes_again_extends_the_wait_and_does_not_restart_its_clock(loaded):
+    rows, _ = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Help,false,true,\n"
+        "2,a,inbound,customer,,2026-01-01T11:00:00Z,Solved it myself,false,true,\n"
+        "3,a,outbound,agent,Bo,2026-01-01T12:00:00Z,Good,,,\n"
+    )
+    (wait,) = rows
+    assert (wait.inbound_count, wait.response_seconds) == (2, 7200)
+
+
+def test_an_answer_before_the_complaint_does_not_answer_the_complaint(loaded):
+    rows, _ = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,A question,false,true,\n"
+        "2,a,outbound,agent,Bo,2026-01-01T10:10:00Z,An answer,,,\n"
+        "3,a,inbound,customer,,2026-01-01T10:20:00Z,That is wrong!,true,true,\n"
+    )
+    assert [wait.first_complaint_at is not None for wait in rows] == [False, True]
+    assert [wait.response_at is not None for wait in rows] == [True, False]
+
+
+def test_the_clock_of_a_complaint_starts_at_the_first_complaint_of_its_wait(loaded):
+    rows, _ = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,A question,false,true,\n"
+        "2,a,inbound,customer,,2026-01-01T13:00:00Z,Still no answer!,true,true,\n"
+        "3,a,outbound,agent,Bo,2026-01-01T14:00:00Z,Sorry,,,\n"
+    )
+    (wait,) = rows
+    assert (wait.response_seconds, wait.complaint_response_seconds) == (4 * 3600, 3600)
+
+
+def test_merged_tickets_become_one_conversation_when_the_source_sends_them_so(loaded):
+    first = (
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Help,true,true,\n"
+        "2,b,inbound,customer,,2026-01-01T11:00:00Z,Help me please,true,true,\n"
+    )
+    before, _ = loaded(first)
+    assert len(before) == 2
+    merged = first.replace("2,b,", "2,a,") + "3,a,outbound,agent,Bo,2026-01-01T12:00:00Z,Hello,,,\n"
+    after, url = loaded(merged, "merged.csv")
+    assert [(wait.inbound_count, wait.response_seconds) for wait in after] == [(2, 7200)]
+    with open_reader(url).connect() as connection:
+        assert len(connection.execute(select(conversations)).all()) == 1
+
+
+def test_spam_and_thanks_leave_the_denominators_of_waits_and_are_counted_beside(loaded, opened):
+    _, url = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,BUY CHEAP WATCHES,false,false,\n"
+        "2,b,inbound,customer,,2026-01-01T10:00:00Z,Where is it?,false,true,\n"
+        "3,b,outbound,agent,Bo,2026-01-01T10:10:00Z,Here,,,\n"
+        "4,b,inbound,customer,,2026-01-01T10:20:00Z,Thanks,false,false,\n"
+    )
+    engine, wanted = opened(url)
+    row = reply_times(engine, wanted).iloc[0]
+    assert (row["wait_count"], row["no_reply_needed_count"], row["unanswered_count"]) == (1, 2, 0)
+    with_them = reply_times(engine, wanted.replace(with_no_reply_needed=True)).iloc[0]
+    assert (with_them["wait_count"], with_them["unanswered_count"]) == (3, 2)
+    # Conversations keep it: one of the two openings asks for nothing.
+    first = response_times(engine, wanted).iloc[0]
+    assert (first["conversation_count"], first["no_reply_needed_count"]) == (2, 1)
+
+
+def test_a_complaint_always_needs_a_reply_whatever_the_flag_says(loaded):
+    rows, _ = loaded("1,a,inbound,customer,,2026-01-01T10:00:00Z,Terrible,true,false,\n")
+    assert rows[0].needs_reply is True
