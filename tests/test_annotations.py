@@ -32,7 +32,9 @@ def test_a_sample_is_random_but_the_same_for_the_same_seed(url, opened):
     first = draw_sample(engine, wanted, size=3, seed="x")
     assert len(first) == 3
     assert list(first["interaction_id"]) == list(draw_sample(engine, wanted, size=3, seed="x")["interaction_id"])
-    assert set(draw_sample(engine, wanted, size=50)["text"]) == {line.split(",")[-1] for line in MESSAGES.split("\n")[1:5]}
+    assert set(draw_sample(engine, wanted, size=50)["text"]) == {
+        line.split(",")[-1] for line in MESSAGES.split("\n")[1:5]
+    }
 
 
 def test_the_measured_error_counts_agreement_and_the_difference_of_levels(url, opened):

@@ -76,8 +76,7 @@ def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_the_same_seed_writes_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     truths = [
-        write_demo_sources(tmp_path / name, seed=seed, scale=0.05)
-        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+        write_demo_sources(tmp_path / name, seed=seed, scale=0.05) for name, seed in (("a", 3), ("b", 3), ("c", 4))
     ]
     assert {path.name for path in (tmp_path / "a").iterdir()} == FILES
     for name in FILES:
@@ -127,11 +126,7 @@ def test_the_unanswered_in_the_files_are_those_of_the_truth(demo: Demo) -> None:
         if row.get("outreach") == "true":
             continue
         opened.add(row["conversation"])
-        if (
-            row["direction"] == "outbound"
-            and row["author_kind"] == "agent"
-            and row.get("is_internal") != "true"
-        ):
+        if row["direction"] == "outbound" and row["author_kind"] == "agent" and row.get("is_internal") != "true":
             answered.add(row["conversation"])
         if row["author_kind"] == "bot":
             bots.add(row["conversation"])
@@ -157,11 +152,7 @@ def test_first_response_times_in_the_files_are_those_of_the_truth(demo: Demo) ->
     for row, at in zip(demo.mapped("calls"), demo.times("calls", "opened_at"), strict=True):
         if row["first_response_seconds"]:
             first[row["id"]] = at + timedelta(seconds=int(row["first_response_seconds"]))
-    told = {
-        one.conversation_id: one.first_response_at
-        for one in demo.truth.conversations
-        if one.first_response_at
-    }
+    told = {one.conversation_id: one.first_response_at for one in demo.truth.conversations if one.first_response_at}
     assert first == told
 
 
@@ -202,9 +193,7 @@ def test_every_time_lies_in_the_twelve_months_and_calls_carry_the_london_offset(
 
 def test_texts_are_printable_varied_and_as_long_as_the_channel_allows(demo: Demo) -> None:
     texts = [(row["channel"], row["text"], row["direction"]) for row in demo.events()]
-    texts += [
-        ("phone", row["text"], "inbound") for row in demo.mapped("calls") if row["is_answered"] == "true"
-    ]
+    texts += [("phone", row["text"], "inbound") for row in demo.mapped("calls") if row["is_answered"] == "true"]
     for channel, text, direction in texts:
         if channel == "phone" and not text:
             continue
@@ -253,9 +242,7 @@ def test_customers_have_invented_unique_identities_and_known_or_unknown_ages(dem
 
 def test_the_recorded_customer_of_every_conversation_can_be_found_in_the_files(demo: Demo) -> None:
     owner = {
-        identity: row["customer_id"]
-        for row in demo.rows("customers.csv")
-        for identity in row["identities"].split(";")
+        identity: row["customer_id"] for row in demo.rows("customers.csv") for identity in row["identities"].split(";")
     }
     told = {one.conversation_id: one.recorded_customer for one in demo.truth.conversations}
     names: dict[str, set[str]] = defaultdict(set)
@@ -298,9 +285,7 @@ def test_the_channels_of_the_ages_follow_the_published_figures(plain: Demo) -> N
     assert 0.38 < phone["65+"] < 0.56
     assert phone["18-24"] < 0.28
     # Public accounts that are not linked are of unknown age, so what is known of the young is a bound.
-    social = {
-        group: (counts["twitter"] + counts["facebook"]) / counts.total() for group, counts in mix.items()
-    }
+    social = {group: (counts["twitter"] + counts["facebook"]) / counts.total() for group, counts in mix.items()}
     known = [counts for group, counts in mix.items() if group != "unknown"]
     everyone = sum(one["twitter"] + one["facebook"] for one in known) / sum(one.total() for one in known)
     assert 2 < social["18-24"] / everyone < 4

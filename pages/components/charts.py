@@ -1,0 +1,643 @@
+"""Charts as pure functions of a data frame: no Streamlit, no SQL, no state.
+
+Titles and captions stand outside the figure, where they wrap and can be read aloud. `customdata` of every
+clickable mark is `[measure, "key=value", …]`: what `pages.components.selection` turns into rows.
+Text from the data is escaped, because plotly renders a kind of HTML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from data_access.estimates import SMALL_SAMPLE
+from pages.components import theme, words
+
+CURVE_POINTS = 240
+BAR_ROWS = 16
+PERIOD_TICKS = 7
+_TIME_TICKS = (
+    (1 / 60, "1 s"),
+    (10 / 60, "10 s"),
+    (1, "1 min"),
+    (10, "10 min"),
+    (60, "1 h"),
+    (240, "4 h"),
+    (1440, "1 d"),
+    (4320, "3 d"),
+    (10080, "1 wk"),
+    (40320, "4 wk"),
+)
+_FIRST_MINUTE = 1 / 60
+_SHARE_AXIS = {"tickformat": ".0%", "rangemode": "tozero"}
+
+
+def answer_curve_line(
+    data_frame: pd.DataFrame,
+    group: str | None = None,
+    *,
+    targets: Mapping[str, float] | None = None,
+    measure: str = "first_responses",
+) -> go.Figure:
+    """Share answered within t on a log time axis, one step line per group, 95 % band where there is one line.
+
+    `targets` are vertical marks: label to minutes. Points are thinned for drawing only.
+    """
+    figure = _figure(330)
+    parts = [("", data_frame)] if group is None else _parts(data_frame, group)
+    last = max((float(part["minutes"].max()) for _, part in parts if len(part)), default=1.0)
+    end = max(last * 1.15, 60.0)
+    ends: list[tuple[float, str, str]] = []
+    for key, part in parts:
+        if part.empty:
+            continue
+        drawn = _thinned(part)
+        x = np.concatenate(([_FIRST_MINUTE], np.maximum(drawn["minutes"].to_numpy(), _FIRST_MINUTE), [end]))
+        shares = _extended(drawn["answered_share"])
+        hue = theme.color(group or "", key)
+        if len(parts) == 1:
+            low, high = _extended(drawn["answered_share_low"]), _extended(drawn["answered_share_high"])
+            figure.add_scatter(
+                x=x,
+                y=high,
+                mode="lines",
+                line={"width": 0, "shape": "hv"},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+            figure.add_scatter(
+                x=x,
+                y=low,
+                mode="lines",
+                line={"width": 0, "shape": "hv"},
+                fill="tonexty",
+                fillcolor=theme.BAND,
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        label = words.plotly(words.value(group, key)) if group else "All"
+        cells = [[measure, f"within_minutes={minute:.6g}", *([f"{group}={key}"] if group else [])] for minute in x]
+        figure.add_scatter(
+            x=x,
+            y=shares,
+            mode="lines+markers",
+            name=label,
+            customdata=cells,
+            text=[words.minutes(minute) for minute in x],
+            line={"color": hue, "width": 2.5, "shape": "hv"},
+            marker={"size": 5, "opacity": 0, "color": hue},
+            hovertemplate="%{y:.0%} answered within %{text}<extra>" + label + "</extra>",
+            showlegend=False,
+        )
+        ends.append((float(shares[-1]), label, hue))
+    _end_labels(figure, ends if group else [(s, words.percent(s), h) for s, _, h in ends])
+    height = 1.0
+    last_mark = -9.0
+    for label, minute in (targets or {}).items():
+        height = height - 0.07 if math.log10(minute) - last_mark < 0.75 else 1.0
+        last_mark = math.log10(minute)
+        figure.add_vline(x=minute, line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
+        figure.add_annotation(
+            x=math.log10(minute),
+            y=height,
+            yref="paper",
+            text=words.plotly(label),
+            showarrow=False,
+            font={"size": 11, "color": theme.CONTEXT},
+            xanchor="left",
+            yanchor="top",
+            xshift=3,
+        )
+    ticks = [(at, text) for at, text in _TIME_TICKS if at <= end * 1.01]
+    figure.update_xaxes(
+        type="log",
+        range=[math.log10(_FIRST_MINUTE), math.log10(end)],
+        tickvals=[at for at, _ in ticks],
+        ticktext=[text for _, text in ticks],
+        title={
+            "text": "time since the customer wrote (each step is a multiple: log scale)",
+            "font": {"size": 11},
+        },
+    )
+    figure.update_yaxes(range=[0, 1.02], **{k: v for k, v in _SHARE_AXIS.items() if k != "rangemode"})
+    figure.update_layout(margin={"r": 92, "t": 8})
+    return figure
+
+
+def share_by_period_line(
+    data_frame: pd.DataFrame,
+    share: str,
+    count: str,
+    *,
+    measure: str,
+    grain: str = "week",
+    color: str = theme.ACCENT,
+    fixed_top: float | None = None,
+) -> go.Figure:
+    """A share over time: line, 95 % interval as a band, hollow points under n = 30, provisional periods hatched."""
+    figure = _figure(250)
+    if data_frame.empty:
+        return figure
+    x = list(data_frame["period"])
+    y, n = data_frame[share].to_numpy(float), data_frame[count].to_numpy(int)
+    low, high = data_frame[f"{share}_low"].to_numpy(float), data_frame[f"{share}_high"].to_numpy(float)
+    provisional = (
+        data_frame["is_provisional"].to_numpy(bool) if "is_provisional" in data_frame else np.zeros(len(x), bool)
+    )
+    known = np.concatenate((high[n >= SMALL_SAMPLE], y))
+    known = known[~np.isnan(known)]
+    top = fixed_top or min(1.03, max(0.1, float(known.max()) * 1.12 if len(known) else 0.1))
+    if provisional.any():
+        figure.add_bar(
+            x=[at for at, flag in zip(x, provisional, strict=True) if flag],
+            y=[top] * int(provisional.sum()),
+            marker={
+                "color": "rgba(0,0,0,0)",
+                "line": {"width": 0},
+                "pattern": {
+                    "shape": "/",
+                    "fgcolor": theme.CONTEXT,
+                    "size": 7,
+                    "solidity": 0.12,
+                    "fgopacity": 0.6,
+                },
+            },
+            width=_period_milliseconds(grain),
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_annotation(
+            x=[at for at, flag in zip(x, provisional, strict=True) if flag][-1],
+            y=1,
+            yref="paper",
+            text="provisional",
+            showarrow=False,
+            yanchor="bottom",
+            font={"size": 11, "color": theme.CONTEXT},
+        )
+    mature = ~provisional & ~np.isnan(y)
+    for values, fill in ((high, None), (low, "tonexty")):
+        figure.add_scatter(
+            x=x,
+            y=np.where(np.isnan(y), np.nan, np.minimum(values, 1.0)),
+            mode="lines",
+            line={"width": 0},
+            fill=fill,
+            fillcolor=_faded(color, 0.18),
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    figure.add_scatter(
+        x=x,
+        y=np.where(mature, y, np.nan),
+        mode="lines",
+        line={"color": color, "width": 2.5},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    is_solid = mature & (n >= SMALL_SAMPLE)
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        cliponaxis=False,
+        customdata=[[measure, f"period={pd.Timestamp(at):%Y-%m-%d}"] for at in x],
+        text=[words.period(pd.Timestamp(at), grain) for at in x],
+        meta=None,
+        hovertext=[
+            _hover(words.period(pd.Timestamp(at), grain), s, lo, hi, k, bool(p))
+            for at, s, lo, hi, k, p in zip(x, y, low, high, n, provisional, strict=True)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={
+            "size": 8,
+            "color": np.where(is_solid, color, "rgba(128,138,148,0.35)").tolist(),
+            "line": {"width": 1.5, "color": np.where(n >= SMALL_SAMPLE, color, theme.CONTEXT).tolist()},
+        },
+        showlegend=False,
+    )
+    if mature.any():
+        place = int(np.flatnonzero(mature)[-1])
+        figure.add_annotation(
+            x=x[place],
+            y=y[place],
+            text=f"<b>{words.percent(float(y[place]))}</b>",
+            showarrow=False,
+            yshift=14,
+            font={"size": 12},
+        )
+    figure.update_yaxes(range=[0, top], **_SHARE_AXIS)
+    _period_axis(figure, x, grain)
+    return figure
+
+
+def share_bar(
+    data_frame: pd.DataFrame,
+    dimension: str,
+    share: str,
+    count: str,
+    *,
+    measure: str,
+    color: str | None = None,
+    by_size: bool | None = None,
+) -> go.Figure:
+    """A share per group as horizontal bars from zero with 95 % intervals; groups under n = 30 greyed, last."""
+    shown = data_frame[data_frame[count] > 0]
+    if dimension not in ("age_group", "sentiment") if by_size is None else by_size:
+        shown = shown.assign(few=shown[count] < SMALL_SAMPLE).sort_values(
+            ["few", share], ascending=[True, False], kind="stable"
+        )
+    else:
+        order = {value: place for place, value in enumerate(theme.natural_order(dimension, list(shown[dimension])))}
+        shown = shown.sort_values(dimension, key=lambda column: column.map(order), kind="stable")
+    shown = shown.head(BAR_ROWS)
+    figure = _figure(62 + 27 * max(len(shown), 2))
+    if shown.empty:
+        return figure
+    names = [words.plotly(words.shortened(words.value(dimension, value), 24)) for value in shown[dimension]]
+    y = list(range(len(shown)))
+    values, low, high = (shown[name].to_numpy(float) for name in (share, f"{share}_low", f"{share}_high"))
+    n = shown[count].to_numpy(int)
+    hues = [
+        theme.CONTEXT if k < SMALL_SAMPLE else color or theme.color(dimension, str(v))
+        for k, v in zip(n, shown[dimension], strict=True)
+    ]
+    figure.add_bar(
+        x=values,
+        y=y,
+        orientation="h",
+        width=0.62,
+        marker={"color": hues, "opacity": [0.45 if k < SMALL_SAMPLE else 1.0 for k in n]},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": high - values,
+            "arrayminus": values - low,
+            "thickness": 1.2,
+            "width": 3,
+            "color": theme.CONTEXT,
+        },
+        customdata=[[measure, f"{dimension}={value}"] for value in shown[dimension]],
+        hovertext=[
+            _hover(name, s, lo, hi, k, False) for name, s, lo, hi, k in zip(names, values, low, high, n, strict=True)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+        showlegend=False,
+    )
+    for place, (value, upper, k) in enumerate(zip(values, high, n, strict=True)):
+        figure.add_annotation(
+            x=upper,
+            y=place,
+            xanchor="left",
+            xshift=6,
+            showarrow=False,
+            font={"size": 12},
+            text=f"<b>{words.percent(float(value))}</b> <span style='font-size:11px'>of {k:,}</span>",
+        )
+    figure.update_xaxes(range=[0, min(1.0, float(np.nanmax(high))) * 1.32 + 0.02], tickformat=".0%", nticks=5)
+    _name_axis(figure, names)
+    return figure
+
+
+def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") -> go.Figure:
+    """Complaints of each group by response state, as parts of 100 %; the most ignored on top."""
+    states = (
+        [state for state in theme.STATE_ORDER if data_frame[f"{state}_count"].sum() > 0] if len(data_frame) else []
+    )
+    shown = data_frame[data_frame["complaint_count"] > 0] if len(data_frame) else data_frame
+    if len(shown):
+        part = shown["ignored_count"] / shown["complaint_count"]
+        shown = (
+            shown.assign(few=shown["complaint_count"] < SMALL_SAMPLE, part=part)
+            .sort_values(["few", "part"], ascending=[True, False])
+            .head(BAR_ROWS)
+        )
+    figure = _figure(92 + 27 * max(len(shown), 2))
+    if shown.empty:
+        return figure
+    total = shown["complaint_count"].to_numpy(float)
+    names = [words.plotly(words.shortened(words.value(dimension, value), 22)) for value in shown[dimension]]
+    for state in reversed(states):
+        counts = shown[f"{state}_count"].to_numpy(float)
+        label = words.value("state", state)
+        figure.add_bar(
+            x=counts / total,
+            y=list(range(len(shown))),
+            orientation="h",
+            name=label,
+            width=0.68,
+            marker={"color": theme.STATE_COLORS[state], "line": {"width": 0}},
+            opacity=1.0,
+            text=[f"{100 * k / t:.0f}" if k / t >= 0.055 else "" for k, t in zip(counts, total, strict=True)],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            constraintext="none",
+            textfont={"color": "#FFFFFF" if state != "answered_unknown_time" else "#1C2024", "size": 11},
+            customdata=[[f"complaints_{state}", f"{dimension}={value}"] for value in shown[dimension]],
+            hovertext=[
+                f"{name}: {label.lower()} {k:,.0f} of {t:,.0f}"
+                for name, k, t in zip(names, counts, total, strict=True)
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    for place, n in enumerate(total):
+        figure.add_annotation(
+            x=1.0, y=place, xanchor="left", xshift=5, showarrow=False, text=f"{n:,.0f}", font={"size": 11}
+        )
+    figure.update_layout(barmode="stack", legend=_legend(), margin={"r": 52, "t": 34})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    _name_axis(figure, names)
+    return figure
+
+
+def backlog_by_age_bar(data_frame: pd.DataFrame) -> go.Figure:
+    """Open waits by how long they have lasted: waiting and ignored stacked, from zero."""
+    figure = _figure(230)
+    if data_frame.empty:
+        return figure
+    x = list(data_frame["age"])
+    for state in ("waiting", "ignored"):
+        figure.add_bar(
+            x=x,
+            y=data_frame[f"{state}_count"],
+            name="Waiting, not yet too long" if state == "waiting" else "Ignored: longer than allowed",
+            marker={"color": theme.STATE_COLORS[state]},
+            width=0.7,
+            customdata=[["open_waits", f"age={age}", f"state={state}"] for age in x],
+            hovertemplate="%{x}: %{y:,} " + state + "<extra></extra>",
+        )
+    total = data_frame["open_count"]
+    for at, n in zip(x, total, strict=True):
+        figure.add_annotation(x=at, y=n, yshift=9, text=f"<b>{n:,}</b>", showarrow=False, font={"size": 12})
+    figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
+    figure.update_yaxes(rangemode="tozero", range=[0, float(total.max()) * 1.15 + 1], nticks=5)
+    figure.update_xaxes(type="category")
+    return figure
+
+
+def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> go.Figure:
+    """Calls offered per period: answered, abandoned, abandoned at once; stacked from zero."""
+    figure = _figure(230)
+    if data_frame.empty:
+        return figure
+    x = list(data_frame["period"])
+    late = data_frame["abandoned_count"] - data_frame["short_abandoned_count"]
+    other = data_frame["offered_count"] - data_frame["answered_count"] - data_frame["abandoned_count"]
+    for name, values, hue, measure in (
+        ("Answered", data_frame["answered_count"], theme.CHANNEL_COLORS["phone"], "calls_answered"),
+        ("Caller gave up", late, theme.STATE_COLORS["waiting"], "calls_abandoned"),
+        ("Gave up at once", data_frame["short_abandoned_count"], "#A9B0B7", "calls_abandoned"),
+        ("Not answered, not known why", other, theme.CONTEXT, "calls_offered"),
+    ):
+        if not values.sum():
+            continue
+        figure.add_bar(
+            x=x,
+            y=values,
+            name=name,
+            marker={"color": hue},
+            width=_period_milliseconds(grain) * 0.8,
+            customdata=[[measure, f"period={pd.Timestamp(at):%Y-%m-%d}"] for at in x],
+            text=[words.period(pd.Timestamp(at), grain) for at in x],
+            textposition="none",
+            hovertemplate="%{text}: %{y:,} " + name.lower() + "<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
+    figure.update_yaxes(rangemode="tozero", nticks=5)
+    _period_axis(figure, x, grain)
+    return figure
+
+
+def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = None) -> go.Figure:
+    """Conversations of each age group by channel, as parts of 100 %; channels in one order, largest first."""
+    ages = theme.natural_order("age_group", list(data_frame["age_group"])) if len(data_frame) else []
+    figure = _figure(92 + 34 * max(len(ages), 1))
+    if not ages:
+        return figure
+    order = channels or list(
+        data_frame.groupby("channel")["conversation_count"].sum().sort_values(ascending=False).index
+    )
+    table = data_frame.pivot_table(
+        index="age_group", columns="channel", values="conversation_count", aggfunc="sum", fill_value=0
+    ).reindex(ages)
+    total = table.sum(axis=1).to_numpy(float)
+    few = total < SMALL_SAMPLE
+    for channel in order:
+        if channel not in table:
+            continue
+        counts = table[channel].to_numpy(float)
+        label = words.plotly(words.value("channel", channel))
+        shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+        figure.add_bar(
+            x=shares,
+            y=list(range(len(ages))),
+            orientation="h",
+            name=label,
+            width=0.74,
+            marker={
+                "color": theme.color("channel", channel),
+                "opacity": np.where(few, 0.4, 1.0).tolist(),
+                "line": {"width": 0},
+            },
+            text=[f"{100 * s:.0f}" if s >= 0.04 else "" for s in shares],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            constraintext="none",
+            textfont={"color": "#FFFFFF", "size": 11},
+            customdata=[["contacts", f"age_group={age}", f"channel={channel}"] for age in ages],
+            hovertext=[
+                f"{words.plotly(words.value('age_group', age))}: {label} {words.percent(s)} ({k:,.0f} of {t:,.0f})"
+                for age, s, k, t in zip(ages, shares, counts, total, strict=True)
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    for place, n in enumerate(total):
+        figure.add_annotation(
+            x=1.0, y=place, xanchor="left", xshift=5, showarrow=False, text=f"{n:,.0f}", font={"size": 11}
+        )
+    figure.update_layout(barmode="stack", legend=_legend(), margin={"r": 56, "t": 52})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    _name_axis(figure, [words.plotly(words.value("age_group", age)) for age in ages])
+    return figure
+
+
+def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
+    """How much more (over 100) or less each age group uses a channel than all customers; grey under n = 30."""
+    ages = theme.natural_order("age_group", list(data_frame["age_group"])) if len(data_frame) else []
+    figure = _figure(72 + 28 * max(len(ages), 1))
+    if not ages:
+        return figure
+    table = data_frame.pivot_table(
+        index="age_group", columns="channel", values="conversation_count", aggfunc="sum", fill_value=0
+    ).reindex(ages)
+    table = table[table.sum().sort_values(ascending=False).index[:10]]
+    whole = data_frame["conversation_count"].sum()
+    group = data_frame.groupby("age_group")["conversation_count"].sum().reindex(ages).to_numpy(float)
+    usual = table.sum().to_numpy(float) / whole
+    counts = table.to_numpy(float)
+    expected = group[:, None] * usual[None, :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = np.where(expected > 0, 100 * counts / expected, np.nan)
+    is_few = (expected < SMALL_SAMPLE / 3) | (group[:, None] < SMALL_SAMPLE)
+    shade = np.where(is_few, np.nan, np.clip(np.log2(np.maximum(index, 25) / 100), -1, 1))
+    names = [words.plotly(words.value("channel", channel)) for channel in table.columns]
+    labels = [words.plotly(words.value("age_group", age)) for age in ages]
+    figure.add_heatmap(
+        z=shade,
+        x=names,
+        y=list(range(len(ages))),
+        zmin=-1,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+        showscale=False,
+        colorscale=[[0, "#A87735"], [0.5, "rgba(150,158,166,0.10)"], [1, "#2E79AD"]],
+        customdata=[
+            [["contacts", f"age_group={age}", f"channel={channel}"] for channel in table.columns] for age in ages
+        ],
+        hovertext=[
+            [
+                f"{label}, {name}: {counts[i, j]:,.0f} conversations, {expected[i, j]:,.0f} expected"
+                for j, name in enumerate(names)
+            ]
+            for i, label in enumerate(labels)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    for i, row in enumerate(index):
+        for j, number in enumerate(row):
+            if math.isnan(number):
+                continue
+            weak = {"color": theme.CONTEXT} if is_few[i, j] else {"color": "#FFFFFF"} if abs(shade[i, j]) > 0.5 else {}
+            figure.add_annotation(x=j, y=i, text=f"{number:.0f}", showarrow=False, font={"size": 12, **weak})
+    figure.update_xaxes(side="top", type="category", showgrid=False, tickangle=0)
+    figure.update_layout(margin={"t": 26})
+    _name_axis(figure, labels)
+    return figure
+
+
+# --- shared parts -------------------------------------------------------------------------------------
+
+
+def _figure(height: int) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 4, "r": 12, "t": 20, "b": 4},
+        bargap=0.2,
+        dragmode=False,
+        hovermode="closest",
+        clickmode="event+select",
+        showlegend=True,
+        separators=".,",
+        hoverlabel={"align": "left"},
+        uniformtext={"mode": "hide", "minsize": 9},
+    )
+    figure.update_xaxes(
+        fixedrange=True,
+        showgrid=True,
+        gridcolor=theme.GRID,
+        zeroline=False,
+        automargin=True,
+        tickfont={"size": 11},
+    )
+    figure.update_yaxes(
+        fixedrange=True,
+        showgrid=True,
+        gridcolor=theme.GRID,
+        zeroline=False,
+        automargin=True,
+        tickfont={"size": 11},
+    )
+    return figure
+
+
+def _legend() -> dict[str, object]:
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.0,
+        "yanchor": "bottom",
+        "font": {"size": 11},
+        "title": {"text": ""},
+        "traceorder": "normal",
+        "itemclick": False,
+        "itemdoubleclick": False,
+    }
+
+
+def _name_axis(figure: go.Figure, names: Sequence[str]) -> None:
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=list(names),
+        range=[len(names) - 0.45, -0.55],
+        showgrid=False,
+        tickfont={"size": 12},
+        title=None,
+    )
+
+
+def _period_axis(figure: go.Figure, x: Sequence[object], grain: str) -> None:
+    form = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "quarter": "%b %Y"}[grain]
+    figure.update_xaxes(type="date", tickformat=form, showgrid=False, title=None)
+    step = -(-len(x) // PERIOD_TICKS)
+    figure.update_xaxes(tickvals=list(x)[(len(x) - 1) % step :: step] if x else [])
+
+
+def _period_milliseconds(grain: str) -> float:
+    return {"day": 1, "week": 7, "month": 30, "quarter": 91}[grain] * 86_400_000.0
+
+
+def _parts(data_frame: pd.DataFrame, group: str) -> list[tuple[str, pd.DataFrame]]:
+    keys = theme.natural_order(group, list(data_frame[group]))
+    return [(key, data_frame[data_frame[group] == key]) for key in keys]
+
+
+def _thinned(part: pd.DataFrame) -> pd.DataFrame:
+    if len(part) <= CURVE_POINTS:
+        return part
+    logs = np.log10(np.maximum(part["minutes"].to_numpy(float), _FIRST_MINUTE))
+    bins = np.floor((logs - logs[0]) / max(logs[-1] - logs[0], 1e-9) * (CURVE_POINTS - 1)).astype(int)
+    keep = np.flatnonzero(np.append(np.diff(bins) > 0, True))
+    return part.iloc[keep]
+
+
+def _extended(values: Any) -> Any:
+    array = values.to_numpy(float)
+    return np.concatenate(([0.0], array, [array[-1]]))
+
+
+def _end_labels(figure: go.Figure, ends: Sequence[tuple[float, str, str]]) -> None:
+    taken: list[float] = []
+    for share, label, hue in sorted(ends, key=lambda end: -end[0]):
+        at = min(share, *(other - 0.055 for other in taken)) if taken else share
+        taken.append(at)
+        figure.add_annotation(
+            x=1,
+            xref="paper",
+            y=at,
+            text=label,
+            showarrow=False,
+            xanchor="left",
+            xshift=4,
+            font={"color": hue, "size": 12},
+        )
+
+
+def _faded(color: str, opacity: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def _hover(name: str, share: float, low: float, high: float, n: int, is_provisional: bool) -> str:
+    few = "; too few to judge" if n < SMALL_SAMPLE else ""
+    later = "; provisional" if is_provisional else ""
+    return f"{name}: {words.percent(share)} of {n:,} (95 %: {words.percent(low)} to {words.percent(high)}){few}{later}"

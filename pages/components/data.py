@@ -1,0 +1,444 @@
+"""The only door to the store: who asks, what they may see, which version, and the cache.
+
+`pin` is called once per rerun by the frame; every query of that rerun then reads the same version.
+The viewer is asked for outside the cached function, because a cache hit skips its body; scope and version
+are part of every cache key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from data_access import annotations as annotations_store
+from data_access.audit import Finding, check_numbers
+from data_access.errors import FrontdoorError, StoreError
+from data_access.filters import Filter
+from data_access.measures import Selection
+from data_access.queries import (
+    backlog as backlog_query,
+)
+from data_access.queries import (
+    channel_mix as channel_mix_query,
+)
+from data_access.queries import (
+    conversations as conversations_query,
+)
+from data_access.queries import (
+    data_quality as data_quality_query,
+)
+from data_access.queries import (
+    definitions as definitions_query,
+)
+from data_access.queries import (
+    ignored_complaints as ignored_complaints_query,
+)
+from data_access.queries import (
+    maturity as maturity_query,
+)
+from data_access.queries import (
+    options as options_query,
+)
+from data_access.queries import (
+    overview as overview_query,
+)
+from data_access.queries import (
+    response_times as response_times_query,
+)
+from data_access.queries import (
+    sentiment as sentiment_query,
+)
+from data_access.queries import (
+    teams as teams_query,
+)
+from data_access.store import (
+    StoreStatus,
+    current_version,
+    default_store_url,
+    open_reader,
+    read_status,
+    resolved,
+    shown_url,
+)
+from pages.components import auth
+
+_PIN = "frontdoor_pinned_store"
+_LOG = logging.getLogger("frontdoor")
+_ATTEMPTS = 3
+_ANNOTATIONS_SECONDS = 60
+Dimensions = tuple[str, ...]
+_T = TypeVar("_T")
+
+
+class SignInNeededError(FrontdoorError):
+    """Nobody is signed in; no row leaves the store."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pinned:
+    url: str
+    version: int
+    engine: Engine
+    status: StoreStatus
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _opened(url: str, version: int) -> tuple[Engine, StoreStatus]:
+    engine = open_reader(url)
+    return engine, read_status(engine, url)
+
+
+def pin() -> StoreStatus:
+    """Fix the store's present version for this rerun. Raises StoreError in words where there is none."""
+    url = default_store_url()
+    for _ in range(_ATTEMPTS):
+        version = current_version(url)
+        try:
+            engine, status = _opened(url, version)
+        except SQLAlchemyError as problem:
+            raise StoreError(f"{shown_url(url)} does not answer; try again, or run: frontdoor check") from problem
+        if status.version == version:
+            break
+        _opened.clear(url, version)  # a load ended between the two looks
+    st.session_state[_PIN] = _Pinned(url, status.version, engine, status)
+    return status
+
+
+def unpin() -> None:
+    """Forget the store: pages then get nothing."""
+    st.session_state.pop(_PIN, None)
+
+
+def status() -> StoreStatus:
+    """What the pinned store says of itself."""
+    return _pinned().status
+
+
+def store_name() -> str:
+    """The store's URL without its password."""
+    return shown_url(default_store_url())
+
+
+def warm_up() -> None:
+    """Open the store and import what the first visitor would wait for; never fails."""
+    try:
+        url = default_store_url()
+        _opened(url, current_version(url))
+    except Exception as problem:  # the pages say what is wrong; the server must start all the same
+        _LOG.warning("store not opened yet: %s", problem)
+
+
+def _pinned() -> _Pinned:
+    found = st.session_state.get(_PIN)
+    if found is None:
+        raise StoreError("no store is open in this session; open the dashboard from its first page")
+    return cast("_Pinned", found)
+
+
+def _viewer() -> auth.Viewer:
+    viewer = auth.current_viewer()
+    if viewer is None:
+        raise SignInNeededError("sign in to see this page")
+    return viewer
+
+
+def scoped(wanted: Filter) -> Filter:
+    """The filter with all that it takes from the store and the viewer: what queries want."""
+    viewer = _viewer()
+    return resolved(wanted, _pinned().status).replace(scope_teams=viewer.teams, scope_brands=viewer.brands)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _answers(name: str, url: str, version: int, key: str, _run: Callable[[], Any]) -> Any:
+    return _run()
+
+
+def _ask(query: Callable[..., Any], wanted: Any, *rest: Any, **named: Any) -> Any:
+    _viewer()
+    pinned = _pinned()
+    arguments = (wanted, *rest) if wanted is not None else rest
+    key = repr((arguments, sorted(named.items())))
+    name = f"{query.__module__}.{query.__qualname__}"
+
+    def run() -> Any:
+        try:
+            return query(pinned.engine, *arguments, **named)
+        except SQLAlchemyError as problem:
+            _LOG.exception("query %s failed", name)
+            raise StoreError(
+                f"{shown_url(pinned.url)} did not answer this question; reload the page, and if it stays so "
+                "look into the server's log"
+            ) from problem
+
+    return _answers(name, pinned.url, pinned.version, key, run)
+
+
+def _frame(query: Callable[..., Any], wanted: Filter, *rest: Any, **named: Any) -> pd.DataFrame:
+    return cast("pd.DataFrame", _ask(query, scoped(wanted), *rest, **named))
+
+
+# --- one function per question -----------------------------------------------------------------------
+
+
+def response_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """First response times; one row per group."""
+    return _frame(response_times_query.response_times, wanted, by)
+
+
+def reply_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Reply times; one row per group."""
+    return _frame(response_times_query.reply_times, wanted, by)
+
+
+def answer_curve(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Share answered within t; one row per group and answer time."""
+    return _frame(response_times_query.answer_curve, wanted, by)
+
+
+def calls(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Phone calls; one row per group."""
+    short = _pinned().status.settings.short_abandon_seconds
+    return _frame(response_times_query.calls, wanted, by, short_abandon_seconds=short)
+
+
+def resolution_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Resolution times where the source knows them; one row per group."""
+    return _frame(response_times_query.resolution_times, wanted, by)
+
+
+def ignored_complaints(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Complaints by response state; one row per group."""
+    return _frame(ignored_complaints_query.ignored_complaints, wanted, by)
+
+
+def ignored_worklist(wanted: Filter, limit: int | None = None, order: str = "oldest") -> pd.DataFrame:
+    """Complaints still unanswered; one row per complaint."""
+    return _frame(ignored_complaints_query.ignored_worklist, wanted, limit, order=order)
+
+
+def definitions(wanted: Filter) -> pd.DataFrame:
+    """The headlines under each competing definition; one row per question and definition."""
+    return _frame(definitions_query.definitions, wanted)
+
+
+def ignored_rates(wanted: Filter) -> pd.DataFrame:
+    """The ignored share per complaint, conversation and customer; one row each."""
+    return _frame(definitions_query.ignored_rates, wanted)
+
+
+def maturity(wanted: Filter) -> pd.DataFrame:
+    """What provisional periods will come to; one row per period with young complaints."""
+    return _frame(maturity_query.maturity, wanted)
+
+
+def funnel(wanted: Filter, by: Dimensions = ("team",)) -> pd.DataFrame:
+    """In-target share against what the channel mix lets expect; one row per team or agent."""
+    return _frame(teams_query.funnel, wanted, by)
+
+
+def cherry_picking(wanted: Filter) -> pd.DataFrame:
+    """Easier waits answered past older complaints; one row per team and channel."""
+    return _frame(teams_query.cherry_picking, wanted)
+
+
+def orphans(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
+    """Customers who wait for an agent who is gone; one row per open wait."""
+    return _frame(teams_query.orphans, wanted, limit)
+
+
+def standardised(wanted: Filter, by: Dimensions = ("age_group",)) -> pd.DataFrame:
+    """In-target share raw and at one channel mix; one row per group."""
+    return _frame(teams_query.standardised, wanted, by)
+
+
+def backlog(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Who waits now; one row per group."""
+    return _frame(backlog_query.backlog, wanted, by)
+
+
+def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Where who talks; one row per age group and channel."""
+    return _frame(channel_mix_query.channel_mix, wanted, by)
+
+
+def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """How customers sound; one row per group."""
+    return _frame(sentiment_query.sentiment, wanted, by)
+
+
+def sentiment_trend(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Negative share by period with control limits; one row per group and period."""
+    return _frame(sentiment_query.sentiment_trend, wanted, by)
+
+
+def said_on_about(wanted: Filter) -> pd.DataFrame:
+    """Where customers blame which channel; one row per channel and blamed channel."""
+    return _frame(sentiment_query.said_on_about, wanted)
+
+
+def recovery(wanted: Filter, by: Dimensions = ("wait_band",)) -> pd.DataFrame:
+    """What waiting costs; one row per group, by default per waiting time."""
+    return _frame(sentiment_query.recovery, wanted, by)
+
+
+def rising_topics(wanted: Filter) -> pd.DataFrame:
+    """Topics and words tested against the period before; rising ones first."""
+    return _frame(sentiment_query.rising_topics, wanted)
+
+
+def changes(wanted: Filter) -> pd.DataFrame:
+    """Tested changes against the period before; largest real ones first."""
+    return _frame(overview_query.changes, wanted)
+
+
+def filter_options() -> dict[str, list[str]]:
+    """What can be chosen, per dimension, within the viewer's scope."""
+    return cast("dict[str, list[str]]", _ask(options_query.filter_options, scoped(Filter())))
+
+
+def selected_rows(selection: Selection, limit: int | None = None, offset: int = 0) -> pd.DataFrame:
+    """Exactly the rows that a figure counted."""
+    return cast("pd.DataFrame", _ask(conversations_query.selected_rows, _in_scope(selection), limit, offset))
+
+
+def count_rows(selection: Selection) -> int:
+    """How many rows a selection has."""
+    return cast("int", _ask(conversations_query.count_rows, _in_scope(selection)))
+
+
+def conversation_of(wanted: Filter, conversation_id: str) -> pd.DataFrame:
+    """One conversation; empty where the viewer may not know of it."""
+    return _frame(conversations_query.conversation_of, wanted, conversation_id)
+
+
+def conversation_events(wanted: Filter, conversation_id: str) -> pd.DataFrame:
+    """Its events in order."""
+    return _frame(conversations_query.conversation_events, wanted, conversation_id)
+
+
+def customer_conversations(wanted: Filter, customer_id: str) -> pd.DataFrame:
+    """All conversations of one customer, on every channel."""
+    return _frame(conversations_query.customer_conversations, wanted, customer_id)
+
+
+def customer_facts(wanted: Filter, customer_id: str) -> pd.DataFrame:
+    """Who the customer is; nothing outside the viewer's scope."""
+    return _frame(conversations_query.customer_facts, wanted, customer_id)
+
+
+def loads() -> pd.DataFrame:
+    """Loaded files, newest first."""
+    return cast("pd.DataFrame", _ask(data_quality_query.loads, None))
+
+
+def rejected_rows(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
+    """Rejected records with reasons."""
+    return _frame(data_quality_query.rejected_rows, wanted, limit)
+
+
+def sources() -> pd.DataFrame:
+    """Sources and up to when they are complete."""
+    return cast("pd.DataFrame", _ask(data_quality_query.sources, None))
+
+
+def coverage(wanted: Filter) -> pd.DataFrame:
+    """What may be missing, and how much of it is there."""
+    return _frame(data_quality_query.coverage, wanted)
+
+
+def unknown_time_effect(wanted: Filter) -> pd.DataFrame:
+    """How far answers at an unknown time move the figures."""
+    return _frame(data_quality_query.unknown_time_effect, wanted)
+
+
+def check(wanted: Filter) -> list[Finding]:
+    """Whether card, chart, table, drill-down and CSV agree for this filter; one finding per comparison."""
+    return cast("list[Finding]", _ask(_checked, scoped(wanted)))
+
+
+def _checked(engine: Engine, wanted: Filter) -> list[Finding]:
+    return list(check_numbers(engine, wanted))
+
+
+def explained(text: str, brand: str | None) -> list[tuple[str, float]]:
+    """Words that make the score of `lexlinear-en`, read as the loader reads: the row's own brand never counts."""
+    from data_access.loader import text_settings_of  # noqa: PLC0415  # heavy, and only for an opened text
+    from data_access.text import explain  # noqa: PLC0415
+
+    _viewer()
+    plain = text_settings_of(_pinned().status.settings)
+    known = tuple(sorted({*plain.brand_words, *(brand or "").lower().split()}))
+    return explain(text, settings=dataclasses.replace(plain, brand_words=known))
+
+
+# --- labels: kept beside the store, never cached --------------------------------------------------------
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, ttl=_ANNOTATIONS_SECONDS)
+def _annotations(url: str) -> annotations_store.Annotations:
+    return annotations_store.open_annotations(url)
+
+
+def annotations() -> annotations_store.Annotations:
+    """Where labels are kept, or why they cannot be."""
+    _viewer()
+    return _annotations(_pinned().url)
+
+
+def label_sample(seed: str) -> pd.DataFrame:
+    """A random sample of all texts that the viewer may read; the filter bar does not limit it."""
+    return _frame(annotations_store.draw_sample, Filter(), seed=seed)
+
+
+def labelled_ids() -> set[str]:
+    """The interactions that have a label."""
+    return set(_unless_broken(lambda: annotations_store.saved_labels(annotations()))["interaction_id"])
+
+
+def save_label(interaction_id: str, sentiment_label: str, *, is_complaint: bool) -> None:
+    """Keep one label of the viewer, for a text that the viewer may read."""
+    viewer = _viewer()
+    _unless_broken(
+        lambda: annotations_store.save_label(
+            annotations(), interaction_id, sentiment_label=sentiment_label, is_complaint=is_complaint, viewer=viewer.name
+        )
+    )
+
+
+def measured_error() -> pd.DataFrame:
+    """How far the scorer is from the labels; one row per task, none without labels."""
+    limited, engine = scoped(Filter()), _pinned().engine
+    return _unless_broken(lambda: annotations_store.measured_error(engine, limited, annotations()))
+
+
+def _unless_broken(run: Callable[[], _T]) -> _T:
+    try:
+        return run()
+    except (SQLAlchemyError, OSError) as problem:
+        _LOG.exception("labels could not be read or written")
+        raise StoreError("the labels beside the store could not be read or written; look into the server's log") from problem
+
+
+def rows_later(selection: Selection) -> Callable[[], pd.DataFrame]:
+    """All rows of a selection, read when called: on a click, where no session state is at hand."""
+    _viewer()
+    pinned, limited = _pinned(), _in_scope(selection)
+    return lambda: conversations_query.selected_rows(pinned.engine, limited)
+
+
+def worklist_later(wanted: Filter, order: str) -> Callable[[], pd.DataFrame]:
+    """The whole worklist, read when called."""
+    _viewer()
+    pinned, limited = _pinned(), scoped(wanted)
+    return lambda: ignored_complaints_query.ignored_worklist(pinned.engine, limited, order=order)
+
+
+def _in_scope(selection: Selection) -> Selection:
+    return dataclasses.replace(selection, filter=scoped(selection.filter))

@@ -1,0 +1,52 @@
+"""CSV of exactly what is shown, and of the rows behind it; written when clicked, formulas defused."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from data_access.export import to_csv
+from data_access.filters import Filter
+from data_access.measures import Selection
+from pages.components import data
+
+
+def shown(data_frame: pd.DataFrame, name: str, *, label: str = "CSV of this table") -> None:
+    """A button for the frame that was charted."""
+    st.download_button(
+        label,
+        data=lambda: to_csv(data_frame),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def rows(selection: Selection, name: str, *, label: str = "CSV of the rows behind it") -> None:
+    """A button for every row of a selection; read from the store when clicked."""
+    read = data.rows_later(selection)
+    st.download_button(
+        label,
+        data=lambda: to_csv(read()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def worklist(wanted: Filter, order: str, name: str, *, label: str = "CSV of the whole list") -> None:
+    """A button for every unanswered complaint; read from the store when clicked."""
+    read = data.worklist_later(wanted, order)
+    st.download_button(
+        label,
+        data=lambda: to_csv(read()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )

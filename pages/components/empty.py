@@ -1,0 +1,55 @@
+"""Empty states: why there is nothing, and what to do."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from data_access.filters import Filter
+from pages.components import data, filter_bar, words
+
+
+def no_store(problem: Exception) -> None:
+    """There is no store, or it cannot be opened."""
+    st.error(words.markdown(problem), title="The store cannot be opened")
+    st.text("To see a simulated company:   frontdoor demo")
+    st.text("To load your own file:        frontdoor load FILE --source NAME")
+
+
+def empty_store() -> None:
+    """A store without data."""
+    st.info(
+        words.markdown(f"The store {data.store_name()} is there, but nothing was loaded into it."), title="No data yet"
+    )
+    st.text(
+        "To load a file of tweets:         frontdoor load tweets.csv --source twcs\n"
+        "To load any other CSV:            frontdoor load FILE.csv --source NAME --mapping MAP.toml\n"
+        "To look at a simulated company:   frontdoor demo"
+    )
+
+
+def nothing(wanted: Filter, what: str = "conversations") -> None:
+    """A filter, or the limits of the viewer, that match nothing."""
+    shown = data.scoped(wanted)
+    st.info(
+        words.markdown(f"No {what} match: {shown.sentence()}. Widen the period or remove a filter."),
+        title=f"No {what} here",
+    )
+    if shown.scope_teams is not None or shown.scope_brands is not None:
+        st.caption("You see only your teams and brands; somebody without these limits may see more.")
+    st.page_link(
+        f"reports/{st.session_state.get('frontdoor_page', 'overview')}.py",
+        label="Show everything: all time, no filter",
+        query_params={"period": "all"},
+        icon=":material/filter_alt_off:",
+    )
+
+
+def problem(message: Exception) -> None:
+    """A question that the store did not answer."""
+    st.error(words.markdown(message), title="This could not be shown")
+    st.page_link(
+        f"reports/{st.session_state.get('frontdoor_page', 'overview')}.py",
+        label="Try again",
+        query_params=filter_bar.params(),
+        icon=":material/refresh:",
+    )

@@ -1,0 +1,180 @@
+"""Chart titles and brief sentences: the finding in words, computed. Plain text; no Streamlit, no SQL."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from data_access.estimates import SMALL_SAMPLE
+from data_access.vocabulary import UNKNOWN
+from pages.components import theme, words
+
+Row = Any  # one row of a frame
+
+
+def answer_curve(total: Row) -> str:
+    """The median with silence in, beside the flattering one."""
+    answered, everyone = total["median_minutes_answered"], total["median_minutes_all"]
+    if math.isnan(answered):
+        return "Nobody was answered at a known time"
+    usual = f"The usual number says {words.minutes(answered)}"
+    if math.isnan(everyone):
+        return f"{usual}; counting everyone, half are never answered"
+    if everyone <= answered * 1.05:
+        return f"Half of all customers are answered within {words.minutes(everyone)}, silence counted"
+    return f"{usual}; counting everyone it is {words.minutes(everyone)}"
+
+
+def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: str, done: str) -> str:
+    """The best and the worst group that can be judged: 'Email 91 % …, Facebook 34 %'."""
+    judged = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
+    named = judged[judged[dimension] != UNKNOWN]
+    judged = named if len(named) else judged
+    if judged.empty:
+        return f"Too few in every group to say where most are {done}"
+    by_low, by_high = judged.sort_values(f"{share}_low"), judged.sort_values(f"{share}_high")
+    top, bottom = by_low.iloc[-1], by_high.iloc[0]
+    best = words.shortened(words.value(dimension, top[dimension]), 40)
+    if len(judged) == 1:
+        return f"{best}: {words.percent(top[share])} {done}"
+    worst = words.shortened(words.value(dimension, bottom[dimension]), 40)
+    if top[f"{share}_low"] <= bottom[f"{share}_high"]:
+        spread = f"between {words.percent(judged[share].min())} and {words.percent(judged[share].max())}"
+        return f"No clear difference: {spread} {done}"
+    return f"{best}: {words.percent(top[share])} {done}; {words.in_sentence(worst)}: {words.percent(bottom[share])}"
+
+
+def over_time(data_frame: pd.DataFrame, share: str, count: str, done: str, grain: str) -> str:
+    """First against last mature period; a change only where their intervals are apart."""
+    mature = data_frame[data_frame[share].notna() & (data_frame[count] >= SMALL_SAMPLE)]
+    if "is_provisional" in mature:
+        mature = mature[~mature["is_provisional"]]
+    if len(mature) < 2:
+        return f"Too few full {grain}s to speak of a trend in the share {done}"
+    first, last = mature.iloc[0], mature.iloc[-1]
+    spread = f"{words.percent(mature[share].min())} to {words.percent(mature[share].max())}"
+    when = words.period(pd.Timestamp(first["period"]), grain)
+    if last[f"{share}_low"] > first[f"{share}_high"]:
+        return f"{words.percent(last[share])} {done}, up from {words.percent(first[share])} in the {when}"
+    if last[f"{share}_high"] < first[f"{share}_low"]:
+        return f"{words.percent(last[share])} {done}, down from {words.percent(first[share])} in the {when}"
+    return f"{words.percent(last[share])} {done} at last, not clearly other than at first ({spread} between)"
+
+
+def backlog(total: Row) -> str:
+    """Who waits now, and how long the oldest has."""
+    if not total["open_count"]:
+        return "Nobody waits for a reply"
+    late = "all" if total["ignored_count"] == total["open_count"] else words.count(total["ignored_count"])
+    ignored = f", {late} of them longer than allowed" if total["ignored_count"] else ""
+    oldest = words.minutes(total["oldest_minutes"])
+    return f"{words.counted(total['open_count'], 'message')} wait for a reply now{ignored}; the oldest for {oldest}"
+
+
+def calls(total: Row) -> str:
+    """Phone in one sentence; the mean never stands without the abandoned."""
+    speed = words.minutes(total["average_speed_of_answer_seconds"] / 60, "an unknown time")
+    answered = words.percent(total["answered_count"] / total["offered_count"])
+    gone = words.counted(total["abandoned_count"], "caller")
+    return f"{answered} of calls answered, on average after {speed}; {gone} gave up"
+
+
+def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
+    """Where most complaints are ignored now."""
+    judged: Any = data_frame[data_frame["complaint_count"] >= SMALL_SAMPLE]
+    if judged.empty:
+        return "Too few complaints in every group to compare"
+    part = judged["ignored_count"] / judged["complaint_count"]
+    if not part.max():
+        return "No complaint is ignored now"
+    worst = judged.loc[part.idxmax()]
+    label = words.shortened(words.value(dimension, worst[dimension]), 40)
+    return f"{label}: {words.part_of(float(part.max()), 'complaints')} are ignored now"
+
+
+def channel_mix(data_frame: pd.DataFrame) -> str:
+    """The first channel of the youngest and of the oldest group that can be judged."""
+    first = _first_channels(data_frame)
+    if not first:
+        return "The age of too few customers is known to say where which of them talk"
+    if len(first) > 1 and len({row["channel"] for row in first}) == 1:
+        low, *_, high = sorted(first, key=lambda row: float(row["share"]))
+        name = words.value("channel", low["channel"])
+        spread = [f"{words.percent(row['share'])} at {row['age_group']}" for row in (low, high)]
+        return f"{name} comes first at every age: {', '.join(spread)}"
+    ends = first[:1] if len(first) == 1 else [first[0], first[-1]]
+    parts = [
+        f"{words.in_sentence(words.value('channel', row['channel']))} first for {row['age_group']} "
+        f"({words.percent(row['share'])})"
+        for row in ends
+    ]
+    text = ", ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def _first_channels(data_frame: pd.DataFrame) -> list[Row]:
+    """The most used channel of each known age group of at least 30 conversations, young to old."""
+    found = []
+    for age in theme.natural_order("age_group", list(data_frame["age_group"])):
+        group = data_frame[data_frame["age_group"] == age]
+        if age != UNKNOWN and group["conversation_count"].sum() >= SMALL_SAMPLE:
+            found.append(group.sort_values("share", ascending=False).to_dict("records")[0])
+    return found
+
+
+def channel_index(data_frame: pd.DataFrame) -> str:
+    """The strongest preference against the average customer, judged by the lower limit of its interval."""
+    whole = data_frame["conversation_count"].sum()
+    usual: Any = data_frame.groupby("channel")["conversation_count"].sum() / (whole or 1)
+    best, text = 1.0, "No age group clearly prefers a channel"
+    for row in data_frame.to_dict("records"):
+        if row["age_group"] == UNKNOWN or row["conversation_count"] < SMALL_SAMPLE:
+            continue
+        surely = row["share_low"] / usual[row["channel"]]
+        if surely > best:
+            channel, times = words.value("channel", row["channel"]), row["share"] / usual[row["channel"]]
+            best = surely
+            text = f"{row['age_group']} use {words.in_sentence(channel)} {times:.1f} times as much as all customers"
+    return text
+
+
+_WHAT = {
+    "ignored_share": ("complaints ignored", "of complaints are ignored"),
+    "in_target_share": ("answered within target", "of customers are answered within target"),
+    "negative_share": ("negative openings", "of conversations open negative"),
+}
+
+
+def change(row: Row, length: str) -> str:
+    """One tested change as a sentence."""
+    where = words.value("channel", row["channel"]) if row["channel"] else "All channels"
+    what = _WHAT[row["metric"]][1]
+    direction = "up" if row["difference"] > 0 else "down"
+    now, then = words.percent(row["share"]), words.percent(row["previous_share"])
+    return f"{where}: {now} {what}, {direction} from {then} in the {length} before"
+
+
+def service_level(total: Row) -> str:
+    """Offered, service level with and without short abandons."""
+    level, of_all = words.percent(total["service_level_share"]), words.percent(total["service_level_all_share"])
+    short = words.counted(total["short_abandoned_count"], "short abandon")
+    offered = words.counted(total["offered_count"], "call")
+    return f"{offered} offered; {level} answered within target, {short} left out ({of_all} of all offered)."
+
+
+def resolution(total: Row) -> str:
+    """Resolution with the unresolved kept in."""
+    median = words.minutes(total["median_minutes_all"], words.NOT_REACHED)
+    return (
+        f"{words.percent(total['resolved_share'])} resolved; median time to resolution {median}, unresolved included"
+    )
+
+
+def resolution_counted(total: Row) -> str:
+    """On what the resolution stands."""
+    return (
+        f"Of {words.counted(total['conversation_count'], 'conversation')} whose source knows resolution; "
+        f"resolved ones only: {words.minutes(total['median_minutes_resolved'])}."
+    )

@@ -1,0 +1,186 @@
+"""The cards of each page, from frames: label, value, comparison, n and receipt. No query, no Streamlit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from data_access.filters import Filter
+from pages.components.cards import Card, change_words
+from pages.components.words import NOT_REACHED, count, counted, minutes, moment, percent, value
+
+Row = Any  # one row of a frame
+_OPENED = "conversations opened by customers"
+_COMPLAINTS = "complaints"
+
+
+def in_target(times: Row, past: Row | None, wanted: Filter) -> Card:
+    """Share answered within target, of those whose target has passed."""
+    return Card(
+        label="Answered within target",
+        value=percent(times["in_target_share"]),
+        comparison=change_words(times, past, "in_target_share", wanted, count="target_due_count"),
+        basis=f"{count(times['in_target_count'])} of {count(times['target_due_count'])} due",
+        measure="target_due",
+        metric="in_target_share",
+        numerator=f"{count(times['in_target_count'])} answered within their target",
+        denominator=f"{count(times['target_due_count'])} conversations whose target has passed",
+    )
+
+
+def median(times: Row) -> Card:
+    """The median with silence in, and the flattering one beside it."""
+    usual, tail = minutes(times["median_minutes_answered"]), minutes(times["p90_minutes_answered"])
+    return Card(
+        label="Median wait, silence included",
+        value=minutes(times["median_minutes_all"], NOT_REACHED),
+        comparison=f"Answered only: {usual}, 9 of 10 within {tail}; {count(times['unanswered_count'])} never answered",
+        basis=counted(times["conversation_count"], "conversation"),
+        measure="first_responses",
+        metric="median_minutes_all",
+        numerator="the first time by which half of all were answered",
+        denominator=f"{count(times['conversation_count'])} {_OPENED}",
+    )
+
+
+def never_answered(times: Row) -> Card:
+    """Those without a human answer so far."""
+    parts = (
+        (times["closed_without_reply_count"], "closed without a reply"),
+        (times["answered_unknown_time_count"], "answered at an unknown time"),
+    )
+    named = "; ".join(f"{count(number)} {text}" for number, text in parts if number)
+    return Card(
+        label="Never answered so far",
+        value=percent(1 - times["answered_share"]),
+        comparison=named or "Silence stays in every share of this page",
+        basis=counted(times["unanswered_count"], "conversation"),
+        measure="unanswered",
+        metric="unanswered_count",
+        numerator=f"{count(times['unanswered_count'])} without a human answer",
+        denominator=f"{count(times['conversation_count'])} {_OPENED}",
+    )
+
+
+def open_now(waiting: Row) -> Card:
+    """The present backlog."""
+    oldest = minutes(waiting["oldest_minutes"])
+    return Card(
+        label="Waiting for a reply now",
+        value=count(waiting["open_count"]),
+        comparison=f"{count(waiting['ignored_count'])} longer than allowed; oldest {oldest}",
+        basis=counted(waiting["open_count"], "open wait"),
+        measure="open_waits",
+        metric="open_count",
+        numerator=count(waiting["open_count"]),
+        denominator="waits that ask for a reply and have none",
+    )
+
+
+def ignored_share(complaints: Row, past: Row | None, wanted: Filter) -> Card:
+    """Share of complaints nobody answered in time, anywhere."""
+    return Card(
+        label="Complaints ignored",
+        value=percent(complaints["ignored_share"]),
+        comparison=change_words(complaints, past, "ignored_share", wanted, count="due_count"),
+        basis=f"{count(complaints['ignored_in_time_count'])} of {count(complaints['due_count'])} due",
+        measure="complaints_due",
+        metric="ignored_share",
+        numerator=f"{count(complaints['ignored_in_time_count'])} that no human answered in time, anywhere",
+        denominator=f"{count(complaints['due_count'])} complaints old enough to be judged",
+    )
+
+
+def complaint_states(complaints: Row) -> list[Card]:
+    """The three states that ask for something to be done, or that others miss."""
+    late, good = count(complaints["answered_late_count"]), count(complaints["answered_in_target_count"])
+    bots = complaints["bot_only_count"]
+    silent = (
+        f"{count(bots)} of the unanswered got a bot's answer only" if bots else "Unanswered for longer than allowed"
+    )
+    return [
+        _state("ignored", "Ignored now", silent, complaints),
+        _state("waiting", "Waiting, not yet ignored", "There is still time to answer these", complaints),
+        _state(
+            "answered_elsewhere", "Answered on another channel", f"{late} answered late, {good} in target", complaints
+        ),
+    ]
+
+
+def _state(name: str, label: str, comparison: str, complaints: Row) -> Card:
+    number = complaints[f"{name}_count"]
+    return Card(
+        label=label,
+        value=count(number),
+        comparison=comparison,
+        basis=counted(number, "complaint"),
+        measure=f"complaints_{name}",
+        metric=f"{name}_count",
+        numerator=count(number),
+        denominator=f"{count(complaints['complaint_count'])} {_COMPLAINTS}",
+    )
+
+
+def channel_mix(mix: pd.DataFrame, public: pd.DataFrame) -> list[Card]:
+    """How many, where most, how public, and of how many the age is known."""
+    total = int(mix["conversation_count"].sum())
+    by_channel = mix.groupby("channel")["conversation_count"].sum().sort_values(ascending=False)
+    first, most = str(by_channel.index[0]), int(by_channel.iloc[0])
+    open_to_all = int(public["conversation_count"].sum())
+    ageless = int(mix.loc[mix["age_group"] == "unknown", "conversation_count"].sum())
+    whole = f"{count(total)} conversations with us"
+    return [
+        Card("Conversations", count(total), f"on {counted(len(by_channel), 'channel')}",
+             counted(total, "conversation"), "contacts", "conversation_count", count(total), whole),
+        Card("Most used channel", value("channel", first), f"{percent(most / total)} of conversations",
+             counted(most, "conversation"), "contacts", "share", count(most), whole, (("channel", first),)),
+        Card("In public", percent(open_to_all / total), "on channels that others can read",
+             counted(open_to_all, "conversation"), "contacts", "public", count(open_to_all), whole,
+             visibility="public"),
+        Card("Age known", percent(1 - ageless / total), f"{count(ageless)} of unknown age stay visible below",
+             counted(ageless, "conversation") + " without", "contacts", "age_known", count(total - ageless), whole,
+             (("age_group", "unknown"),)),
+    ]  # fmt: skip
+
+
+def sentiment(total: Row, past: Row | None, wanted: Filter) -> list[Card]:
+    """Negative with its comparison, the others beside it."""
+    whole = f"{count(total['scored_count'])} conversations whose opening was scored"
+    change = change_words(total, past, "negative_share", wanted, count="scored_count")
+    said = {
+        "negative": change,
+        "neutral": "Neither pleased nor displeased",
+        "positive": "Thanks, praise, a good start",
+    }
+    found = [
+        Card(f"Open {name}", percent(total[f"{name}_share"]), text, counted(total[f"{name}_count"], "conversation"),
+             name, f"{name}_share", count(total[f"{name}_count"]), whole)
+        for name, text in said.items()
+    ]  # fmt: skip
+    unscored = total["not_scored_count"]
+    missing = Card("Could not be scored", count(unscored), "No text, or a language that is not read",
+                   counted(unscored, "conversation"), "not_scored", "not_scored_count", count(unscored),
+                   "conversations with us")  # fmt: skip
+    return [*found, missing]
+
+
+def data(status: Any, zone: str, loads: pd.DataFrame, sources: pd.DataFrame, coverage: pd.DataFrame) -> list[Card]:
+    """Freshness, rejects, what is set aside, and the coverage that limits most."""
+    known: Any = coverage.set_index("item").to_dict("index")
+    addressed, ages = known["addressed_to_us"], known["age_known"]
+    everything = counted(int(addressed["conversation_count"]), "conversation")
+    aside = int(addressed["conversation_count"] - addressed["known_count"])
+    rejected, read = loads["rejected_count"].sum(), loads["read_count"].sum()
+    return [
+        Card("Data as of", moment(status.as_of, zone),
+             f"{counted(len(sources), 'source')}, store version {status.version}", everything,
+             "all_conversations", "as_of"),
+        Card("Rows rejected", count(rejected), f"of {count(read)} rows read; listed below with reasons",
+             everything, "all_conversations", "rejected_count", count(rejected), f"{count(read)} rows read"),
+        Card("Not addressed to us", count(aside), "kept, and counted in no other figure",
+             counted(aside, "conversation"), "not_addressed", "not_addressed"),
+        Card("Age known", percent(ages["known_share"]), "the others stay visible as unknown",
+             counted(int(ages["conversation_count"]), "conversation"), "contacts", "age_known",
+             count(ages["known_count"]), count(ages["conversation_count"])),
+    ]  # fmt: skip

@@ -1,0 +1,78 @@
+"""One conversation as a timeline, and the customer's other conversations. Customer text is plain text only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from data_access.filters import Filter
+from pages.components import data, selection, words
+
+MOST_OTHERS = 20
+
+
+def show(wanted: Filter, conversation_id: str) -> None:
+    """The head, the events in order, and where else this customer spoke to us."""
+    found = data.conversation_of(wanted, conversation_id)
+    if found.empty:
+        st.info("This conversation is not in the store, or not among what you may see.", title="No such conversation")
+        return
+    head = found.iloc[0]
+    zone = data.scoped(wanted).zone
+    _head(wanted, head, zone)
+    for event in data.conversation_events(wanted, conversation_id).to_dict("records"):
+        _event(event, zone)
+    _others(wanted, head, zone)
+
+
+def _head(wanted: Filter, head: Any, zone: str) -> None:
+    facts = data.customer_facts(wanted, str(head["customer_id"]))
+    name = facts.iloc[0]["display_name"] if len(facts) and pd.notna(facts.iloc[0]["display_name"]) else None
+    handle = facts.iloc[0]["handle"] if len(facts) and pd.notna(facts.iloc[0]["handle"]) else None
+    state = words.value("state", head["response_state"]) if pd.notna(head["response_state"]) else "No reply needed"
+    st.markdown(f"**{words.markdown(words.value('channel', head['channel']))}: {words.markdown(state)}**")
+    parts = [
+        str(name or handle or "Customer without a name"),
+        f"age {words.value('age_group', head['age_group']).lower()}",
+    ]
+    parts += [str(head[column]) for column in ("brand", "team") if pd.notna(head[column])]
+    parts += [words.value("topic", head["topic"])] if pd.notna(head["topic"]) and head["topic"] != "unknown" else []
+    first = words.minutes(head["first_response_minutes"], "none at a known time")
+    st.text(f"{' · '.join(parts)}\nOpened {words.moment(head['opened_at'], zone)}; first answer: {first}")
+
+
+def _event(event: dict[Any, Any], zone: str) -> None:
+    is_customer = event["direction"] == "inbound"
+    who = {"customer": "Customer", "bot": "Bot", "system": "Automatic", "agent": "We"}.get(
+        str(event["author_kind"]), "We"
+    )
+    if not is_customer and pd.notna(event["agent"]):
+        who = f"{who}: {event['agent']}" if who == "We" else who
+    marks = ["complaint"] if event["is_complaint"] is True else []
+    marks += [str(event["sentiment_label"])] if is_customer and pd.notna(event["sentiment_label"]) else []
+    marks += ["asks for no reply"] if is_customer and not event["needs_reply"] else []
+    marks += ["internal note, not seen by the customer"] if not event["is_visible"] else []
+    line = f"{who}, {words.moment(event['occurred_at'], zone)}" + (f" ({', '.join(marks)})" if marks else "")
+    with st.container(border=is_customer, gap="xxsmall", key=None):
+        st.caption(words.markdown(line))
+        if not event["is_readable"]:
+            st.caption("Another team's conversation: its text is not shown to you.")
+        else:
+            st.text(str(event["text"]) if pd.notna(event["text"]) else "(no text in the source)")
+
+
+def _others(wanted: Filter, head: Any, zone: str) -> None:
+    others = data.customer_conversations(wanted, str(head["customer_id"]))
+    others = others[others["conversation_id"] != head["conversation_id"]]
+    if others.empty:
+        st.caption("No other conversation of this customer is known.")
+        return
+    st.markdown(f"**{words.markdown(words.counted(len(others), 'other conversation'))} of this customer**")
+    for row in others.tail(MOST_OTHERS).to_dict("records"):
+        state = words.value("state", row["response_state"]) if pd.notna(row["response_state"]) else "No reply needed"
+        when = "before" if row["opened_at"] < head["opened_at"] else "after"
+        channel = words.value("channel", row["channel"])
+        label = f"{channel}, {words.moment(row['opened_at'], zone)}, {when}: {state.lower()}"
+        selection.conversation_link(label, wanted, str(row["conversation_id"]))

@@ -1,0 +1,230 @@
+"""One chart with all that belongs to it: finding, figure, caption, table, rows and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from data_access.estimates import SMALL_SAMPLE
+from data_access.filters import Filter
+from data_access.measures import Selection
+from data_access.vocabulary import PUBLIC_CHANNELS
+from pages.components import charts, data, downloads, findings, selection, tables, theme, words
+from pages.components.selection import Cell
+
+PUBLIC = PUBLIC_CHANNELS
+MOST_CURVES = 8
+Row = Any  # one row of a frame
+_CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
+
+
+def chart(
+    name: str,
+    figure: go.Figure,
+    data_frame: pd.DataFrame,
+    wanted: Filter,
+    *,
+    finding: str,
+    counted: str,
+    cells: Sequence[Cell],
+    rows: str | None = None,
+) -> None:
+    """Show a chart. `finding` and `counted` are plain text; `cells` are what its marks open.
+
+    `rows` names the measure whose rows the second CSV holds: by default that of the first cell.
+    """
+    grain = wanted.grain
+    with st.container(gap="xsmall", key=f"panel_{name}"):
+        st.markdown(f"**{words.markdown(finding)}**")
+        event = st.plotly_chart(
+            _readable(figure),
+            key=f"chart_{name}",
+            on_select="rerun",
+            selection_mode="points",
+            config=_CONFIG,
+            alt=words.shortened(finding, 300),
+        )
+        st.caption(words.markdown(caption(wanted, counted)))
+        with st.expander("Table, rows and CSV", key=f"behind_{name}", type="compact", on_change="rerun") as behind:
+            if behind.open:
+                _behind(name, data_frame, wanted, cells, rows or (cells[0].measure if cells else None), finding, grain)
+    selection.follow_click(f"chart_{name}", event, wanted)
+
+
+def _readable(figure: go.Figure) -> go.Figure:
+    """Text dark (or light) enough to read: Streamlit's own chart grey has too little contrast."""
+    color = {"light": "#3A4046", "dark": "#C9CED3"}.get(str(st.context.theme.type))
+    if color:
+        figure.update_layout(font={"color": color}, legend={"font": {"color": color}})
+        figure.update_xaxes(tickfont={"color": color}, title={"font": {"color": color}})
+        figure.update_yaxes(tickfont={"color": color})
+    return figure
+
+
+def share_over_time(
+    name: str,
+    data_frame: pd.DataFrame,
+    share: str,
+    count: str,
+    wanted: Filter,
+    *,
+    measure: str,
+    done: str,
+    counted: str,
+    color: str = theme.ACCENT,
+) -> None:
+    """A share by period, with its finding."""
+    chart(
+        name,
+        charts.share_by_period_line(data_frame, share, count, measure=measure, grain=wanted.grain, color=color),
+        data_frame,
+        wanted,
+        finding=findings.over_time(data_frame, share, count, done, wanted.grain),
+        counted=counted,
+        cells=selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
+    )
+
+
+def share_by_group(
+    name: str,
+    data_frame: pd.DataFrame,
+    dimension: str,
+    share: str,
+    count: str,
+    wanted: Filter,
+    *,
+    measure: str,
+    done: str,
+    counted: str,
+    color: str | None = None,
+) -> None:
+    """A share by group as bars, with its finding."""
+    groups = int((data_frame[count] > 0).sum())
+    cut = f"; the first {charts.BAR_ROWS} of {groups}, all in the table" if groups > charts.BAR_ROWS else ""
+    chart(
+        name,
+        charts.share_bar(data_frame, dimension, share, count, measure=measure, color=color),
+        data_frame,
+        wanted,
+        finding=findings.groups_apart(data_frame, dimension, share, count, done),
+        counted=f"{counted}, by {dimension_words(dimension)}; under {SMALL_SAMPLE} greyed{cut}.",
+        cells=selection.cells(data_frame, (dimension,), measure),
+    )
+
+
+def caption(wanted: Filter, counted: str) -> str:
+    """What is counted, as of when, in which zone."""
+    shown = data.scoped(wanted)
+    return f"{counted} As of {words.moment(data.status().as_of, shown.zone)}, {shown.zone}."
+
+
+def _behind(
+    name: str,
+    data_frame: pd.DataFrame,
+    wanted: Filter,
+    cells: Sequence[Cell],
+    rows: str | None,
+    finding: str,
+    grain: str,
+) -> None:
+    tables.show(data_frame, data.scoped(wanted).zone, alt=f"Data behind: {finding}", grain=grain)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        downloads.shown(data_frame, name)
+        if rows:
+            downloads.rows(Selection(wanted, rows), f"{name}_rows")
+    if not cells:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        place = st.selectbox(
+            "Open the rows of",
+            range(len(cells)),
+            format_func=lambda at: words.shortened(cells[at].label, 60),
+            index=None,
+            key=f"open_{name}",
+            placeholder="Choose a bar or point",
+            width=360,
+        )
+        if place is not None and place < len(cells):
+            cell = cells[place]
+            number = data.count_rows(Selection(wanted, cell.measure, cell.values))
+            selection.link(f"Open {words.counted(number, 'row')}", wanted, cell.measure, cell.values)
+
+
+def target_marks(wanted: Filter) -> dict[str, float]:
+    """The targets in force as marks on a time axis: few channels by name, else their range."""
+    settings = data.status().settings
+    named: dict[float, list[str]] = {}
+    chosen = wanted.channels or tuple(data.filter_options()["channel"])
+    for threshold in settings.thresholds:
+        if threshold.brand is None and threshold.team is None:
+            for channel in threshold.channels:
+                if channel in chosen:
+                    named.setdefault(threshold.target_seconds / 60, []).append(words.value("channel", channel))
+    return {
+        f"target: {', '.join(names[:2])}{' …' if len(names) > 2 else ''}": at for at, names in sorted(named.items())
+    }
+
+
+def within_cells(measure: str) -> list[Cell]:
+    """Points of an answer curve that can be opened without a mouse."""
+    marks = (
+        (1, "1 minute"),
+        (5, "5 minutes"),
+        (15, "15 minutes"),
+        (60, "1 hour"),
+        (240, "4 hours"),
+        (1440, "1 day"),
+        (10080, "1 week"),
+    )
+    return [Cell(f"Answered within {text}", measure, (("within_minutes", str(at)),)) for at, text in marks]
+
+
+def thresholds_words() -> str:
+    """Targets and *ignored after* in force, one phrase per channel in the store."""
+    present = data.filter_options()["channel"]
+    parts = []
+    for threshold in data.status().settings.thresholds:
+        for channel in threshold.channels:
+            if channel in present:
+                narrower = " ".join(x for x in (threshold.brand, threshold.team) if x)
+                target, ignored = (
+                    words.minutes(threshold.target_seconds / 60),
+                    words.minutes(threshold.ignored_after_seconds / 60),
+                )
+                name = f"{words.value('channel', channel)}{f' ({narrower})' if narrower else ''}"
+                parts.append(f"{name} {target}, ignored after {ignored}")
+    return "; ".join(parts)
+
+
+def brand_or_age() -> str:
+    """The dimension that tells more: brands where there are several, else age groups."""
+    return "brand" if len(data.filter_options()["brand"]) > 1 else "age_group"
+
+
+def dimension_words(dimension: str) -> str:
+    """A dimension inside a caption."""
+    return "assigned team" if dimension == "team" else dimension.replace("_", " ")
+
+
+def curve_of(wanted: Filter, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Groups and answer curves; of many groups the largest that can be judged."""
+    if not split:
+        return pd.DataFrame(), data.answer_curve(wanted)
+    groups, curve = data.response_times(wanted, (split,)), data.answer_curve(wanted, (split,))
+    judged = groups[groups["conversation_count"] >= SMALL_SAMPLE].nlargest(MOST_CURVES, "conversation_count")
+    return groups, curve[curve[split].isin(judged[split])]
+
+
+def curve_counted(total: Row, *, is_split: bool) -> str:
+    """What the answer curve counts."""
+    known = total["conversation_count"] - total["answered_unknown_time_count"]
+    text = (
+        f"Share of {words.count(known)} conversations answered by a human within the time, the never-answered kept in"
+    )
+    text += f"; the {MOST_CURVES} largest groups of 30 or more." if is_split else "; 95 % interval."
+    unknown = total["answered_unknown_time_count"]
+    return f"{text} {words.count(unknown)} answered at an unknown time are left out." if unknown else text

@@ -1,0 +1,137 @@
+"""Selections as links: every figure, bar and point opens exactly its rows on the page Conversations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from data_access.errors import FilterError
+from data_access.filters import Filter
+from data_access.measures import MEASURES, Selection, parse_cell
+from pages.components import filter_bar, words
+
+ROWS_PAGE = "reports/conversations.py"
+_HANDLED = "selection_handled"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One clickable thing of a chart: its label, the measure it counts and the values it is limited to."""
+
+    label: str
+    measure: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+def cells(
+    data_frame: pd.DataFrame, dimensions: Sequence[str], measure: str, *, prefix: str = "", grain: str = "week"
+) -> list[Cell]:
+    """One cell per row of a frame."""
+    found = []
+    for row in data_frame[list(dimensions)].drop_duplicates().to_dict("records"):
+        label = ", ".join(words.value(str(name), value, grain) for name, value in row.items())
+        values = tuple((str(name), cell_text(value)) for name, value in row.items())
+        found.append(Cell(f"{prefix}{label}", measure, values))
+    return found
+
+
+def cell_text(value: object) -> str:
+    """A value as it stands in a cell: dates as 2026-10-05."""
+    return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else str(value)
+
+
+def params(selection: Selection) -> dict[str, Any]:
+    """URL parameters of the page Conversations that open this selection."""
+    found: dict[str, Any] = {name: list(values) for name, values in filter_bar.params_of(selection.filter).items()}
+    found["measure"] = selection.measure
+    if selection.cell:
+        found["cell"] = [f"{key}={value}" for key, value in selection.cell]
+    page = st.session_state.get("frontdoor_page")
+    if page and page != "conversations":
+        found["back"] = page
+    return found
+
+
+def from_url(wanted: Filter) -> tuple[Selection, list[str]]:
+    """The selection that the URL asks for, and what could not be read in it."""
+    measure = st.query_params.get("measure", "contacts")
+    problems = []
+    if measure not in MEASURES:
+        problems.append(f"measure={measure} is unknown")
+        measure = "contacts"
+    cell: list[tuple[str, str]] = []
+    for text in st.query_params.get_all("cell"):
+        try:
+            cell += Selection(wanted, measure, parse_cell([text])).cell
+        except FilterError as problem:
+            problems.append(str(problem))
+    return Selection(wanted, measure, tuple(cell)), problems
+
+
+def link(
+    label: str, wanted: Filter, measure: str, values: Sequence[tuple[str, str]] = (), *, help: str | None = None
+) -> None:
+    """A link that opens the rows of a measure; `label` is plain text."""
+    st.page_link(
+        ROWS_PAGE,
+        label=words.markdown(label),
+        query_params=params(Selection(wanted, measure, tuple(values))),
+        icon=":material/list:",
+        help=help,
+    )
+
+
+def follow_click(key: str, event: Any, wanted: Filter) -> None:
+    """Go to the rows of the mark that was clicked, once."""
+    picked = event.selection.points if event else []
+    if not picked:
+        st.session_state.pop(f"{_HANDLED}_{key}", None)
+        return
+    found = _clicked(picked[0])
+    if found is None or st.session_state.get(f"{_HANDLED}_{key}") == found:
+        return
+    st.session_state[f"{_HANDLED}_{key}"] = found
+    measure, values = found
+    st.switch_page(ROWS_PAGE, query_params=params(Selection(wanted, measure, values)))
+
+
+def _clicked(point: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    data = point.get("customdata")
+    while isinstance(data, Mapping):
+        data = list(data.values())
+    if not isinstance(data, Sequence) or not data or data[0] not in MEASURES:
+        return None
+    return str(data[0]), parse_cell([str(part) for part in data[1:]])
+
+
+def conversation_link(label: str, wanted: Filter, conversation_id: str) -> None:
+    """A link to one conversation as a timeline."""
+    found = params(Selection(wanted, "contacts"))
+    found |= {"conversation": conversation_id, "measure": st.query_params.get("measure", "contacts")}
+    if st.query_params.get_all("cell"):
+        found["cell"] = st.query_params.get_all("cell")
+    st.page_link(ROWS_PAGE, label=words.markdown(label), query_params=found, icon=":material/forum:")
+
+
+def in_words(selection: Selection) -> str:
+    """What the rows are: 'complaints due, Facebook, week of 5 Oct 2026'."""
+    parts = [MEASURES[selection.measure].label]
+    for key, value in selection.cell:
+        if key == "within_minutes":
+            parts.append(f"within {words.minutes(float(value))}")
+        elif key == "period":
+            parts.append(words.period(pd.Timestamp(value), selection.filter.grain))
+        else:
+            parts.append(words.value(key, value))
+    return ", ".join(parts)
+
+
+def all_link(wanted: Filter) -> None:
+    """A link from a selection to all conversations of the filter."""
+    query = {name: list(values) for name, values in filter_bar.params_of(wanted).items()}
+    label = "All conversations of this filter"
+    st.page_link(ROWS_PAGE, label=label, query_params=query, icon=":material/filter_alt_off:")

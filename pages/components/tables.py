@@ -1,0 +1,126 @@
+"""Data tables with headings in words; what comes from the data is shown as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import words
+
+_LABELLED = {
+    "channel": "channel",
+    "previous_channel": "channel",
+    "blamed_channel": "channel",
+    "answered_elsewhere_on": "channel",
+    "response_state": "state",
+    "state": "state",
+    "kind": "kind",
+    "topic": "topic",
+    "sentiment_label": "sentiment",
+    "sentiment": "sentiment",
+    "age_group": "age_group",
+    "team": "team",
+    "agent": "agent",
+    "weekday": "weekday",
+}
+
+_SHARES = ("share", "share_low", "share_high", "difference", "limit_low", "limit_high")
+
+
+def prepared(data_frame: pd.DataFrame, zone: str, grain: str = "week") -> pd.DataFrame:
+    """The frame as people read it: labels for codes, times in the reporting zone."""
+    shown = data_frame.copy()
+    for name in shown.columns:
+        if name in _LABELLED:
+            shown[name] = [words.NOTHING if pd.isna(raw) else words.value(_LABELLED[name], raw) for raw in shown[name]]
+        elif name == "period":
+            shown[name] = [words.period(at, grain) for at in shown[name]]
+        elif _is_share(name):
+            shown[name] = shown[name] * 100
+        elif _is_duration(name):
+            unit, _ = _duration_unit(shown[name], name)
+            shown[name] = shown[name].where(shown[name] >= 0) / unit
+        elif pd.api.types.is_datetime64_any_dtype(shown[name]):
+            shown[name] = shown[name].dt.tz_localize("UTC").dt.tz_convert(ZoneInfo(zone)).dt.tz_localize(None)
+    return shown
+
+
+def units_of(data_frame: pd.DataFrame) -> dict[str, str]:
+    """The unit in which each duration is shown: that of its middle value, so that a column has one."""
+    return {name: _duration_unit(data_frame[name], name)[1] for name in data_frame.columns if _is_duration(name)}
+
+
+def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any]:
+    """Headings and number formats by the unit in the name."""
+    found: dict[str, Any] = {}
+    for name in data_frame.columns:
+        label = words.column(str(name))
+        if _is_share(name):
+            found[name] = st.column_config.NumberColumn(label, format="%.1f %%")
+        elif _is_duration(name):
+            plain = label.replace(" (minutes)", "").replace(" (seconds)", "")
+            unit = units.get(str(name), "min")
+            found[name] = st.column_config.NumberColumn(plain, format=f"%.1f {unit}")
+        elif pd.api.types.is_datetime64_any_dtype(data_frame[name]):
+            found[name] = st.column_config.DatetimeColumn(label, format="D MMM YYYY, HH:mm")
+        elif pd.api.types.is_bool_dtype(data_frame[name]):
+            found[name] = st.column_config.CheckboxColumn(label)
+        elif pd.api.types.is_numeric_dtype(data_frame[name]):
+            found[name] = st.column_config.NumberColumn(label, format="localized")
+        else:
+            found[name] = st.column_config.TextColumn(label)
+    return found
+
+
+def _is_share(name: str) -> bool:
+    return name.endswith("_share") or "_share_" in name or name in _SHARES
+
+
+def _is_duration(name: str) -> bool:
+    return "minutes" in name or name.endswith("_seconds")
+
+
+def _duration_unit(values: Any, name: str) -> tuple[float, str]:
+    per_minute = 60.0 if name.endswith("seconds") else 1.0
+    middle = float(values[values >= 0].median()) / per_minute if (values >= 0).any() else 0.0
+    for size, unit in ((1440.0, "d"), (60.0, "h")):
+        if middle >= 2 * size:
+            return size * per_minute, unit
+    return per_minute, "min"
+
+
+def show(data_frame: pd.DataFrame, zone: str, *, alt: str, grain: str = "week", height: Any = "auto") -> None:
+    """A table to read."""
+    shown = prepared(data_frame, zone, grain)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=columns(shown, units_of(data_frame)),
+        alt=words.shortened(alt, 200),
+        height=height,
+        placeholder=words.NOTHING,
+        lazy=False,
+    )
+
+
+def pick(data_frame: pd.DataFrame, zone: str, *, key: str, alt: str, height: Any = "auto") -> int | None:
+    """A table of which one row can be chosen; the chosen row's place, or None."""
+    shown = prepared(data_frame, zone)
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=columns(shown, units_of(data_frame)),
+        alt=words.shortened(alt, 200),
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=height,
+        placeholder=words.NOTHING,
+        lazy=False,
+    )
+    chosen = event.selection.rows if event else []
+    return int(chosen[0]) if chosen and chosen[0] < len(data_frame) else None

@@ -1,0 +1,91 @@
+"""Parts of the page Data: coverage, settings in force, definitions."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from data_access.config import Settings
+from data_access.filters import Filter
+from data_access.metrics import METRICS
+from pages.components import data, tables, words
+
+_ITEMS = {
+    "addressed_to_us": "Addressed to us",
+    "age_known": "Age of the customer known",
+    "sentiment_scored": "Opening scored for sentiment",
+    "topic_known": "Topic found",
+    "team_known": "Team assigned",
+    "known_on_several_channels": "Customer known on more than one channel",
+    "answer_time_known": "Answer has a time (of the answered)",
+}
+
+
+def coverage(frame: pd.DataFrame) -> None:
+    """What may be missing, with how much of it is there."""
+    shown = pd.DataFrame(
+        {
+            "What": [_ITEMS.get(item, item) for item in frame["item"]],
+            "Known": frame["known_share"],
+            "Conversations": frame["known_count"],
+            "Of": frame["conversation_count"],
+        }
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        alt="How much of the data is known",
+        column_config={"Known": st.column_config.ProgressColumn("Known", format="percent", min_value=0, max_value=1)},
+    )
+
+
+def settings(in_force: Settings) -> None:
+    """Thresholds as a table, the rest as a list."""
+    rows = [
+        {
+            "Channel": words.value("channel", channel),
+            "Brand": threshold.brand or "all",
+            "Team": threshold.team or "all",
+            "Response target": words.minutes(threshold.target_seconds / 60),
+            "Ignored after": words.minutes(threshold.ignored_after_seconds / 60),
+            "Clock": threshold.clock,
+            "In force from": str(threshold.in_force_from or "always"),
+        }
+        for threshold in in_force.thresholds
+        for channel in threshold.channels
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Response targets and limits in force", height=240)
+    st.text(
+        f"Zone {in_force.zone}; age bands {', '.join(in_force.age_bands)}; "
+        f"repeat contact within {in_force.repeat_contact_days} days; "
+        f"a call given up within {in_force.short_abandon_seconds} s is a short abandon; "
+        f"answers at an unknown time count as {in_force.unknown_time_counts_as}."
+    )
+
+
+def definitions() -> None:
+    """The registry as a table."""
+    rows = [
+        {
+            "Figure": metric.label,
+            "Unit": metric.unit,
+            "Counts": metric.grain,
+            "Belongs to": metric.owning_time,
+            "Definition": metric.definition,
+            "Source": metric.source,
+        }
+        for metric in METRICS.values()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Definitions of every figure", height=420, row_height=58)
+
+
+def unknown_time(wanted: Filter, known: pd.DataFrame, zone: str) -> None:
+    """How far the reading of answers at an unknown time moves the figures."""
+    answered = known.set_index("item").loc["answer_time_known"]
+    if answered["conversation_count"] == answered["known_count"]:
+        st.text("Every answer has a time: this setting moves nothing.")
+        return
+    tables.show(
+        data.unknown_time_effect(wanted), zone, alt="The figures under both readings of answers at an unknown time"
+    )
+    st.caption(f"In force: answers at an unknown time count as {data.status().settings.unknown_time_counts_as}.")

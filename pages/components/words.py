@@ -1,0 +1,254 @@
+"""Numbers and names in the words of managers. Pure text; what comes from the data is made harmless here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import math
+import re
+from zoneinfo import ZoneInfo
+
+from data_access.filters import day_words
+from data_access.vocabulary import CHANNEL_LABELS, KIND_LABELS, NOBODY, STATE_LABELS, UNKNOWN
+
+NOT_REACHED = "not reached"
+NOTHING = "–"
+DIMENSION_LABELS = {
+    "period": "Period",
+    "channel": "Channel",
+    "brand": "Brand",
+    "team": "Team",
+    "agent": "Who answered",
+    "age_group": "Age group",
+    "topic": "Topic",
+    "sentiment": "Sentiment",
+    "state": "Response state",
+    "hour": "Hour",
+    "weekday": "Weekday",
+    "age": "Waiting for",
+}
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def markdown(text: object) -> str:
+    """Text that Markdown shows as it stands: no link, no picture, no directive, no HTML, one line."""
+    return _PUNCTUATION.sub(r"\\\1", _CONTROL.sub(" ", str(text)))
+
+
+def plotly(text: object) -> str:
+    """Text that plotly shows as it stands, without its pseudo-HTML."""
+    return html.escape(_CONTROL.sub(" ", str(text)), quote=False)
+
+
+def shortened(text: object, length: int = 28) -> str:
+    """At most `length` characters, cut with an ellipsis."""
+    plain = _CONTROL.sub(" ", str(text))
+    return plain if len(plain) <= length else plain[: length - 1].rstrip() + "…"
+
+
+def count(number: float) -> str:
+    """A count with thousands separated: 12,345."""
+    return NOTHING if _missing(number) else f"{int(number):,}"
+
+
+def counted(number: float, one: str, many: str | None = None) -> str:
+    """A count with its noun: '1 complaint', '12 complaints'."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def percent(share: float, digits: int | None = None) -> str:
+    """A share as per cent; one digit under 10 %."""
+    if _missing(share):
+        return NOTHING
+    value = share * 100
+    places = (1 if 0 < value < 10 else 0) if digits is None else digits
+    return f"{value:.{places}f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, without sign."""
+    value = abs(difference) * 100
+    return f"{value:.1f} points" if value < 10 else f"{value:.0f} points"
+
+
+def minutes(value: float, missing: str = NOTHING) -> str:
+    """A duration in the two largest units: '45 s', '11 min', '4 h 20 min', '3 d 4 h'."""
+    if _missing(value):
+        return missing
+    seconds = round(value * 60)
+    if seconds < 90:
+        return f"{seconds} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{value:.1f} min" if value < 10 and abs(value - whole) > 0.05 else f"{whole} min"
+    hours, rest = divmod(whole, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, hours = divmod(round(value / 60), 24)
+    if days >= 14:
+        return f"{round(value / 1440)} d"
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def of_ten(share: float) -> str:
+    """A share as people say it: '3 of 4', '1 of 10'; falls back to per cent where none is near."""
+    if _missing(share):
+        return NOTHING
+    best = min(
+        ((n, m) for m in (2, 3, 4, 5, 10) for n in range(1, m)),
+        key=lambda p: (abs(p[0] / p[1] - share), p[1]),
+    )
+    return f"{best[0]} of {best[1]}" if abs(best[0] / best[1] - share) <= 0.02 else percent(share)
+
+
+def part_of(share: float, noun: str) -> str:
+    """A part of a whole: '3 of 4 complaints' or '85 % of complaints'."""
+    said = of_ten(share)
+    return f"{said} of {noun}" if said.endswith("%") else f"{said} {noun}"
+
+
+def moment(at: object, zone: str) -> str:
+    """A naive UTC time in the reporting zone: '5 Oct 2026, 14:30'."""
+    if at is None or (isinstance(at, float) and math.isnan(at)) or str(at) == "NaT":
+        return NOTHING
+    local = at.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))  # type: ignore[attr-defined]
+    return f"{day_words(local.date())}, {local:%H:%M}"
+
+
+def period(start: object, grain: str) -> str:
+    """A period by its first local day: 'week of 5 Oct 2026', 'Oct 2026', 'Q4 2026'."""
+    day: dt.date = start.date() if isinstance(start, dt.datetime) else start  # type: ignore[assignment]
+    if grain == "week":
+        return f"week of {day_words(day)}"
+    if grain == "month":
+        return f"{day:%b %Y}"
+    if grain == "quarter":
+        return f"Q{(day.month - 1) // 3 + 1} {day.year}"
+    return day_words(day)
+
+
+def value(dimension: str, raw: object, grain: str = "week") -> str:
+    """The label of one value of a dimension; not yet made safe for Markdown or plotly."""
+    if raw is None or (isinstance(raw, float) and math.isnan(raw)):
+        return "Unknown"
+    text = str(raw)
+    if dimension == "period":
+        return period(raw, grain)
+    if dimension == "weekday":
+        return WEEKDAYS[int(text) - 1]
+    if dimension == "hour":
+        return f"{int(text):02d}:00"
+    if text == UNKNOWN:
+        return "No team" if dimension == "team" else "Unknown"
+    if text == NOBODY:
+        return "Nobody"
+    fixed = {
+        "channel": CHANNEL_LABELS,
+        "state": STATE_LABELS,
+        "kind": KIND_LABELS,
+        "blamed_channel": CHANNEL_LABELS,
+    }
+    if dimension in fixed:
+        return fixed[dimension].get(text, text)
+    if dimension in ("topic", "sentiment"):
+        return text.replace("_", " ").capitalize() if text.islower() else text
+    return text
+
+
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: lower case, unless it is a name or an abbreviation."""
+    names = ("Twitter", "Facebook", "Instagram", "WhatsApp", "SMS")
+    return label if label in names or label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def column(name: str) -> str:
+    """A column name as a table heading: 'ignored_share_low' becomes 'Ignored share, low'."""
+    known = COLUMN_LABELS.get(name)
+    if known:
+        return known
+    for suffix, words in (("_low", ", lower limit"), ("_high", ", upper limit")):
+        if name.endswith(suffix):
+            return column(name.removesuffix(suffix)) + words
+    text = re.sub(r"_(count|at|minutes|seconds)$", "", name).removeprefix("is_").replace("_", " ")
+    unit = " (minutes)" if name.endswith("_minutes") else " (seconds)" if name.endswith("_seconds") else ""
+    return text[:1].upper() + text[1:] + unit
+
+
+COLUMN_LABELS = {
+    **DIMENSION_LABELS,
+    "conversation_count": "Conversations",
+    "wait_count": "Waits",
+    "answered_count": "Answered",
+    "unanswered_count": "Unanswered",
+    "answered_unknown_time_count": "Answered, time unknown",
+    "no_reply_needed_count": "Asked for nothing",
+    "closed_without_reply_count": "Closed without a reply",
+    "answered_share": "Answered share",
+    "target_due_count": "Target has passed",
+    "in_target_count": "Answered in target",
+    "in_target_share": "In-target share",
+    "median_minutes_answered": "Median, answered only (minutes)",
+    "p90_minutes_answered": "90th percentile, answered only (minutes)",
+    "median_minutes_all": "Median, silence included (minutes)",
+    "is_provisional": "Provisional",
+    "minutes": "Minutes",
+    "at_risk_count": "Still waiting just before",
+    "due_count": "Old enough to judge",
+    "ignored_in_time_count": "Ignored in time",
+    "ignored_share": "Ignored share",
+    "answered_in_target_count": "Answered within target",
+    "answered_late_count": "Answered late",
+    "answered_elsewhere_count": "Answered on another channel",
+    "waiting_count": "Waiting",
+    "ignored_count": "Ignored now",
+    "bot_only_count": "Bot answer only",
+    "complaint_count": "Complaints",
+    "open_count": "Open",
+    "oldest_minutes": "Oldest (minutes)",
+    "median_minutes": "Median age (minutes)",
+    "share": "Share of conversations",
+    "share_low": "Share, lower limit",
+    "share_high": "Share, upper limit",
+    "customer_count": "Customers",
+    "customer_share": "Share of customers",
+    "scored_count": "Scored",
+    "not_scored_count": "Not scored",
+    "offered_count": "Offered",
+    "abandoned_count": "Abandoned",
+    "short_abandoned_count": "Abandoned at once",
+    "average_speed_of_answer_seconds": "Average speed of answer (seconds)",
+    "response_state": "State",
+    "sentiment_label": "Sentiment",
+    "earlier_conversation_count": "Earlier contacts",
+    "last_agent": "Last answered by",
+    "is_bot_answered": "Bot answered",
+    "complained_at": "Complained",
+    "waited_minutes": "Waited (minutes)",
+    "minutes_to_ignored": "Until ignored (minutes)",
+    "conversation_id": "Conversation",
+    "customer_id": "Customer",
+    "blamed_channel": "Blamed channel",
+    "channel_conversation_count": "Conversations on the channel",
+    "wait_band": "Answered after",
+    "written_again_count": "Wrote again after the answer",
+    "recovered_count": "Recovered",
+    "net_share": "Net sentiment",
+    "centre_share": "Usual negative share",
+    "limit_low": "Control limit, lower",
+    "limit_high": "Control limit, upper",
+    "baseline_count": "Periods of the baseline",
+    "signal": "Signal",
+    "term_kind": "Topic or word",
+    "term": "Name",
+    "previous_conversation_count": "Conversations before",
+    "total_count": "Of all",
+    "previous_total_count": "Of all before",
+    "log_odds": "Log-odds of growth",
+    "p_value": "Chance of this without growth (p)",
+}
+
+
+def _missing(number: float) -> bool:
+    return number is None or math.isnan(number)

@@ -1,0 +1,72 @@
+"""The worklist of unanswered complaints, and the ten oldest for the brief."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from data_access.filters import Filter
+from pages.components import data, downloads, panel, selection, tables, words
+
+MOST_ROWS = 200
+ORDERS = {"oldest": "Oldest first", "audience": "Most seen first"}
+COLUMNS = (
+    "channel",
+    "brand",
+    "team",
+    "response_state",
+    "complained_at",
+    "waited_minutes",
+    "minutes_to_ignored",
+    "audience",
+    "topic",
+    "sentiment_label",
+    "earlier_conversation_count",
+    "last_agent",
+)
+_SHORT = tuple(name for name in COLUMNS if name not in ("response_state", "minutes_to_ignored", "last_agent"))
+
+
+def show(wanted: Filter) -> None:
+    """All that wait or are ignored, oldest or most seen first, with their CSV."""
+    order = st.segmented_control(
+        "Order", list(ORDERS), format_func=ORDERS.__getitem__, default="oldest", key="worklist_order", required=True
+    )
+    found = data.ignored_worklist(wanted, MOST_ROWS + 1, order or "oldest")
+    if found.empty:
+        st.text("No complaint of this filter is waiting or ignored.")
+        return
+    listed = found.head(MOST_ROWS)
+    more = ", the first of more" if len(found) > MOST_ROWS else ""
+    chosen = tables.pick(
+        listed[list(COLUMNS)],
+        data.scoped(wanted).zone,
+        key="worklist",
+        alt="Unanswered complaints; choose one to open it",
+        height=330,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if chosen is not None:
+            selection.conversation_link("Open the chosen conversation", wanted, listed.iloc[chosen]["conversation_id"])
+        downloads.worklist(wanted, order or "oldest", "ignored_worklist")
+    text = f"{words.count(len(listed))} unanswered complaints{more}. Choose a row to open its conversation."
+    st.caption(words.markdown(panel.caption(wanted, text)))
+
+
+def oldest(wanted: Filter, ignored_count: int, number: int = 10) -> None:
+    """The oldest ignored complaints."""
+    found = data.ignored_worklist(wanted.replace(states=("ignored",)), number)
+    if found.empty:
+        st.text("No complaint is ignored: everyone was answered, or there is still time.")
+        return
+    chosen = tables.pick(
+        found[list(_SHORT)],
+        data.scoped(wanted).zone,
+        key="oldest",
+        alt="The oldest ignored complaints; choose one to open it",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if chosen is not None:
+            selection.conversation_link("Open the chosen conversation", wanted, found.iloc[chosen]["conversation_id"])
+        selection.link(f"All {words.counted(ignored_count, 'ignored complaint')}", wanted, "complaints_ignored")
+    text = "Complaints that nobody has answered for longer than allowed. Choose a row to open its conversation."
+    st.caption(words.markdown(panel.caption(wanted, text)))

@@ -1,0 +1,58 @@
+import streamlit as st
+
+from pages.components import (
+    cards,
+    charts,
+    data,
+    downloads,
+    empty,
+    filter_bar,
+    findings,
+    headlines,
+    panel,
+    tables,
+    words,
+)
+from pages.components.selection import cells
+
+EXPLAINED = (
+    "Share: of the age group's conversations, with 95 % interval. Share of customers: of the age group's people, "
+    "those who used the channel at all, as surveys ask; adds to more than 100 %."
+)
+
+wanted = filter_bar.current()
+mix = data.channel_mix(wanted)
+if mix.empty:
+    empty.nothing(wanted)
+    st.stop()
+public = mix if wanted.visibility == "public" else mix[mix["channel"].isin(panel.PUBLIC)]
+cards.row(headlines.channel_mix(mix, public), wanted)
+
+left, right = st.columns([1.15, 1], gap="medium")
+of_mix = cells(mix, ("age_group", "channel"), "contacts")
+with left:
+    panel.chart(
+        "channel_mix",
+        charts.channel_mix_bar(mix),
+        mix,
+        wanted,
+        finding=findings.channel_mix(mix),
+        counted="Per cent of each age group's conversations by channel; at the right, how many. "
+        f"{words.count(mix['conversation_count'].sum())} conversations; age at the time of contact.",
+        cells=of_mix,
+    )
+with right:
+    panel.chart(
+        "channel_index",
+        charts.channel_index_heatmap(mix),
+        mix,
+        wanted,
+        finding=findings.channel_index(mix),
+        counted="100: as often as all customers; 200: twice as often. Uncoloured where under 10 are expected.",
+        cells=of_mix,
+    )
+
+st.subheader("The same in numbers")
+tables.show(mix, data.scoped(wanted).zone, alt="Channel mix by age group with intervals", height=320)
+downloads.shown(mix, "channel_mix_table")
+st.caption(words.markdown(panel.caption(wanted, EXPLAINED)))

@@ -1,0 +1,49 @@
+import streamlit as st
+
+from pages.components import data, downloads, empty, filter_bar, journey, panel, selection, tables, words
+from pages.components.navigation import PAGES
+
+ROWS_PER_PAGE = 100
+COLUMNS = ["opened_at", "channel", "response_state", "waited_minutes", "first_response_minutes", "is_complaint"]
+COLUMNS += ["topic", "sentiment_label", "age_group", "team", "brand", "responder_agent", "status"]
+
+wanted = filter_bar.current()
+rows_wanted, problems = selection.from_url(wanted)
+for problem in problems:
+    st.warning(words.markdown(f"Left out of the link: {problem}"))
+back = st.query_params.get("back", "")
+with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    if back in PAGES and back != "conversations":
+        label = f"Back to {PAGES[back][0]}"
+        st.page_link(f"reports/{back}.py", label=label, query_params=filter_bar.params(), icon=":material/arrow_back:")
+    if rows_wanted.measure != "contacts" or rows_wanted.cell:
+        selection.all_link(wanted)
+number = data.count_rows(rows_wanted)
+st.subheader(words.markdown(f"{words.count(number)} {selection.in_words(rows_wanted)}"), anchor=False)
+if not number:
+    empty.nothing(wanted, "rows")
+    st.stop()
+
+conversation_id = st.query_params.get("conversation", "")
+left, right = st.columns([1.2, 1], gap="medium") if conversation_id else (st.container(), None)
+with left:
+    pages = -(-number // ROWS_PER_PAGE)
+    page = st.pagination(pages, key="rows_page") if pages > 1 else 1
+    first = (page - 1) * ROWS_PER_PAGE
+    rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first)
+    shown = rows[[name for name in COLUMNS if name in rows and rows[name].notna().any()]]
+    alt = f"{number} rows; choose one to read the conversation"
+    place = tables.pick(shown, data.scoped(wanted).zone, key=f"rows_{page}", alt=alt, height=520)
+    extent = (
+        f"Rows {words.count(first + 1)} to {words.count(first + len(rows))} of {words.count(number)}, newest first."
+    )
+    st.caption(words.markdown(panel.caption(wanted, f"{extent} Choose one to read it.")))
+    downloads.rows(rows_wanted, "conversations", label=f"CSV of all {words.counted(number, 'row')}")
+seen, now = st.session_state.get("read_row"), (page, place, rows_wanted)
+st.session_state["read_row"] = now
+if place is not None and seen != now:
+    st.query_params["conversation"] = str(rows.iloc[place]["conversation_id"])
+    st.rerun()
+if right is not None:
+    with right:
+        journey.show(wanted, conversation_id)

@@ -1,0 +1,39 @@
+import streamlit as st
+
+from pages.components import cards, data, downloads, filter_bar, headlines, panel, tables, trust, words
+
+MOST_REJECTS = 500
+
+wanted = filter_bar.current()
+zone = data.scoped(wanted).zone
+status = data.status()
+loads, sources, coverage = data.loads(), data.sources(), data.coverage(wanted)
+cards.row(headlines.data(status, zone, loads, sources, coverage), wanted)
+
+left, right = st.columns(2, gap="medium")
+with left:
+    st.subheader("How much of the data is known")
+    trust.coverage(coverage)
+    downloads.shown(coverage, "coverage")
+    st.caption(words.markdown(panel.caption(wanted, "Of the conversations of this filter.")))
+    st.subheader("Sources, and up to when they are complete")
+    tables.show(sources, zone, alt="Sources and up to when they are complete")
+    st.caption("Silence after a source's last complete moment is not counted as ignored.")
+with right:
+    st.subheader("What was loaded")
+    tables.show(loads, zone, alt="Loaded files, newest first", height="auto" if len(loads) < 7 else 240)
+    downloads.shown(loads, "loads")
+    st.subheader("Rejected rows")
+    rejects = data.rejected_rows(wanted, MOST_REJECTS)
+    if rejects.empty:
+        st.text("No row was rejected.")
+    else:
+        tables.show(rejects, zone, alt="Rejected rows with reasons", height="auto" if len(rejects) < 6 else 220)
+        downloads.shown(rejects, "rejected_rows")
+
+st.subheader("Answers at an unknown time")
+trust.unknown_time(wanted, coverage, zone)
+st.subheader("Settings in force")
+trust.settings(status.settings)
+st.subheader("Definitions")
+trust.definitions()

@@ -1,0 +1,73 @@
+import streamlit as st
+
+from pages.components import cards, charts, data, empty, filter_bar, findings, headlines, panel, words
+from pages.components.selection import cells
+
+SPLITS = {"": "everybody", "channel": "channel", "age_group": "age group", "team": "team", "brand": "brand"}
+SHARE, DUE, DONE = "in_target_share", "target_due_count", "answered within target"
+OF_DUE = "Of conversations whose target has passed"
+
+wanted = filter_bar.current()
+total = data.response_times(wanted).iloc[0]
+if not total["conversation_count"]:
+    empty.nothing(wanted, "conversations opened by customers")
+    st.stop()
+before = cards.before(wanted)
+past = data.response_times(before).iloc[0] if before else None
+waiting = data.backlog(wanted).iloc[0]
+cards.row(
+    [
+        headlines.in_target(total, past, wanted),
+        headlines.median(total),
+        headlines.never_answered(total),
+        headlines.open_now(waiting),
+    ],
+    wanted,
+)
+
+split = st.segmented_control(
+    "Answer curve by", list(SPLITS), format_func=SPLITS.__getitem__, default="", key="curve_by", required=True
+)
+groups, curve = panel.curve_of(wanted, split or "")
+panel.chart(
+    "answer_curve",
+    charts.answer_curve_line(curve, split or None, targets=panel.target_marks(wanted)),
+    curve,
+    wanted,
+    finding=findings.groups_apart(groups, split, SHARE, DUE, DONE) if split else findings.answer_curve(total),
+    counted=panel.curve_counted(total, is_split=bool(split)),
+    cells=cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
+    rows="first_responses",
+)
+
+left, right = st.columns(2, gap="medium")
+with left:
+    periods = data.response_times(wanted, ("period",))
+    panel.share_over_time(
+        "in_target_by_period", periods, SHARE, DUE, wanted, measure="target_due", done=DONE,
+        counted=f"{OF_DUE}, by {wanted.grain} of opening, 95 % interval. Hatched {wanted.grain}s may still change.",
+    )  # fmt: skip
+    ages = data.backlog(wanted, ("age",))
+    panel.chart(
+        "backlog_by_age", charts.backlog_by_age_bar(ages), ages, wanted, finding=findings.backlog(waiting),
+        counted="Open waits by their age: a reply is needed, and no human gave one, here or elsewhere.",
+        cells=cells(ages, ("age",), "open_waits"),
+    )  # fmt: skip
+    phone = data.calls(wanted).iloc[0]
+    if phone["offered_count"]:
+        calls = data.calls(wanted, ("period",))
+        panel.chart(
+            "calls_by_period", charts.calls_by_period_bar(calls, grain=wanted.grain), calls, wanted,
+            finding=findings.calls(phone), counted=findings.service_level(phone),
+            cells=cells(calls, ("period",), "calls_offered", grain=wanted.grain),
+        )  # fmt: skip
+with right:
+    for dimension in ("channel", "team"):
+        panel.share_by_group(
+            f"in_target_by_{dimension}", data.response_times(wanted, (dimension,)), dimension, SHARE, DUE, wanted,
+            measure="target_due", done=DONE, counted=OF_DUE,
+        )  # fmt: skip
+    solved = data.resolution_times(wanted).iloc[0]
+    if solved["resolved_count"]:
+        st.markdown(f"**{words.markdown(findings.resolution(solved))}**")
+        st.caption(words.markdown(panel.caption(wanted, findings.resolution_counted(solved))))

@@ -1,0 +1,201 @@
+"""The real server in a real browser: every page, a filter, a bar that is clicked, its rows, their CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pages.components.navigation import PAGES
+
+sync_api = pytest.importorskip("playwright.sync_api")
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+QUIET += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(demo_store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard on a free port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("server") / "log").open("w+")
+    env = {**os.environ, "FRONTDOOR_STORE": demo_store_url}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url + "/healthz", process, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        log.close()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Any) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            log.seek(0)
+            pytest.fail(f"the server ended: {log.read()}")
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                assert b"ok" in answer.read()
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"{url} does not answer")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(30_000)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    yield opened
+    outside = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
+    assert outside == []
+    context.close()
+
+
+def open_page(page: Any, url: str) -> None:
+    page.goto(url)
+    settled(page)
+
+
+def settled(page: Any) -> None:
+    """Wait until the script has run and its last element is drawn."""
+    page.get_by_role("heading", level=1).wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_timeout(300)
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def click_first_bar(page: Any, chart: str) -> None:
+    bar = page.locator(f".st-key-panel_{chart} .bars .point path").first
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_cold_by_its_own_link(server: str, page: Any, name: str) -> None:
+    open_page(page, f"{server}/{'' if name == 'overview' else name}")
+    assert page.get_by_role("heading", level=1).inner_text() == PAGES[name][1]
+    assert page.get_by_text("Simulated company").is_visible()
+
+
+def test_a_filter_survives_a_change_of_page_a_reload_and_sharing(server: str, page: Any, browser: Any) -> None:
+    open_page(page, server)
+    page.locator(".st-key-f_channel input").click()
+    page.get_by_role("option", name="Facebook").click()
+    page.wait_for_url("**channel=facebook**")
+    page.keyboard.press("Escape")
+    settled(page)
+    page.get_by_role("link", name="Ignored complaints", exact=True).click()
+    page.wait_for_url("**/ignored_complaints?**channel=facebook**")
+    settled(page)
+    page.reload()
+    settled(page)
+    assert "channel Facebook" in page.locator("[data-testid=stMain]").inner_text()
+    stranger = browser.new_context().new_page()
+    open_page(stranger, page.url)
+    assert "channel Facebook" in stranger.locator("[data-testid=stMain]").inner_text()
+    stranger.context.close()
+
+
+def test_back_and_forward_move_the_filter(server: str, page: Any) -> None:
+    open_page(page, f"{server}/response_times")
+    page.locator(".st-key-f_grain input").click()
+    page.get_by_role("option", name="Month").click()
+    page.wait_for_url("**grain=month**")
+    settled(page)
+    page.go_back()
+    page.wait_for_url(lambda url: "grain" not in url)
+    settled(page)
+    assert page.locator(".st-key-f_grain input").input_value() in ("", "Week")
+    assert "grain" not in page.url
+
+
+def test_a_clicked_bar_opens_its_rows_and_their_csv_has_as_many(server: str, page: Any, tmp_path: Path) -> None:
+    open_page(page, f"{server}/ignored_complaints?period=all")
+    click_first_bar(page, "ignored_by_team")
+    page.wait_for_url("**/conversations?**measure=complaints_due**")
+    settled(page)
+    heading = page.get_by_role("heading", level=3).first.inner_text()
+    number = int(re.match(r"[\d,]+", heading)[0].replace(",", ""))  # type: ignore[index]
+    assert number > 0
+    with page.expect_download() as started:
+        page.get_by_role("button", name=re.compile("CSV of all")).click()
+    file = tmp_path / "rows.csv"
+    started.value.save_as(file)
+    with file.open(newline="", encoding="utf-8") as lines:
+        assert sum(1 for _ in csv.reader(lines)) == number + 1
+    page.get_by_role("link", name="Back to Ignored complaints").click()
+    page.wait_for_url("**/ignored_complaints?period=all**")
+
+
+def test_the_link_of_a_card_opens_as_many_rows_as_the_card_says(server: str, page: Any) -> None:
+    open_page(page, f"{server}/ignored_complaints?period=all")
+    link = page.locator(".st-key-card_complaints_ignored_ignored_count").get_by_role("link").first
+    said = link.inner_text().split()[-2]
+    link.click()
+    page.wait_for_url("**measure=complaints_ignored**")
+    settled(page)
+    assert page.get_by_role("heading", level=3).first.inner_text().startswith(f"{said} ")
+
+
+def test_a_row_opens_its_conversation_as_a_timeline(server: str, page: Any) -> None:
+    open_page(page, f"{server}/conversations?measure=complaints_ignored")
+    table = page.locator("[data-testid=stDataFrame]").first
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 48)
+    page.wait_for_url("**conversation=**")
+    settled(page)
+    assert "Opened" in page.locator("[data-testid=stMain]").inner_text()
+    assert page.get_by_text(re.compile("Customer, .*complaint")).first.is_visible()
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_their_screen_in_light_and_dark(
+    server: str, browser: Any, size: tuple[int, int], scheme: str
+) -> None:
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    opened = context.new_page()
+    for name in ("response_times", "ignored_complaints"):
+        open_page(opened, f"{server}/{name}")
+        wide = opened.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= size[0] + 1
+        if size[0] > 1000:
+            chart = opened.locator("[data-testid=stPlotlyChart]").first.bounding_box()
+            assert chart["y"] + chart["height"] <= size[1] + 40
+    context.close()

@@ -1,0 +1,233 @@
+"""Charts are pure: a frame in, a figure out; what comes from the data is never markup."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS
+from pages.components import charts, findings, theme, words
+
+HOSTILE = '<a href="https://evil.example">x</a> & $y$ [z](https://evil.example)'
+
+
+def shares(groups: list[str], dimension: str, share: str = "ignored_share", count: str = "due_count") -> pd.DataFrame:
+    """Shares .1, .2 … of 100 each, the last of 10 only."""
+    n = len(groups)
+    values = np.arange(1, n + 1) / 10
+    return pd.DataFrame(
+        {
+            dimension: groups,
+            share: values,
+            f"{share}_low": values - 0.05,
+            f"{share}_high": values + 0.05,
+            count: [100] * (n - 1) + [10],
+        }
+    )
+
+
+def periods(n: int, provisional: int = 0) -> pd.DataFrame:
+    frame = shares([str(i) for i in range(n)], "unused")
+    frame["period"] = pd.date_range("2026-01-05", periods=n, freq="7D")
+    frame["is_provisional"] = [False] * (n - provisional) + [True] * provisional
+    return frame
+
+
+def states(**counts: int) -> pd.DataFrame:
+    row = {f"{state}_count": counts.get(state, 0) for state in RESPONSE_STATES}
+    return pd.DataFrame([{"channel": "email", **row, "complaint_count": sum(counts.values())}])
+
+
+def mix() -> pd.DataFrame:
+    rows = [("18-24", "phone", 30), ("18-24", "twitter", 70), ("unknown", "phone", 5), ("65+", "phone", 90)]
+    frame = pd.DataFrame(rows, columns=["age_group", "channel", "conversation_count"])
+    total = frame.groupby("age_group")["conversation_count"].transform("sum")
+    frame["share"] = frame["conversation_count"] / total
+    frame["share_low"], frame["share_high"] = frame["share"] - 0.05, frame["share"] + 0.05
+    return frame
+
+
+def curve() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "minutes": [0.0, 1.0, 60.0],
+            "answered_share": [0.1, 0.4, 0.45],
+            "answered_share_low": [0.05, 0.3, 0.35],
+            "answered_share_high": [0.2, 0.5, 0.55],
+            "at_risk_count": [100, 90, 60],
+        }
+    )
+
+
+EMPTY = {
+    "curve": charts.answer_curve_line(curve().head(0)),
+    "curve by channel": charts.answer_curve_line(curve().head(0).assign(channel=[]), "channel"),
+    "over time": charts.share_by_period_line(
+        periods(2).head(0), "ignored_share", "due_count", measure="complaints_due"
+    ),
+    "bars": charts.share_bar(
+        shares(["a"], "team").head(0), "team", "ignored_share", "due_count", measure="complaints"
+    ),
+    "states": charts.response_states_bar(states(ignored=1).head(0)),
+    "backlog": charts.backlog_by_age_bar(
+        pd.DataFrame({"age": [], "open_count": [], "waiting_count": [], "ignored_count": []})
+    ),
+    "calls": charts.calls_by_period_bar(pd.DataFrame({"period": []})),
+    "mix": charts.channel_mix_bar(mix().head(0)),
+    "index": charts.channel_index_heatmap(mix().head(0)),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_frame_gives_a_figure_without_marks(name: str) -> None:
+    assert isinstance(EMPTY[name], go.Figure)
+    assert len(EMPTY[name].data) == 0
+
+
+def test_every_channel_state_and_sentiment_has_a_colour_and_ignored_has_one_of_its_own() -> None:
+    fixed = {("channel", c) for c in CHANNELS} | {("state", s) for s in RESPONSE_STATES}
+    fixed |= {("sentiment", s) for s in SENTIMENTS} | {("age_group", a) for a in ("<18", "18-24", "65+", "unknown")}
+    colors = {key: theme.color(*key) for key in fixed}
+    assert all(color.startswith("#") for color in colors.values())
+    assert [key for key, color in colors.items() if color == theme.IGNORED] == [("state", "ignored")]
+    assert len({colors["channel", c] for c in CHANNELS}) == len(CHANNELS)
+
+
+def test_every_fixed_colour_can_be_seen_on_white_and_on_the_dark_background() -> None:
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark = luminance("#14181C")
+    for color in (
+        *theme.CHANNEL_COLORS.values(),
+        theme.IGNORED,
+        theme.ACCENT,
+        theme.age_color("<18"),
+        theme.age_color("65+"),
+    ):
+        assert 1.05 / (luminance(color) + 0.05) >= 2.7, color
+        assert (luminance(color) + 0.05) / (dark + 0.05) >= 2.7, color
+
+
+def test_ages_stand_in_their_natural_order_with_unknown_last() -> None:
+    assert theme.natural_order("age_group", ["unknown", "65+", "<18", "18-24"]) == ["<18", "18-24", "65+", "unknown"]
+
+
+def test_bars_are_ordered_by_size_and_groups_under_thirty_come_last_and_grey() -> None:
+    frame = shares(["a", "b", "c"], "team")
+    bar = charts.share_bar(frame, "team", "ignored_share", "due_count", measure="complaints_due").data[0]
+    assert [cell[1] for cell in bar.customdata] == ["team=b", "team=a", "team=c"]
+    assert bar.marker.color[2] == theme.CONTEXT
+    assert bar.marker.opacity[2] < 1
+
+
+def test_bars_start_at_zero_and_every_bar_knows_what_it_opens() -> None:
+    figure = charts.share_bar(
+        shares(["a", "b"], "team"), "team", "ignored_share", "due_count", measure="complaints_due"
+    )
+    assert figure.layout.xaxis.range[0] == 0
+    assert all(cell[0] == "complaints_due" for cell in figure.data[0].customdata)
+
+
+def test_hostile_names_are_escaped_in_figures_but_not_in_the_cells_they_open() -> None:
+    figure = charts.share_bar(
+        shares([HOSTILE, "b"], "brand"), "brand", "ignored_share", "due_count", measure="complaints"
+    )
+    shown = " ".join([*figure.layout.yaxis.ticktext, *figure.data[0].hovertext])
+    assert "<a" not in shown
+    assert "&lt;a" in shown
+    assert ["complaints", f"brand={HOSTILE}"] in [list(cell) for cell in figure.data[0].customdata]
+
+
+def test_hostile_text_is_no_markdown() -> None:
+    shown = words.markdown(HOSTILE + " :red[x] ![p](http://e.example/p.png)\n# head")
+    for sign in "<[]()$!:#":
+        assert f" {sign}" not in f" {shown}".replace("\\" + sign, "")
+    assert "\n" not in shown
+
+
+def test_provisional_periods_are_hatched_and_outside_the_line() -> None:
+    figure = charts.share_by_period_line(
+        periods(4, provisional=1), "ignored_share", "due_count", measure="complaints_due"
+    )
+    hatch = [trace for trace in figure.data if trace.type == "bar"]
+    lines = [trace for trace in figure.data if trace.type == "scatter" and trace.mode == "lines"]
+    line = next(trace for trace in lines if trace.line.width)
+    assert hatch[0].marker.pattern.shape == "/"
+    assert math.isnan(line.y[3])
+    assert not math.isnan(line.y[2])
+
+
+def test_the_answer_curve_begins_at_zero_never_falls_and_keeps_its_end() -> None:
+    line = next(trace for trace in charts.answer_curve_line(curve()).data if trace.name)
+    assert line.y[0] == 0
+    assert list(line.y) == sorted(line.y)
+    assert line.y[-1] == 0.45
+    assert charts.answer_curve_line(curve()).layout.xaxis.type == "log"
+
+
+def test_thinning_keeps_the_last_point_of_a_long_curve() -> None:
+    n = 5000
+    long = pd.DataFrame({"minutes": np.arange(n) + 1.0, "answered_share": np.linspace(0, 0.9, n)})
+    long["answered_share_low"] = long["answered_share_high"] = long["answered_share"]
+    line = next(trace for trace in charts.answer_curve_line(long).data if trace.name)
+    assert len(line.x) <= charts.CURVE_POINTS + 3
+    assert line.y[-1] == pytest.approx(0.9)
+
+
+def test_the_parts_of_a_hundred_per_cent_bar_add_to_one() -> None:
+    figure = charts.response_states_bar(states(ignored=3, waiting=1, answered_late=6))
+    assert sum(trace.x[0] for trace in figure.data) == pytest.approx(1)
+    assert {trace.customdata[0][0] for trace in figure.data} == {
+        "complaints_ignored",
+        "complaints_waiting",
+        "complaints_answered_late",
+    }
+    mixed = charts.channel_mix_bar(mix())
+    assert [sum(trace.x[i] for trace in mixed.data) for i in range(3)] == pytest.approx([1, 1, 1])
+
+
+def test_a_small_group_has_no_colour_in_the_index() -> None:
+    heat = charts.channel_index_heatmap(mix()).data[0]
+    assert all(math.isnan(value) for value in heat.z[-1])  # unknown: 5 conversations
+
+
+def test_titles_are_findings_in_words() -> None:
+    far = pd.DataFrame(
+        {"team": ["a", "b"], "s": [0.9, 0.2], "s_low": [0.8, 0.1], "s_high": [0.95, 0.3], "n": [100, 100]}
+    )
+    near = far.assign(s=[0.5, 0.45], s_low=[0.4, 0.35], s_high=[0.6, 0.55])
+    few = far.assign(n=[5, 6])
+    assert findings.groups_apart(far, "team", "s", "n", "ignored") == "a: 90 % ignored; b: 20 %"
+    assert findings.groups_apart(near, "team", "s", "n", "ignored").startswith("No clear difference")
+    assert findings.groups_apart(few, "team", "s", "n", "ignored").startswith("Too few")
+    states_frame = states(ignored=30, answered_late=10)
+    assert findings.response_states(states_frame, "channel") == "Email: 3 of 4 complaints are ignored now"
+
+
+def test_a_median_that_is_not_reached_is_said_beside_the_usual_number() -> None:
+    row = {"median_minutes_answered": 11.0, "median_minutes_all": float("nan")}
+    assert findings.answer_curve(row) == "The usual number says 11 min; counting everyone, half are never answered"
+    assert "4 h 20 min" in findings.answer_curve({"median_minutes_answered": 11.0, "median_minutes_all": 260.0})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "30 s"),
+        (1.4, "84 s"),
+        (5.5, "5.5 min"),
+        (59, "59 min"),
+        (260, "4 h 20 min"),
+        (4560, "3 d 4 h"),
+        (30000, "21 d"),
+    ],
+)
+def test_durations_are_said_in_two_units_at_most(value: float, text: str) -> None:
+    assert words.minutes(value) == text

@@ -1,0 +1,144 @@
+"""The same statements give the same rows on DuckDB and on a real PostgreSQL, which the tests start themselves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import glob
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
+
+from data_access import audit
+from data_access.cli import main
+from data_access.demo import write_demo_sources
+from data_access.export import to_csv
+from data_access.filters import Filter
+from data_access.loader import LoadOrder, load
+from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
+from data_access.sources.mapping import mapping_of, read_mapping
+from data_access.store import open_reader, read_status, resolved
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own on a loopback port, in a temporary folder; it never runs as root."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server on this machine: apt-get install postgresql")
+    binaries = Path(found[-1]).parent
+    folder = tmp_path_factory.mktemp("postgresql")
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        as_user = ["runuser", "-u", "postgres", "--"]
+        for part in (folder, *folder.parents[:2]):
+            part.chmod(0o755)
+        shutil.chown(folder, "postgres")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd=folder)
+
+    data = str(folder / "data")
+    run(
+        str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "frontdoor", "--no-sync", "-E", "UTF8", "--locale=C"
+    )
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    run(str(binaries / "pg_ctl"), "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
+    try:
+        yield f"postgresql+psycopg://frontdoor@127.0.0.1:{port}/postgres"
+    finally:
+        run(str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def two_stores(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The tiny rows and a small demo company, loaded into both engines."""
+    folder = tmp_path_factory.mktemp("both")
+    (folder / "messages.csv").write_text(TINY_MESSAGES, encoding="utf-8")
+    (folder / "customers-tiny.csv").write_text(TINY_CUSTOMERS, encoding="utf-8")
+    demo = folder / "demo"
+    demo.mkdir()
+    write_demo_sources(demo, scale=0.03)
+    orders = [
+        LoadOrder(folder / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny")),
+        LoadOrder(folder / "customers-tiny.csv", "customers", source_name="people"),
+        LoadOrder(demo / "customers.csv", "customers"),
+        *(
+            LoadOrder(path.with_suffix(".csv"), "csv", read_mapping(path))
+            for path in sorted(demo.glob("*.toml"))
+            if path.name != "settings.toml"
+        ),
+    ]
+    duckdb_url = f"duckdb:///{folder / 'store'}"
+    for url in (duckdb_url, postgresql_url):
+        load(url, orders)
+    return duckdb_url, postgresql_url
+
+
+FILTERS = {
+    "everything": Filter(grain="month"),
+    "ignored complaints of two channels": Filter(channels=("email", "twitter"), states=("ignored",)),
+    "autumn, by day, negative, private": Filter(
+        date_from=dt.date(2026, 10, 1), grain="day", sentiments=("negative",), visibility="private"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_report_gives_the_same_rows_on_both_engines(two_stores, name):
+    opened = []
+    for url in two_stores:
+        engine = open_reader(url)
+        opened.append((engine, resolved(FILTERS[name], read_status(engine, url))))
+    dimensions = [(), *((d,) for d in REPORT_DIMENSIONS)] if name == "everything" else [(), ("period",), ("channel",)]
+    for report in REPORTS.values():
+        for by in dimensions if report.takes_by else [()]:
+            texts = [_text(engine, report.name, wanted, by) for engine, wanted in opened]
+            assert texts[0] == texts[1], f"{report.name} by {by}"
+
+
+def _text(engine, report, wanted, by) -> str:
+    from data_access.errors import FilterError
+
+    try:
+        return to_csv(run_report(engine, report, wanted, by))
+    except FilterError as problem:  # a dimension that the report does not have is refused alike
+        return str(problem)
+
+
+def test_the_store_is_sound_and_the_numbers_agree_on_postgresql(two_stores):
+    assert main(["check", "--numbers", "--store", two_stores[1]]) == 0
+
+
+def test_loading_again_stores_nothing_twice_on_postgresql(two_stores, tmp_path):
+    file = tmp_path / "messages.csv"
+    file.write_text(TINY_MESSAGES, encoding="utf-8")
+    result = load(two_stores[1], [LoadOrder(file, "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    assert (result.read_count, result.stored_count, result.unchanged_count) == (19, 0, 19)
+    engine = open_reader(two_stores[1])
+    assert all(finding.is_ok for finding in audit.check_store(engine))
+
+
+def test_a_failing_load_leaves_the_database_as_it_was(two_stores, tmp_path):
+    from data_access.errors import SourceError
+
+    before = read_status(open_reader(two_stores[1]), two_stores[1]).version
+    with pytest.raises(SourceError):
+        load(two_stores[1], [LoadOrder(_broken(tmp_path), "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    assert read_status(open_reader(two_stores[1]), two_stores[1]).version == before
+
+
+def _broken(folder: Path) -> Path:
+    path = folder / "broken.csv"
+    path.write_text("nothing,of,this\n1,2,3\n", encoding="utf-8")
+    return path

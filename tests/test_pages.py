@@ -1,0 +1,246 @@
+"""Every page in every situation: full, empty, absent store; a filter that matches nothing; a limited viewer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from data_access.filters import Filter
+from data_access.measures import Selection
+from data_access.queries.conversations import count_rows, selected_rows
+from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.store import open_reader, read_status, resolved
+from pages.components.navigation import PAGES
+
+ROOT = Path(__file__).resolve().parents[1]
+MAIN = ROOT / "pages" / "main.py"
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def opened_page(monkeypatch: pytest.MonkeyPatch):
+    """Open a page of the dashboard on a store, with URL parameters."""
+
+    def _open(store: str, page: str = "overview", **params: str | list[str]) -> AppTest:
+        monkeypatch.setenv("FRONTDOOR_STORE", store)
+        app = AppTest.from_file(str(MAIN), default_timeout=60)
+        for name, value in params.items():
+            app.query_params[name] = value
+        app.run()
+        if page != "overview":
+            app.switch_page(f"reports/{page}.py")
+            for name, value in params.items():
+                app.query_params[name] = value
+            app.run()
+        return app
+
+    return _open
+
+
+def said(app: AppTest) -> str:
+    """Everything a reader sees, without the backslashes that make data harmless in Markdown."""
+    parts = [app.markdown, app.caption, app.text, app.title, app.subheader, app.info, app.warning, app.error]
+    titles = [str(getattr(element.proto, "title", "")) for element in [*app.info, *app.error]]
+    return " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_full_store(opened_page, demo_store_url: str, page: str) -> None:
+    app = opened_page(demo_store_url, page)
+    assert not app.exception
+    assert not app.error
+    assert PAGES[page][1] in said(app)
+    assert "Simulated company" in said(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_tiny_store(opened_page, tiny_store_url: str, page: str) -> None:
+    app = opened_page(tiny_store_url, page)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_of_an_empty_store_says_why_and_what_to_do(opened_page, empty_store_url: str, page: str) -> None:
+    app = opened_page(empty_store_url, page)
+    assert not app.exception
+    assert not app.error
+    if page != "data":
+        assert "nothing was loaded" in said(app)
+        assert "frontdoor load" in said(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_store_every_page_says_how_to_make_one(opened_page, tmp_path: Path, page: str) -> None:
+    app = opened_page(f"duckdb:///{tmp_path / 'none'}", page)
+    assert not app.exception
+    assert "there is no store" in said(app)
+    assert "frontdoor demo" in said(app)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "data"])
+def test_a_filter_that_matches_nothing_says_so_on_every_page(opened_page, tiny_store_url: str, page: str) -> None:
+    app = opened_page(tiny_store_url, page, **{"from": "2020-01-01", "to": "2020-01-31"})
+    assert not app.exception
+    assert "match: 1 Jan 2020 to 31 Jan 2020" in said(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_viewer_limited_to_one_team_sees_only_it(
+    opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str, page: str
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Mail")
+    app = opened_page(tiny_store_url, page, period="all")
+    assert not app.exception
+    assert "limited to your teams: Mail" in said(app)
+    assert app.multiselect(key="f_team").options == ["Mail"]
+    assert app.multiselect(key="f_channel").options == ["Email"]
+
+
+def test_the_cache_never_shows_one_viewer_the_rows_of_another(
+    opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str
+) -> None:
+    everything = opened_page(tiny_store_url, "conversations", period="all")
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Mail")
+    limited = opened_page(tiny_store_url, "conversations", period="all")
+    assert len(everything.dataframe[0].value) > len(limited.dataframe[0].value)
+    assert set(limited.dataframe[0].value["team"]) == {"Mail"}
+
+
+def test_a_bad_value_in_the_url_is_dropped_with_a_notice_and_the_good_ones_stay(
+    opened_page, tiny_store_url: str
+) -> None:
+    app = opened_page(tiny_store_url, channel=["email", "pigeon"], team=["Nobody here"], grain="hour", period="all")
+    assert app.multiselect(key="f_channel").value == ["email"]
+    assert app.selectbox(key="f_grain").value == "week"
+    for notice in ("channel=pigeon", "team=Nobody here", "grain=hour"):
+        assert notice in said(app)
+    assert app.query_params["channel"] == "email"
+    assert "team" not in app.query_params
+
+
+def test_a_filter_stays_from_page_to_page_and_is_in_the_url(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url)
+    app.multiselect(key="f_channel").select("twitter").run()
+    app.selectbox(key="f_grain").select("day").run()
+    assert app.query_params["channel"] == "twitter"
+    links = [link for link in app.page_link if link.proto.page == "response_times"]
+    assert "channel=twitter" in links[0].proto.query_string
+    assert "grain=day" in links[0].proto.query_string
+
+
+def test_a_preset_counts_back_from_the_data_never_from_the_clock(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, period="7d")
+    assert "3 Jan 2026 to 9 Jan 2026" in said(app)
+
+
+def test_a_link_with_dates_means_own_dates(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, **{"from": "2026-01-05", "to": "2026-01-06"})
+    assert app.selectbox(key="f_period").value == "custom"
+    assert "5 Jan 2026 to 6 Jan 2026" in said(app)
+
+
+def test_a_selection_opens_exactly_the_rows_that_the_report_counts(opened_page, tiny_store_url: str) -> None:
+    engine = open_reader(tiny_store_url)
+    wanted = resolved(Filter(), read_status(engine, tiny_store_url))
+    report = ignored_complaints(engine, wanted, ("channel",)).set_index("channel")
+    for channel, state in (("email", "ignored"), ("email", "answered_late"), ("twitter", "waiting")):
+        measure, cell = f"complaints_{state}", (("channel", channel),)
+        app = opened_page(tiny_store_url, "conversations", period="all", measure=measure, cell=f"channel={channel}")
+        number = int(report.loc[channel, f"{state}_count"])
+        assert number > 0
+        assert len(app.dataframe[0].value) == number
+        assert app.subheader[0].value.startswith(str(number))
+        assert count_rows(engine, Selection(wanted, measure, cell)) == number
+        assert len(selected_rows(engine, Selection(wanted, measure, cell))) == number
+
+
+def test_an_unreadable_selection_is_dropped_with_a_notice(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(
+        tiny_store_url, "conversations", period="all", measure="nonsense", cell=["colour=red", "channel=email"]
+    )
+    assert not app.exception
+    assert "measure=nonsense" in said(app)
+    assert "colour" in said(app)
+    assert set(app.dataframe[0].value["channel"]) == {"Email"}
+
+
+def test_customer_text_is_shown_as_plain_text_only(opened_page, tiny_store_url: str) -> None:
+    engine = open_reader(tiny_store_url)
+    wanted = resolved(Filter(), read_status(engine, tiny_store_url))
+    rows = selected_rows(engine, Selection(wanted, "complaints_ignored"))
+    app = opened_page(tiny_store_url, "conversations", period="all", conversation=str(rows.iloc[0]["conversation_id"]))
+    assert not app.exception
+    assert "Nobody helps me" in [element.value for element in app.text]
+    assert not any("Nobody helps me" in str(element.value) for element in [*app.markdown, *app.caption])
+
+
+def test_the_text_of_another_team_is_not_shown(
+    opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str
+) -> None:
+    engine = open_reader(tiny_store_url)
+    wanted = resolved(Filter(), read_status(engine, tiny_store_url))
+    rows = selected_rows(engine, Selection(wanted, "contacts", (("team", "Social"),)))
+    dora = rows[rows["channel"] == "twitter"]
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Mail")
+    for conversation in dora["conversation_id"]:
+        app = opened_page(tiny_store_url, "conversations", period="all", conversation=str(conversation))
+        assert "Still no internet" not in said(app)
+        assert "Worst service" not in said(app)
+
+
+def test_every_chart_has_a_table_its_rows_and_two_downloads(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "ignored_complaints", period="all")
+    app.session_state["behind_ignored_by_period"] = True
+    app.run()
+    assert not app.exception
+    assert [button.key for button in app.get("download_button") if "ignored_by_period" in (button.key or "")] == [
+        "csv_ignored_by_period",
+        "csv_ignored_by_period_rows",
+    ]
+    app.selectbox(key="open_ignored_by_period").select_index(0).run()
+    opened = [link for link in app.page_link if "cell=period" in link.proto.query_string]
+    assert opened
+    assert "measure=complaints_due" in opened[0].proto.query_string
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_has_more_than_six_charts_or_eighty_lines(opened_page, demo_store_url: str, page: str) -> None:
+    app = opened_page(demo_store_url, page)
+    assert len(app.get("plotly_chart")) <= 6
+    assert len((ROOT / "pages" / "reports" / f"{page}.py").read_text().splitlines()) <= 80
+
+
+def test_every_chart_and_table_has_a_name_for_those_who_cannot_see_it(opened_page, tiny_store_url: str) -> None:
+    for page in PAGES:
+        app = opened_page(tiny_store_url, page, period="all")
+        for element in [*app.get("plotly_chart"), *app.dataframe]:
+            assert element.proto.alt
+
+
+def test_no_script_stands_directly_in_pages_beside_main() -> None:
+    """With scripts there, the first deep link after a start would run one without the frame and its sign-in."""
+    assert [path.name for path in (ROOT / "pages").glob("*.py")] == ["__init__.py", "main.py"] or {
+        path.name for path in (ROOT / "pages").glob("*.py")
+    } == {"__init__.py", "main.py"}
+
+
+def test_without_a_signed_in_viewer_no_page_shows_anything(
+    opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str
+) -> None:
+    opened_page(tiny_store_url, "ignored_complaints", period="all")  # fills the cache
+    monkeypatch.setattr("pages.components.auth.current_viewer", lambda: None)
+    app = opened_page(tiny_store_url, "ignored_complaints", period="all")
+    assert "Sign in" in said(app)
+    assert not app.metric
+    assert not app.dataframe
