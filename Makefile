@@ -19,14 +19,14 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock pyproject.toml scripts/make_venv.sh
 	@sh scripts/make_venv.sh "$(PYTHON)" $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup-test: $(VENV)/.installed-test
 
 $(VENV)/.installed-test: requirements-dev.lock $(VENV)/.installed scripts/install_system_packages.sh
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --requirement requirements-dev.lock
 	@sh scripts/install_system_packages.sh
 	@touch $@
 

@@ -48,12 +48,13 @@ REPORT_DIMENSIONS = (
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A named report: what it shows, its query, and whether it can be split by dimensions."""
+    """A named report: what it shows, its query, and whether it can be split by dimensions or takes one grouping."""
 
     name: str
     summary: str
     query: Callable[[Engine, Filter, Sequence[str]], pd.DataFrame]
     takes_by: bool = True
+    takes_group: bool = False
 
 
 def _curve_of_replies(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
@@ -88,12 +89,18 @@ _ALL = (
     Report("definitions", "the headline under each competing definition", lambda e, f, _: definitions(e, f), False),
     Report("maturity", "what provisional periods will come to", lambda e, f, _: maturity(e, f), False),
     Report(
-        "funnel", "teams against what their channel mix lets expect", lambda e, f, by: funnel(e, f, by or ("team",))
+        "funnel",
+        "teams against what their channel mix lets expect",
+        lambda e, f, by: funnel(e, f, by or ("team",)),
+        False,
+        True,
     ),
     Report(
         "standardised",
         "groups raw and at one channel mix",
         lambda e, f, by: standardised(e, f, by or ("age_group",)),
+        False,
+        True,
     ),
     Report(
         "cherry_picking", "easy waits answered before older complaints", lambda e, f, _: cherry_picking(e, f), False
@@ -129,6 +136,8 @@ def run_report(engine: Engine, name: str, wanted: Filter, by: Sequence[str] = ()
     for dimension in by:
         if dimension not in REPORT_DIMENSIONS:
             raise FilterError(f"unknown dimension {dimension!r}; known are {', '.join(REPORT_DIMENSIONS)}")
-    if by and not report.takes_by:
+    if by and not (report.takes_by or report.takes_group):
         raise FilterError(f"report {name} cannot be split by a dimension")
+    if report.takes_group and (len(by) > 1 or "channel" in by):
+        raise FilterError(f"report {name} takes one grouping, and not the channel, to whose mix it is adjusted")
     return report.query(engine, wanted, tuple(by))

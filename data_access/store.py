@@ -219,10 +219,16 @@ def read_status(engine: Engine, url: str) -> StoreStatus:
     with engine.connect() as connection:
         info = read_info(connection)
         rows = connection.execute(select(source_status).order_by(source_status.c.source)).all()
+    try:
+        settings = settings_from_json(info["settings"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise StoreError(
+            f"{shown_url(url)} was derived by another version of Frontdoor; load the sources into a new store"
+        ) from problem
     return StoreStatus(
         url=shown_url(url),
         version=int(info["store_version"]),
-        settings=settings_from_json(info["settings"]),
+        settings=settings,
         fingerprint=info["settings_fingerprint"],
         as_of=max((row.complete_to for row in rows), default=None),
         complete_to=tuple((row.source, row.complete_to) for row in rows),

@@ -30,6 +30,12 @@ class Card:
     denominator: str = ""
     cell: tuple[tuple[str, str], ...] = ()
     visibility: str = ""
+    any_period: bool = False
+
+
+def any_period(wanted: Filter) -> Filter:
+    """The filter without its period: what is open now is open whenever it began."""
+    return wanted.replace(date_from=None, date_to=None)
 
 
 def row(cards: Sequence[Card], wanted: Filter) -> None:
@@ -41,6 +47,7 @@ def row(cards: Sequence[Card], wanted: Filter) -> None:
 
 def _show(card: Card, wanted: Filter) -> None:
     own = wanted.replace(visibility=card.visibility) if card.visibility else wanted
+    own = any_period(own) if card.any_period else own
     with st.container(border=True, gap="xxsmall", height="stretch", key=f"card_{card.measure}_{card.metric}"):
         st.metric(words.markdown(card.label), card.value)
         st.caption(words.markdown(card.comparison))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from data_access.filters import Filter
 from pages.components.cards import Card, change_words
-from pages.components.words import NOT_REACHED, count, counted, minutes, moment, percent, value
+from pages.components.words import NOT_REACHED, count, counted, minutes, moment, percent, signed_points, value
 
 Row = Any  # one row of a frame
 _OPENED = "conversations opened by customers"
@@ -74,7 +74,8 @@ def open_now(waiting: Row) -> Card:
         measure="open_waits",
         metric="open_count",
         numerator=count(waiting["open_count"]),
-        denominator="waits that ask for a reply and have none",
+        denominator="waits that ask for a reply and have none, whenever they began",
+        any_period=True,
     )
 
 
@@ -144,25 +145,29 @@ def channel_mix(mix: pd.DataFrame, public: pd.DataFrame) -> list[Card]:
     ]  # fmt: skip
 
 
-def sentiment(total: Row, past: Row | None, wanted: Filter) -> list[Card]:
-    """Negative with its comparison, the others beside it."""
+def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, wanted: Filter) -> list[Card]:
+    """Negative and recovery with their comparison, net sentiment, and who could not be scored."""
     whole = f"{count(total['scored_count'])} conversations whose opening was scored"
-    change = change_words(total, past, "negative_share", wanted, count="scored_count")
-    said = {
-        "negative": change,
-        "neutral": "Neither pleased nor displeased",
-        "positive": "Thanks, praise, a good start",
-    }
-    found = [
-        Card(f"Open {name}", percent(total[f"{name}_share"]), text, counted(total[f"{name}_count"], "conversation"),
-             name, f"{name}_share", count(total[f"{name}_count"]), whole)
-        for name, text in said.items()
-    ]  # fmt: skip
     unscored = total["not_scored_count"]
-    missing = Card("Could not be scored", count(unscored), "No text, or a language that is not read",
-                   counted(unscored, "conversation"), "not_scored", "not_scored_count", count(unscored),
-                   "conversations with us")  # fmt: skip
-    return [*found, missing]
+    net = total["positive_share"] - total["negative_share"]
+    both = f"{percent(total['positive_share'])} open positive, {percent(total['negative_share'])} negative"
+    again = saved["written_again_count"]
+    return [
+        Card("Open negative", percent(total["negative_share"]),
+             change_words(total, past, "negative_share", wanted, count="scored_count"),
+             counted(total["negative_count"], "conversation"), "negative", "negative_share",
+             count(total["negative_count"]), whole),
+        Card("Net sentiment", signed_points(net), both, f"{count(total['scored_count'])} scored", "scored",
+             "net_share", f"{count(total['positive_count'])} positive less {count(total['negative_count'])} negative", whole),
+        Card("Recovered after an answer", percent(saved["recovered_share"]),
+             change_words(saved, saved_past, "recovered_share", wanted, count="written_again_count"),
+             f"{count(saved['recovered_count'])} of {count(again)}", "written_again",
+             "recovered_share", f"{count(saved['recovered_count'])} that close neutral or positive",
+             f"{count(again)} negative openings after whose answer the customer wrote again"),
+        Card("Could not be scored", count(unscored), "No text, or a language that is not read",
+             counted(unscored, "conversation"), "not_scored", "not_scored_count", count(unscored),
+             "conversations with us"),
+    ]  # fmt: skip
 
 
 def data(status: Any, zone: str, loads: pd.DataFrame, sources: pd.DataFrame, coverage: pd.DataFrame) -> list[Card]:

@@ -52,8 +52,9 @@ def show(wanted: Filter) -> None:
     st.caption(words.markdown(panel.caption(wanted, text)))
 
 
-def oldest(wanted: Filter, ignored_count: int, number: int = 10) -> None:
+def oldest(wanted: Filter, number: int = 10) -> None:
     """The oldest ignored complaints."""
+    ignored_count = int(data.ignored_complaints(wanted).iloc[0]["ignored_count"])
     found = data.ignored_worklist(wanted.replace(states=("ignored",)), number)
     if found.empty:
         st.text("No complaint is ignored: everyone was answered, or there is still time.")

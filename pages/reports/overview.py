@@ -16,7 +16,7 @@ cards.row(
         headlines.ignored_share(complaints, past_complaints, wanted),
         headlines.in_target(times, past_times, wanted),
         headlines.median(times),
-        headlines.open_now(data.backlog(wanted).iloc[0]),
+        headlines.open_now(data.backlog(cards.any_period(wanted)).iloc[0]),
     ],
     wanted,
 )
@@ -37,4 +37,4 @@ with right:
     )  # fmt: skip
 
 st.subheader("The ten oldest ignored complaints")
-worklist.oldest(wanted, int(complaints["ignored_count"]))
+worklist.oldest(cards.any_period(wanted))
