@@ -318,7 +318,7 @@ def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) ->
     for order in orders:
         if order.mapping is None:
             raise FrontdoorError("--dry-run shows a mapping applied: it goes with --source csv --mapping MAP.toml")
-        rows, rejects, read_count = preview(order.path, order.mapping)
+        rows, rejects, read_count = preview(order.path, order.mapping, encoding=order.encoding)
         rejected += len(rejects)
         if options.json:
             print(

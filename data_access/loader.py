@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -35,7 +34,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import derive, dialects, text
 from data_access.config import Settings
@@ -51,12 +49,11 @@ from data_access.schema import (
     reported_facts,
 )
 from data_access.sources import SOURCES
-from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent
+from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent, without_impossible_times
 from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_writer, read_info, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
 
-FUTURE_TOLERANCE = dt.timedelta(days=1)
 Progress = Callable[[str, int], None]
 
 _work = MetaData()
@@ -77,8 +74,13 @@ _stage = Table(
     prefixes=["TEMPORARY"],
 )
 _stage_facts = Table(
-    "stage_facts", _work, *(Column(c.name, c.type) for c in reported_facts.columns), prefixes=["TEMPORARY"]
+    "stage_facts",
+    _work,
+    *(Column(c.name, c.type) for c in reported_facts.columns),
+    Column("place", BigInteger),
+    prefixes=["TEMPORARY"],
 )
+_FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"]
 _stage_identities = Table(
     "stage_identities",
     _work,
@@ -444,17 +446,7 @@ def _stage_batch(
     connection: Connection, batch: Batch, order: LoadOrder, started: dt.datetime, run: int, place: int
 ) -> list[Reject]:
     assert batch.events is not None
-    rejects = []
-    latest = started + FUTURE_TOLERANCE
-    events, facts = batch.events, batch.facts
-    future = pc.greater(events["occurred_at"], pa.scalar(latest, pa.timestamp("us")))
-    if pc.any(future).as_py():
-        for row in events.filter(future).to_pylist():
-            reason = f"it happened at {row['occurred_at']} UTC, in the future: is the time zone right?"
-            rejects.append(Reject(row["line"], reason, row["raw"]))
-        keep = pc.invert(future)
-        events = events.filter(keep)
-        facts = facts.filter(keep) if facts is not None else None
+    events, facts, rejects = without_impossible_times(batch.events, batch.facts, started)
     columns = {name: events[name].to_pylist() for name in events.column_names}
     source, count = order.source, events.num_rows
     if order.kind in _THREADED_SOURCES:
@@ -479,7 +471,7 @@ def _stage_batch(
     _stage_identity_keys(connection, columns, conversation_ids, source)
     if facts is not None:
         named = {name: facts[name].to_pylist() for name in facts.column_names if name != "conversation"}
-        named |= {"conversation_id": conversation_ids, "source": [source] * count}
+        named |= {"conversation_id": conversation_ids, "source": [source] * count, "place": staged["place"]}
         dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, named))
     return rejects
 
@@ -856,29 +848,20 @@ def _merge(connection: Connection) -> None:
 def _merge_facts(connection: Connection) -> None:
     s, f = _stage.c, _stage_facts.c
     # One ticket may stand in several rows of a file that were not rejected: the first counts.
-    writing = (
-        select(s.conversation_id, func.max(s.customer_id).label("customer_id"))
+    place = func.row_number().over(partition_by=f.conversation_id, order_by=s.place)
+    rows = (
+        select(s.customer_id, *(f[name] for name in _FACT_NAMES), place.label("nth"))
+        .select_from(_stage_facts)
+        .join(_stage, s.place == f.place)
         .where(s.change != "same")
-        .group_by(s.conversation_id)
-        .subquery("writing")
+        .subquery("rows")
     )
-    ids = select(f.conversation_id).join(writing, writing.c.conversation_id == f.conversation_id)
+    ids = select(rows.c.conversation_id)
     connection.execute(delete(reported_facts).where(reported_facts.c.conversation_id.in_(ids)))
-    names = [c.name for c in reported_facts.columns if c.name not in ("customer_id", "conversation_id")]
+    names = ["customer_id", *_FACT_NAMES]
     connection.execute(
-        insert(reported_facts).from_select(
-            ["customer_id", "conversation_id", *names],
-            select(func.max(writing.c.customer_id), f.conversation_id, *(_largest(f[name]) for name in names))
-            .select_from(_stage_facts)
-            .join(writing, writing.c.conversation_id == f.conversation_id)
-            .group_by(f.conversation_id),
-        )
+        insert(reported_facts).from_select(names, select(*(rows.c[name] for name in names)).where(rows.c.nth == 1))
     )
-
-
-def _largest(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The largest value of a group; for flags whether any is true."""
-    return func.bool_or(column) if isinstance(column.type, Boolean) else func.max(column)
 
 
 class _StoredContext:

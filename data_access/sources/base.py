@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 BATCH_ROWS = 50_000
+EARLIEST = dt.datetime(1900, 1, 1)
+FUTURE_TOLERANCE = dt.timedelta(days=1)
 
 _TEXT, _TIME, _BOOL, _INT, _FLOAT = (
     pa.string(),
@@ -172,6 +175,35 @@ def table_of(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], row_count:
         pa.array(columns.get(field.name, [None] * row_count), type=field.type, from_pandas=True) for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def without_impossible_times(
+    events: pa.Table, facts: pa.Table | None, now: dt.datetime
+) -> tuple[pa.Table, pa.Table | None, list[Reject]]:
+    """The rows without those dated more than a day after `now` (naive UTC), or before 1900; these as rejects.
+
+    One time in the future, also one of an answer or a solution, would move *as of* for everybody.
+    """
+    times = [(events, "occurred_at", "it happened")]
+    if facts is not None:
+        times += [(facts, "first_response_at", "it was answered"), (facts, "resolved_at", "it was resolved")]
+    reasons: dict[int, str] = {}
+    for table, name, words in times:
+        column = table[name]
+        future = pc.greater(column, pa.scalar(now + FUTURE_TOLERANCE, pa.timestamp("us")))
+        past = pc.less(column, pa.scalar(EARLIEST, pa.timestamp("us")))
+        for place in pc.indices_nonzero(pc.fill_null(pc.or_(future, past), False)).to_pylist():
+            when = column[place].as_py()
+            wrong = "before 1900" if when < EARLIEST else "in the future"
+            reasons.setdefault(place, f"{words} at {when} UTC, {wrong}: are time format and zone right?")
+    if not reasons:
+        return events, facts, []
+    rejects = [
+        Reject(events["line"][place].as_py(), reason, events["raw"][place].as_py() or "")
+        for place, reason in sorted(reasons.items())
+    ]
+    keep = pa.array([place not in reasons for place in range(events.num_rows)])
+    return events.filter(keep), facts.filter(keep) if facts is not None else None, rejects
 
 
 def file_size(path: Path) -> int:

@@ -134,8 +134,11 @@ def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]
         raise SourceError(f"{path}: is not a CSV: its first line has {problem}") from problem
     if not names or not any(name.strip() for name in names):
         raise SourceError(f"{path}: is empty: a first line with column names is needed")
-    if any("\x00" in name for name in names):
+    first_line = "".join(names)
+    if any(character < " " and character not in "\t\r\n" for character in first_line):
         raise SourceError(f"{path}: is not a CSV: its first line is binary")
+    if _has_surrogates(first_line):
+        raise SourceError(f"{path}: its first line: {_encoding_reason(first_line)}")
     lines.taken.clear()
     return lines, [name.strip().lstrip("\ufeff") for name in names]
 

@@ -19,6 +19,7 @@ from data_access.sources.base import (
     Source,
     event_table,
     table_of,
+    without_impossible_times,
 )
 from data_access.sources.delimited import Record, read_records
 from data_access.sources.mapping import CLOSED_VALUES, Mapping
@@ -28,6 +29,9 @@ _BOOLEANS = ("is_complaint", "needs_reply", "is_internal", "is_answered", "is_ab
 _COUNTS = ("audience", "abandoned_seconds", "talk_seconds")
 _MEASURES = ("sentiment_score", "first_response_seconds", "first_response_minutes")
 _TIMES = ("occurred_at", "opened_at", "first_response_at", "resolved_at")
+
+MAX_COUNT = 2**31 - 1
+LATEST = dt.datetime(9999, 1, 1)
 
 Mask = npt.NDArray[np.bool_]
 Texts = "pd.Series[str]"
@@ -101,6 +105,13 @@ class _Rows:
         self.reject(given.notna() & ~finite, f"{field} is {{value}}, not a number", given)
         return numbers.astype("float64")
 
+    def count(self, field: str) -> pd.Series[float]:
+        """A whole number that is not negative, or missing."""
+        number = self.number(field).round()
+        self.reject(number < 0, f"{field} is {{value}}, below zero", self.text(field))
+        self.reject(number > MAX_COUNT, f"{field} is {{value}}, over {MAX_COUNT:,}", self.text(field))
+        return number
+
     def time(self, field: str) -> pd.Series[pd.Timestamp]:
         """UTC, naive; missing is NaT. A time that does not exist in the zone is rejected."""
         given = self.text(field)
@@ -109,6 +120,7 @@ class _Rows:
         if present.any():
             moments.loc[present] = self._parsed(given[present])
         naive: pd.Series[pd.Timestamp] = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+        naive = naive.where(naive < LATEST)  # Python knows no year 10000
         wanted = self.mapping.time_format or "2026-01-31 09:30:00"
         self.reject(present & naive.isna(), f"{field} is {{value}}, not a possible time of the form {wanted}", given)
         return naive
@@ -147,10 +159,15 @@ class _Rows:
         ]
 
 
-def read(path: Path, *, mapping: Mapping, **_: object) -> Iterator[Batch]:
-    """Batches of one file. Raises SourceError where a mapped column is not in the file."""
-    names, items = read_records(path, encoding=mapping.encoding, delimiter=mapping.delimiter)
+def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: object) -> Iterator[Batch]:
+    """Batches of one file. Raises SourceError where a mapped column is not in the file, or stands there twice.
+
+    `encoding` goes before that of the mapping.
+    """
+    names, items = read_records(path, encoding=encoding or mapping.encoding, delimiter=mapping.delimiter)
     for field, column in mapping.columns.items():
+        if names.count(column) > 1:
+            raise SourceError(f"{path}: column {column!r} (mapped to {field}) stands there twice")
         if column not in names:
             raise SourceError(
                 f"{path}: column {column!r} (mapped to {field}) is missing; its columns are {', '.join(names)[:300]}"
@@ -208,7 +225,6 @@ def _shared_columns(rows: _Rows) -> dict[str, object]:
         "sentiment_score is {value}, not between -1 and 1",
         rows.text("sentiment_score"),
     )
-    audience = rows.number("audience")
     columns: dict[str, object] = {
         "external_id": identifier,
         "conversation": conversation.where(conversation.notna(), identifier),
@@ -218,7 +234,7 @@ def _shared_columns(rows: _Rows) -> dict[str, object]:
         "is_complaint": rows.boolean("is_complaint"),
         "needs_reply": rows.boolean("needs_reply"),
         "blamed_channel": rows.closed("blamed_channel"),
-        "audience": audience.round(),
+        "audience": rows.count("audience"),
         "is_outreach": rows.boolean("outreach").map(lambda value: value is True),
         "line": [record.line for record in rows.records],
         "raw": [record.raw for record in rows.records],
@@ -322,31 +338,40 @@ def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:
         "is_abandoned": rows.boolean("is_abandoned"),
     }
     for field in ("abandoned_seconds", "talk_seconds"):
-        number = rows.number(field)
-        rows.reject(number < 0, f"{field} is {{value}}, below zero", rows.text(field))
-        facts[field] = number.round()
+        facts[field] = rows.count(field)
     return facts
 
 
-def preview(path: Path, mapping: Mapping, limit: int = 5) -> tuple[list[dict[str, object]], list[Reject], int]:
+def preview(
+    path: Path, mapping: Mapping, limit: int = 5, *, encoding: str | None = None
+) -> tuple[list[dict[str, object]], list[Reject], int]:
     """The mapping applied: first rows as they would be stored, every reject, and rows read."""
     rows: list[dict[str, object]] = []
     rejects: list[Reject] = []
     read_count = 0
-    for batch in read(path, mapping=mapping):
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    seen: dict[str, tuple[int, int]] = {}
+    for batch in read(path, mapping=mapping, encoding=encoding):
         read_count += batch.read_count
         rejects += batch.rejects
-        if batch.events is not None and len(rows) < limit:
-            events = batch.events.slice(0, limit - len(rows)).to_pylist()
-            facts = (
-                batch.facts.slice(0, limit - len(rows)).to_pylist() if batch.facts is not None else [{}] * len(events)
-            )
-            for event, fact in zip(events, facts, strict=True):
-                shown = {**event, **{k: v for k, v in fact.items() if k != "conversation"}}
-                for hidden in ("raw", "is_from_file"):
-                    shown.pop(hidden, None)
-                rows.append({k: _plain(v) for k, v in shown.items() if v is not None})
-    return rows, rejects, read_count
+        if batch.events is None:
+            continue
+        events, facts, impossible = without_impossible_times(batch.events, batch.facts, now)
+        rejects += impossible
+        told = facts.to_pylist() if facts is not None else [{}] * events.num_rows
+        for event, fact in zip(events.to_pylist(), told, strict=True):
+            shown = {**event, **{k: v for k, v in fact.items() if k != "conversation"}}
+            line, raw = shown.pop("line"), shown.pop("raw")
+            content = hash(tuple(value for name, value in shown.items() if name != "display_name"))
+            first, kept = seen.setdefault(event["external_id"], (line, content))
+            if first != line:
+                if kept != content:
+                    reason = f"id {event['external_id']} stands in line {first} already, with different content"
+                    rejects.append(Reject(line, reason, raw))
+            elif len(rows) < limit:
+                del shown["is_from_file"]
+                rows.append({"line": line, **{k: _plain(v) for k, v in shown.items() if v is not None}})
+    return rows, sorted(rejects, key=lambda reject: reject.line), read_count
 
 
 def _plain(value: object) -> object:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
 
 from data_access.errors import MappingError
 from data_access.vocabulary import AUTHOR_KINDS, CHANNELS, DIRECTIONS, SENTIMENTS
@@ -119,7 +122,8 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
     if "id" not in columns:
         raise MappingError(f"{where}: [columns] id must be a column, not a constant")
     values = {
-        field: _texts(table, f"{where}: [values.{field}]") for field, table in dict(raw.get("values", {})).items()
+        field: _texts(table, f"{where}: [values.{field}]")
+        for field, table in _table(raw.get("values", {}), f"{where}: [values]").items()
     }
     for field, table in values.items():
         if field not in FIELDS[grain]:
@@ -132,7 +136,7 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         if field in CLOSED_VALUES and value not in CLOSED_VALUES[field]:
             allowed = ", ".join(CLOSED_VALUES[field])
             raise MappingError(f"{where}: [constants] {field} = {value!r} is unknown; known are {allowed}")
-    time = dict(raw.get("time", {}))
+    time = _table(raw.get("time", {}), f"{where}: [time]")
     for key in sorted(set(time) - {"format", "zone"}):
         raise MappingError(f"{where}: [time] unknown entry {key!r}; known are format, zone")
     zone = time.get("zone", "UTC")
@@ -140,8 +144,12 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, TypeError) as problem:
         raise MappingError(f"{where}: [time] zone {zone!r} is not an IANA time zone") from problem
+    _check_time_format(time.get("format"), where)
+    encoding = raw.get("encoding")
+    if encoding is not None and not isinstance(encoding, str):
+        raise MappingError(f"{where}: encoding must be a text such as 'cp1252', not {encoding!r}")
     delimiter = raw.get("delimiter", ",")
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
         raise MappingError(f"{where}: delimiter must be one character, not {delimiter!r}")
     return Mapping(
         source=source.strip(),
@@ -151,16 +159,29 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         values=values,
         time_format=time.get("format"),
         zone=zone,
-        encoding=raw.get("encoding"),
+        encoding=encoding,
         delimiter=delimiter,
     )
 
 
-def _texts(table: Any, where: str) -> dict[str, str]:
-    if not isinstance(table, dict):
+def _check_time_format(form: Any, where: str) -> None:
+    if form is None:
+        return
+    try:
+        pd.to_datetime(pd.Series(["x"]), format=form, errors="coerce")
+    except (ValueError, TypeError, AttributeError, re.error) as problem:
+        raise MappingError(f"{where}: [time] format {form!r} is not one such as '%Y-%m-%d %H:%M:%S'") from problem
+
+
+def _table(given: Any, where: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
         raise MappingError(f"{where} must be a table")
+    return given
+
+
+def _texts(table: Any, where: str) -> dict[str, str]:
     found = {}
-    for key, given in table.items():
+    for key, given in _table(table, where).items():
         value = str(given).lower() if isinstance(given, bool) else given
         if not isinstance(value, str | int | float):
             raise MappingError(f"{where} {key} must be a text, not {value!r}")
