@@ -7,7 +7,7 @@ HOST := 127.0.0.1
 PORT ?= 8501
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra postgresql --extra language --extra build
 
-.PHONY: run test setup check format lock setup-test train-sentiment
+.PHONY: run test setup check format lock setup-test train-sentiment bench-text
 
 # Without STORE=… the demo company is simulated once and kept.
 run: setup
@@ -46,6 +46,10 @@ format: $(VENV)/.installed-test
 # Fits the shipped sentiment weights again from ../shared/data/training: same input, same bytes.
 train-sentiment: $(VENV)/.installed-test
 	$(BIN)/python scripts/train_sentiment.py
+
+# The measured error of the text readers beside plain VADER's, on the labelled sets in ../shared/data.
+bench-text: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/text_quality.py --write
 
 # New versions: edit pyproject.toml, then `make lock`.
 lock: $(VENV)/.installed-test
