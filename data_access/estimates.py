@@ -111,6 +111,20 @@ def answer_curve(seconds: Floats, answered: Counts, unanswered: Counts) -> Answe
     return AnswerCurve(times, 1 - survival, low, high, at_risk, events)
 
 
+def net_share_interval(
+    negative_share: npt.ArrayLike, net_share: npt.ArrayLike, trials: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """95 % interval of positive less negative share of one multinomial sample.
+
+    Source: C. H. Franklin, The "margin of error" for differences in polls (2007), section 2.
+    """
+    negative, net = np.asarray(negative_share, dtype=np.float64), np.asarray(net_share, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        either = net + 2 * negative
+        half = Z95 * np.sqrt(np.maximum(either - net**2, 0) / np.asarray(trials, dtype=np.float64))
+    return np.maximum(net - half, -1.0), np.minimum(net + half, 1.0)
+
+
 @dataclass(frozen=True)
 class ControlLimits:
     """A chart of shares over time with limits frozen on a baseline. `signal` names the rule broken, else ""."""

@@ -33,6 +33,7 @@ DIMENSIONS = (
     "weekday",
     "age",
     "wait_band",
+    "closing_sentiment",
 )
 # Ages of the open backlog, lower bounds in minutes.
 BACKLOG_AGES = (
@@ -298,17 +299,22 @@ def _blaming(wanted: Filter) -> list[Clause]:
     return [*_contact(wanted), conversations.c.blamed_channel.is_not(None)]
 
 
-def _written_again(wanted: Filter) -> list[Clause]:
-    """Opened negative, answered, and the customer wrote again after the answer: recovery can be seen."""
+def _heard_again(wanted: Filter) -> list[Clause]:
+    """Answered, and the customer wrote again after the answer: the opening can be set against the closing."""
     c = conversations.c
     return [
         *_opened(wanted),
-        c.sentiment_label == "negative",
+        c.sentiment_label.is_not(None),
         is_answered_timed(conversations, wanted),
         c.last_inbound_at > c.first_response_at,
         c.last_inbound_at <= wanted.now,
         c.closing_sentiment_label.is_not(None),
     ]
+
+
+def _written_again(wanted: Filter) -> list[Clause]:
+    """The same, opened negative: recovery can be seen."""
+    return [*_heard_again(wanted), conversations.c.sentiment_label == "negative"]
 
 
 def _call(_: Filter) -> list[Clause]:
@@ -395,6 +401,9 @@ _ALL = (
         lambda f: [*_contact(f), conversations.c.sentiment_label.is_(None)],
     ),
     _conversation("blaming", "conversations that blame a channel", _blaming),
+    _conversation(
+        "answered_and_written_again", "conversations whose customer wrote again after the answer", _heard_again
+    ),
     _conversation("written_again", "negative openings after whose answer the customer wrote again", _written_again),
     _conversation(
         "recovered",
@@ -466,7 +475,13 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
     if name == "weekday":
         return dialects.local_part(measure.owning_time, "isodow", wanted.zone)
     if name == "agent":
-        return case((answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_agent)), else_=NOBODY)
+        return case(
+            (answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_agent)),
+            (is_answered_untimed(table, wanted), UNKNOWN),
+            else_=NOBODY,
+        )
+    if name == "closing_sentiment" and table is conversations:
+        return known_or_unknown(table.c.closing_sentiment_label)
     if name == "sentiment":
         return known_or_unknown(table.c.sentiment_label)
     if name == "state" and table is waits:
@@ -546,6 +561,17 @@ def parse_cell(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(cells)
 
 
+def period_start(day: dt.date, grain: str) -> dt.date:
+    """First local day of the period that holds `day`; weeks begin on Monday."""
+    if grain == "week":
+        return day - dt.timedelta(days=day.weekday())
+    if grain == "month":
+        return day.replace(day=1)
+    if grain == "quarter":
+        return dt.date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    return day
+
+
 def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
     """First and last local day of the period that begins on `value`."""
     try:
@@ -573,6 +599,7 @@ def dimension_order(name: str) -> list[str] | None:
     """Natural order of a dimension's values; None where size decides."""
     return {
         "sentiment": [*SENTIMENTS, UNKNOWN],
+        "closing_sentiment": [*SENTIMENTS, UNKNOWN],
         "state": list(RESPONSE_STATES),
         "channel": list(CHANNELS),
         "age": [label for label, _, _ in BACKLOG_AGES],

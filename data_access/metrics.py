@@ -614,10 +614,48 @@ _ALL = (
         "higher",
         "DESIGN section 3.7",
     ),
+    _m(
+        "opened_so_count",
+        "Opened so",
+        "count",
+        _CONVERSATION,
+        "Conversations with that opening sentiment in which the customer wrote again after the answer.",
+    ),
 )
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 
 BOUND_SUFFIXES = ("_low", "_high")
 PLAIN_COLUMNS = frozenset(
-    ["period", "channel", "brand", "team", "agent", "age_group", "topic", "sentiment", "source", "hour", "weekday", "state", "age", "wait_band", "blamed_channel", "is_provisional", "signal", "question", "definition", "is_ours", "unit", "numerator_count", "denominator_count", "spread", "verdict", "limit_high_95", "limit_low_998", "limit_high_998", "channel_part", "covered_share"]
+    [
+        "period",
+        "channel",
+        "brand",
+        "team",
+        "agent",
+        "age_group",
+        "topic",
+        "sentiment",
+        "source",
+        "hour",
+        "weekday",
+        "state",
+        "age",
+        "wait_band",
+        "blamed_channel",
+        "is_provisional",
+        "signal",
+        "question",
+        "definition",
+        "is_ours",
+        "unit",
+        "numerator_count",
+        "denominator_count",
+        "spread",
+        "verdict",
+        "limit_high_95",
+        "limit_low_998",
+        "limit_high_998",
+        "channel_part",
+        "covered_share",
+    ]
 )

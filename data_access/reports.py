@@ -24,8 +24,16 @@ from data_access.queries.response_times import (
     resolution_times,
     response_times,
 )
-from data_access.queries.sentiment import recovery, rising_topics, said_on_about, sentiment, sentiment_trend
+from data_access.queries.sentiment import (
+    recovery,
+    rising_topics,
+    said_on_about,
+    sentiment,
+    sentiment_change,
+    sentiment_trend,
+)
 from data_access.queries.teams import cherry_picking, funnel, orphans, standardised
+from data_access.store import settings_in_force
 
 REPORT_DIMENSIONS = (
     "period",
@@ -61,6 +69,12 @@ def _curve_of_replies(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.D
     return answer_curve(engine, wanted, by, of="waits")
 
 
+def _calls(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
+    with engine.connect() as connection:
+        settings = settings_in_force(connection)
+    return calls(engine, wanted, by, short_abandon_seconds=settings.short_abandon_seconds)
+
+
 _ALL = (
     Report("response_times", "first response times, silence included", response_times),
     Report("reply_times", "reply times of every wait, silence included", reply_times),
@@ -79,6 +93,7 @@ _ALL = (
         "negative openings that close better, by waiting time",
         lambda e, f, by: recovery(e, f, by or ("wait_band",)),
     ),
+    Report("sentiment_change", "from opening to closing sentiment", lambda e, f, _: sentiment_change(e, f), False),
     Report("rising_topics", "topics and words that grew significantly", lambda e, f, _: rising_topics(e, f), False),
     Report(
         "ignored_rates",
@@ -106,7 +121,7 @@ _ALL = (
         "cherry_picking", "easy waits answered before older complaints", lambda e, f, _: cherry_picking(e, f), False
     ),
     Report("orphans", "waits whose last agent left or changed team", lambda e, f, _: orphans(e, f), False),
-    Report("calls", "phone calls offered, answered, abandoned, service level", calls),
+    Report("calls", "phone calls offered, answered, abandoned, service level", _calls),
     Report("resolution_times", "time to resolution, where the source knows it", resolution_times),
     Report("worklist", "unanswered complaints, oldest first", lambda e, f, _: ignored_worklist(e, f), False),
     Report("changes", "this period against the one before, tested", lambda e, f, _: overview.changes(e, f), False),

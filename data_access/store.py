@@ -214,6 +214,11 @@ def read_info(connection: Connection) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(select(store_info))}
 
 
+def settings_in_force(connection: Connection) -> Settings:
+    """The settings with which the store was derived."""
+    return settings_from_json(read_info(connection)["settings"])
+
+
 def read_status(engine: Engine, url: str) -> StoreStatus:
     """What the pages need to know before any query: version, settings in force, data as of."""
     with engine.connect() as connection:

@@ -23,7 +23,7 @@ from data_access.frames import (
     row_query,
     typed,
 )
-from data_access.measures import MEASURES
+from data_access.measures import MEASURES, period_start
 from data_access.schema import conversations, interactions
 from data_access.vocabulary import SENTIMENTS
 
@@ -80,7 +80,7 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
 
 
 BASELINE_PERIODS = 26
-_GRAIN_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92}
+_GRAIN_DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91}
 
 
 def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -91,17 +91,21 @@ def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> p
     that a period breaks. `net_share` is the positive less the negative share.
     """
     outer = tuple(name for name in by if name != "period")
-    extended = wanted
+    frame = sentiment(engine, wanted, (*outer, "period")).assign(is_shown=True)
     if wanted.date_from is not None:
+        # Whole periods before the one in which the filter begins; a piece of a period is no baseline.
+        first = period_start(wanted.date_from, wanted.grain)
         back = dt.timedelta(days=BASELINE_PERIODS * _GRAIN_DAYS[wanted.grain])
-        extended = wanted.replace(date_from=wanted.date_from - back)
-    frame = sentiment(engine, extended, (*outer, "period"))
-    frame = frame[frame["scored_count"] > 0]
+        earlier = wanted.replace(
+            date_from=period_start(first - back, wanted.grain), date_to=first - dt.timedelta(days=1)
+        )
+        frame = pd.concat([sentiment(engine, earlier, (*outer, "period")).assign(is_shown=False), frame])
+    frame = frame[frame["scored_count"] > 0].reset_index(drop=True)
     parts = []
     groups = frame.groupby(list(outer), sort=False) if outer else [((), frame)]
     for _, part in groups:
-        parts.append(_with_limits(part.sort_values("period"), wanted.date_from))
-    frame = pd.concat(parts) if parts else _with_limits(frame, wanted.date_from)
+        parts.append(_with_limits(part.sort_values("period")))
+    frame = pd.concat(parts) if parts else _with_limits(frame)
     frame["net_share"] = frame["positive_share"] - frame["negative_share"]
     kinds = {
         **dimension_kinds((*outer, "period")),
@@ -121,10 +125,10 @@ def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> p
     return in_natural_order(typed(frame, kinds), (*outer, "period"), "scored_count")
 
 
-def _with_limits(part: pd.DataFrame, date_from: dt.date | None) -> pd.DataFrame:
+def _with_limits(part: pd.DataFrame) -> pd.DataFrame:
     part = part.copy()
-    before = part["period"] < pd.Timestamp(date_from) if date_from else pd.Series(False, index=part.index)
-    baseline = before.to_numpy()
+    is_shown = part["is_shown"].astype(bool)
+    baseline = (~is_shown).to_numpy()
     if baseline.sum() < MIN_PERIODS_BEFORE:
         baseline = np.arange(len(part)) < max(len(part) // 2, MIN_PERIODS_BEFORE)
     limits = laney_p_prime(part["negative_count"], part["scored_count"], baseline)
@@ -133,7 +137,7 @@ def _with_limits(part: pd.DataFrame, date_from: dt.date | None) -> pd.DataFrame:
     part["limit_high"] = limits.high if limits else np.nan
     part["baseline_count"] = limits.baseline_count if limits else 0
     part["signal"] = limits.signal if limits else ""
-    return part[~before] if date_from else part
+    return part[is_shown]
 
 
 MIN_PERIODS_BEFORE = 8
@@ -197,6 +201,31 @@ def recovery(engine: Engine, wanted: Filter, by: Sequence[str] = ("wait_band",))
         "recovered_share_high": "share",
     }
     return in_natural_order(typed(frame, kinds), dimensions, "written_again_count")
+
+
+def sentiment_change(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """From the opening to the closing: conversations in which the customer wrote again after the answer.
+
+    One row per opening and closing sentiment; `share` is of the opening's conversations, Wilson interval.
+    """
+    dimensions = ("sentiment", "closing_sentiment")
+    measure = MEASURES["answered_and_written_again"]
+    frame = grouped(
+        engine, row_query(measure, wanted, dimensions, {}), dimensions, {"conversation_count": count_all()}
+    )
+    opened = frame.groupby("sentiment")["conversation_count"].transform("sum")
+    frame["opened_so_count"] = opened
+    frame["share"] = share(frame["conversation_count"], opened)
+    frame["share_low"], frame["share_high"] = wilson_interval(frame["conversation_count"], opened)
+    kinds = {
+        **dimension_kinds(dimensions),
+        "conversation_count": "count",
+        "opened_so_count": "count",
+        "share": "share",
+        "share_low": "share",
+        "share_high": "share",
+    }
+    return in_natural_order(typed(frame, kinds), dimensions, "conversation_count")
 
 
 MIN_TERM_CONVERSATIONS = 5

@@ -96,11 +96,11 @@ def answer_curve_line(
         )
         ends.append((float(shares[-1]), label, hue))
     _end_labels(figure, ends if group else [(s, words.percent(s), h) for s, _, h in ends])
-    height = 1.0
-    last_mark = -9.0
-    for label, minute in (targets or {}).items():
-        height = height - 0.07 if math.log10(minute) - last_mark < 0.75 else 1.0
-        last_mark = math.log10(minute)
+    height, next_mark = 1.07, 99.0
+    for label, minute in sorted((targets or {}).items(), key=lambda target: -target[1]):
+        # from the right, each label that would meet the next one a line lower: the curve is low at the left
+        height = height - 0.055 if next_mark - math.log10(minute) < 2.8 else 1.07
+        next_mark = math.log10(minute)
         figure.add_vline(x=minute, line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
         figure.add_annotation(
             x=math.log10(minute),
@@ -125,7 +125,7 @@ def answer_curve_line(
         },
     )
     figure.update_yaxes(range=[0, 1.02], **{k: v for k, v in _SHARE_AXIS.items() if k != "rangemode"})
-    figure.update_layout(margin={"r": 92, "t": 8})
+    figure.update_layout(margin={"r": 92, "t": 26 if targets else 8})
     return figure
 
 

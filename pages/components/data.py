@@ -155,6 +155,11 @@ def scoped(wanted: Filter) -> Filter:
     return resolved(wanted, _pinned().status).replace(scope_teams=viewer.teams, scope_brands=viewer.brands)
 
 
+def scoped_zone() -> str:
+    """The reporting zone."""
+    return scoped(Filter()).zone
+
+
 @st.cache_data(max_entries=512, show_spinner=False)
 def _answers(name: str, url: str, version: int, key: str, _run: Callable[[], Any]) -> Any:
     return _run()
@@ -288,6 +293,11 @@ def recovery(wanted: Filter, by: Dimensions = ("wait_band",)) -> pd.DataFrame:
     return _frame(sentiment_query.recovery, wanted, by)
 
 
+def sentiment_change(wanted: Filter) -> pd.DataFrame:
+    """From opening to closing sentiment; one row per pair."""
+    return _frame(sentiment_query.sentiment_change, wanted)
+
+
 def rising_topics(wanted: Filter) -> pd.DataFrame:
     """Topics and words tested against the period before; rising ones first."""
     return _frame(sentiment_query.rising_topics, wanted)
@@ -367,6 +377,13 @@ def _checked(engine: Engine, wanted: Filter) -> list[Finding]:
     return list(check_numbers(engine, wanted))
 
 
+def is_explainable(scorer: str) -> bool:
+    """Whether the words behind a stored score can be shown: only those of the scorer as installed."""
+    from data_access.text import SCORER_ID, SCORER_VERSION  # noqa: PLC0415
+
+    return scorer == f"{SCORER_ID}/{SCORER_VERSION}"
+
+
 def explained(text: str, brand: str | None) -> list[tuple[str, float]]:
     """Words that make the score of `lexlinear-en`, read as the loader reads: the row's own brand never counts."""
     from data_access.loader import text_settings_of  # noqa: PLC0415  # heavy, and only for an opened text
@@ -386,7 +403,7 @@ def _annotations(url: str) -> annotations_store.Annotations:
     return annotations_store.open_annotations(url)
 
 
-def annotations() -> annotations_store.Annotations:
+def label_store() -> annotations_store.Annotations:
     """Where labels are kept, or why they cannot be."""
     _viewer()
     return _annotations(_pinned().url)
@@ -399,7 +416,7 @@ def label_sample(seed: str) -> pd.DataFrame:
 
 def labelled_ids() -> set[str]:
     """The interactions that have a label."""
-    return set(_unless_broken(lambda: annotations_store.saved_labels(annotations()))["interaction_id"])
+    return set(_unless_broken(lambda: annotations_store.saved_labels(label_store()))["interaction_id"])
 
 
 def save_label(interaction_id: str, sentiment_label: str, *, is_complaint: bool) -> None:
@@ -407,7 +424,11 @@ def save_label(interaction_id: str, sentiment_label: str, *, is_complaint: bool)
     viewer = _viewer()
     _unless_broken(
         lambda: annotations_store.save_label(
-            annotations(), interaction_id, sentiment_label=sentiment_label, is_complaint=is_complaint, viewer=viewer.name
+            label_store(),
+            interaction_id,
+            sentiment_label=sentiment_label,
+            is_complaint=is_complaint,
+            viewer=viewer.name,
         )
     )
 
@@ -415,7 +436,7 @@ def save_label(interaction_id: str, sentiment_label: str, *, is_complaint: bool)
 def measured_error() -> pd.DataFrame:
     """How far the scorer is from the labels; one row per task, none without labels."""
     limited, engine = scoped(Filter()), _pinned().engine
-    return _unless_broken(lambda: annotations_store.measured_error(engine, limited, annotations()))
+    return _unless_broken(lambda: annotations_store.measured_error(engine, limited, label_store()))
 
 
 def _unless_broken(run: Callable[[], _T]) -> _T:
@@ -423,7 +444,7 @@ def _unless_broken(run: Callable[[], _T]) -> _T:
         return run()
     except (SQLAlchemyError, OSError) as problem:
         _LOG.exception("labels could not be read or written")
-        raise StoreError("the labels beside the store could not be read or written; look into the server's log") from problem
+        raise StoreError("the labels beside the store do not answer; look into the server's log") from problem
 
 
 def rows_later(selection: Selection) -> Callable[[], pd.DataFrame]:

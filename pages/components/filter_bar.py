@@ -279,7 +279,13 @@ def _filter(status: StoreStatus) -> Filter:
 
 def _plain(wanted: Filter) -> Filter:
     return wanted.replace(
-        as_of=None, zone="", complete_to=(), unknown_time_counts_as="", scope_teams=None, scope_brands=None
+        as_of=None,
+        zone="",
+        complete_to=(),
+        business_now=(),
+        unknown_time_counts_as="",
+        scope_teams=None,
+        scope_brands=None,
     )
 
 

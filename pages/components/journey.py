@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from data_access.filters import Filter
-from pages.components import data, selection, words
+from pages.components import data, reading, selection, words
 
 MOST_OTHERS = 20
 
@@ -22,8 +22,8 @@ def show(wanted: Filter, conversation_id: str) -> None:
     head = found.iloc[0]
     zone = data.scoped(wanted).zone
     _head(wanted, head, zone)
-    for event in data.conversation_events(wanted, conversation_id).to_dict("records"):
-        _event(event, zone)
+    for place, event in enumerate(data.conversation_events(wanted, conversation_id).to_dict("records")):
+        _event(event, zone, head["brand"], f"{conversation_id}_{place}")
     _others(wanted, head, zone)
 
 
@@ -43,7 +43,7 @@ def _head(wanted: Filter, head: Any, zone: str) -> None:
     st.text(f"{' · '.join(parts)}\nOpened {words.moment(head['opened_at'], zone)}; first answer: {first}")
 
 
-def _event(event: dict[Any, Any], zone: str) -> None:
+def _event(event: dict[Any, Any], zone: str, brand: Any, key: str) -> None:
     is_customer = event["direction"] == "inbound"
     who = {"customer": "Customer", "bot": "Bot", "system": "Automatic", "agent": "We"}.get(
         str(event["author_kind"]), "We"
@@ -61,6 +61,7 @@ def _event(event: dict[Any, Any], zone: str) -> None:
             st.caption("Another team's conversation: its text is not shown to you.")
         else:
             st.text(str(event["text"]) if pd.notna(event["text"]) else "(no text in the source)")
+            reading.show(event, brand, key)
 
 
 def _others(wanted: Filter, head: Any, zone: str) -> None:

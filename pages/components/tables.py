@@ -77,7 +77,7 @@ def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any
 
 
 def _is_share(name: str) -> bool:
-    return name.endswith("_share") or "_share_" in name or name in _SHARES
+    return name.endswith("_share") or "_share_" in name or name in _SHARES or name.startswith("level_error")
 
 
 def _is_duration(name: str) -> bool:

@@ -73,6 +73,14 @@ def points(difference: float) -> str:
     return f"{value:.1f} points" if value < 10 else f"{value:.0f} points"
 
 
+def signed_points(share: float) -> str:
+    """A share that may be negative, in points with its sign: '−12 points'."""
+    if _missing(share):
+        return NOTHING
+    value = round(share * 100)
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{counted(abs(value), 'point')}"
+
+
 def minutes(value: float, missing: str = NOTHING) -> str:
     """A duration in the two largest units: '45 s', '11 min', '4 h 20 min', '3 d 4 h'."""
     if _missing(value):
@@ -224,6 +232,12 @@ COLUMN_LABELS = {
     "earlier_conversation_count": "Earlier contacts",
     "last_agent": "Last answered by",
     "is_bot_answered": "Bot answered",
+    "easy_answered_count": "Answered, no complaint",
+    "overtaking_count": "Went past a complaint",
+    "overtaking_share": "Share",
+    "is_ours": "Ours",
+    "expected_ignored_share": "Expected final share",
+    "everybody_count": "Customers with any contact",
     "complained_at": "Complained",
     "waited_minutes": "Waited (minutes)",
     "minutes_to_ignored": "Until ignored (minutes)",
@@ -245,6 +259,13 @@ COLUMN_LABELS = {
     "previous_conversation_count": "Conversations before",
     "total_count": "Of all",
     "previous_total_count": "Of all before",
+    "task": "Of",
+    "labelled_count": "Labelled",
+    "agreement_count": "Agree",
+    "agreement_share": "Agreement",
+    "labelled_share": "Level by people",
+    "scored_share": "Level by the scorer",
+    "level_error": "Scorer less people",
     "log_odds": "Log-odds of growth",
     "p_value": "Chance of this without growth (p)",
 }

@@ -10,6 +10,7 @@ from pages.components import (
     findings,
     headlines,
     panel,
+    silence,
     tables,
     words,
 )
@@ -51,6 +52,14 @@ with right:
         counted="100: as often as all customers; 200: twice as often. Uncoloured where under 10 are expected.",
         cells=of_mix,
     )
+
+left, right = st.columns([1.15, 1], gap="medium")
+with left:
+    st.subheader("Is it age, or the channel?", anchor=False)
+    silence.standardised(wanted)
+with right:
+    st.subheader("How many customers use a channel at all", anchor=False)
+    silence.customers_of_door(wanted)
 
 st.subheader("The same in numbers")
 tables.show(mix, data.scoped(wanted).zone, alt="Channel mix by age group with intervals", height=320)

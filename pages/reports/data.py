@@ -1,6 +1,18 @@
 import streamlit as st
 
-from pages.components import cards, data, downloads, filter_bar, headlines, panel, tables, trust, words
+from pages.components import (
+    cards,
+    data,
+    downloads,
+    filter_bar,
+    headlines,
+    labelling,
+    panel,
+    self_audit,
+    tables,
+    trust,
+    words,
+)
 
 MOST_REJECTS = 500
 
@@ -31,6 +43,10 @@ with right:
         tables.show(rejects, zone, alt="Rejected rows with reasons", height="auto" if len(rejects) < 6 else 220)
         downloads.shown(rejects, "rejected_rows")
 
+st.subheader("Label texts and see how far the scorer is off")
+labelling.show()
+st.subheader("Do the numbers agree?")
+self_audit.show(wanted)
 st.subheader("Answers at an unknown time")
 trust.unknown_time(wanted, coverage, zone)
 st.subheader("Settings in force")

@@ -1,9 +1,10 @@
 import streamlit as st
 
-from pages.components import cards, charts, data, empty, filter_bar, findings, headlines, panel, words
+from pages.components import cards, charts, data, empty, filter_bar, findings, headlines, panel, silence, words
 from pages.components.selection import cells
 
 SPLITS = {"": "everybody", "channel": "channel", "age_group": "age group", "team": "team", "brand": "brand"}
+VIEWS = {"waits": "Over time and by channel", "definitions": "By definition", "teams": "Teams and agents"}
 SHARE, DUE, DONE = "in_target_share", "target_due_count", "answered within target"
 OF_DUE = "Of conversations whose target has passed"
 
@@ -14,7 +15,8 @@ if not total["conversation_count"]:
     st.stop()
 before = cards.before(wanted)
 past = data.response_times(before).iloc[0] if before else None
-waiting = data.backlog(wanted).iloc[0]
+now = cards.any_period(wanted)
+waiting = data.backlog(now).iloc[0]
 cards.row(
     [
         headlines.in_target(total, past, wanted),
@@ -25,10 +27,8 @@ cards.row(
     wanted,
 )
 
-split = st.segmented_control(
-    "Answer curve by", list(SPLITS), format_func=SPLITS.__getitem__, default="", key="curve_by", required=True
-)
-groups, curve = panel.curve_of(wanted, split or "")
+split = silence.choice("Answer curve by", SPLITS, "curve_by")
+groups, curve = panel.curve_of(wanted, split)
 panel.chart(
     "answer_curve",
     charts.answer_curve_line(curve, split or None, targets=panel.target_marks(wanted)),
@@ -39,19 +39,21 @@ panel.chart(
     cells=cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
     rows="first_responses",
 )
+silence.settings_used(wanted)
 
+view = silence.choice("More on waits", VIEWS, "waits_view")
+if view == "definitions":
+    silence.definitions(wanted)
+    st.stop()
+if view == "teams":
+    silence.teams(wanted)
+    st.stop()
 left, right = st.columns(2, gap="medium")
 with left:
-    periods = data.response_times(wanted, ("period",))
     panel.share_over_time(
-        "in_target_by_period", periods, SHARE, DUE, wanted, measure="target_due", done=DONE,
+        "in_target_by_period", data.response_times(wanted, ("period",)), SHARE, DUE, wanted, measure="target_due",
+        done=DONE,
         counted=f"{OF_DUE}, by {wanted.grain} of opening, 95 % interval. Hatched {wanted.grain}s may still change.",
-    )  # fmt: skip
-    ages = data.backlog(wanted, ("age",))
-    panel.chart(
-        "backlog_by_age", charts.backlog_by_age_bar(ages), ages, wanted, finding=findings.backlog(waiting),
-        counted="Open waits by their age: a reply is needed, and no human gave one, here or elsewhere.",
-        cells=cells(ages, ("age",), "open_waits"),
     )  # fmt: skip
     phone = data.calls(wanted).iloc[0]
     if phone["offered_count"]:
@@ -62,12 +64,14 @@ with left:
             cells=cells(calls, ("period",), "calls_offered", grain=wanted.grain),
         )  # fmt: skip
 with right:
-    for dimension in ("channel", "team"):
-        panel.share_by_group(
-            f"in_target_by_{dimension}", data.response_times(wanted, (dimension,)), dimension, SHARE, DUE, wanted,
-            measure="target_due", done=DONE, counted=OF_DUE,
-        )  # fmt: skip
-    solved = data.resolution_times(wanted).iloc[0]
-    if solved["resolved_count"]:
-        st.markdown(f"**{words.markdown(findings.resolution(solved))}**")
-        st.caption(words.markdown(panel.caption(wanted, findings.resolution_counted(solved))))
+    silence.in_target_or_published(data.response_times(wanted, ("channel",)), wanted, OF_DUE)
+    ages = data.backlog(now, ("age",))
+    panel.chart(
+        "backlog_by_age", charts.backlog_by_age_bar(ages), ages, now, finding=findings.backlog(waiting),
+        counted="Open waits by age, whenever they began: a reply is needed, and no human gave one, here or elsewhere.",
+        cells=cells(ages, ("age",), "open_waits"),
+    )  # fmt: skip
+solved = data.resolution_times(wanted).iloc[0]
+if solved["resolved_count"]:
+    st.markdown(f"**{words.markdown(findings.resolution(solved))}**")
+    st.caption(words.markdown(panel.caption(wanted, findings.resolution_counted(solved))))

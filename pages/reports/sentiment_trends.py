@@ -1,29 +1,72 @@
 import streamlit as st
 
-from pages.components import cards, data, empty, filter_bar, headlines, panel, theme, words
+from pages.components import cards, charts_sentiment, data, empty, filter_bar, headlines, panel, recovered, words
+from pages.components import findings_sentiment as findings
+from pages.components.selection import Cell, cells
 
-SHARE, SCORED, DONE = "negative_share", "scored_count", "of conversations open negative"
-HONESTY = "Levels may be off by about 10 points; ranking and trend hold."
-COLOR = theme.SENTIMENT_COLORS["negative"]
+SHARE, SCORED = "negative_share", "scored_count"
+FIGURES = {"negative": "Negative share", "net": "Net sentiment"}
+SPLITS = {"channel": "Channel", "topic": "Topic", "brand": "Brand", "age_group": "Age group"}
 
 wanted = filter_bar.current()
 total = data.sentiment(wanted).iloc[0]
-if not total["scored_count"]:
-    empty.nothing(wanted, "conversations with a scored opening")
+if not total["scored_count"] + total["not_scored_count"]:
+    empty.nothing(wanted, "conversations with us")
     st.stop()
 before = cards.before(wanted)
 past = data.sentiment(before).iloc[0] if before else None
-cards.row(headlines.sentiment(total, past, wanted), wanted)
+saved, saved_past = data.recovery(wanted, ()).iloc[0], data.recovery(before, ()).iloc[0] if before else None
+cards.row(headlines.sentiment(total, past, saved, saved_past, wanted), wanted)
+if not total["scored_count"]:
+    st.info("No opening could be scored: no text, or a language that is not read.", title="Nothing to show yet")
+    st.stop()
 
-panel.share_over_time(
-    "negative_by_period", data.sentiment(wanted, ("period",)), SHARE, SCORED, wanted, measure="scored", done=DONE,
-    color=COLOR,
-    counted=f"Of {words.count(total['scored_count'])} conversations whose opening was scored, by {wanted.grain}, "
-    f"95 % interval. {HONESTY}",
-)  # fmt: skip
-for place, dimension in zip(st.columns(3, gap="medium"), ("topic", "channel", panel.brand_or_age()), strict=True):
-    with place:
-        panel.share_by_group(
-            f"negative_by_{dimension}", data.sentiment(wanted, (dimension,)), dimension, SHARE, SCORED, wanted,
-            measure="scored", done="open negative", color=COLOR, counted="Share of negative openings, 95 % interval",
+said = findings.honesty(data.measured_error())
+shown = st.segmented_control(
+    "Trend of", list(FIGURES), format_func=FIGURES.__getitem__, default="negative", key="trend_of", required=True
+)
+trend, grain = data.sentiment_trend(wanted), wanted.grain
+is_net, has_begin = shown == "net", wanted.date_from is not None
+panel.chart(
+    "sentiment_by_period",
+    charts_sentiment.net_sentiment_line(trend, grain=grain)
+    if is_net
+    else charts_sentiment.negative_share_line(trend, grain=grain, level_error=said.level_error),
+    trend,
+    wanted,
+    finding=findings.net(trend, grain) if is_net else findings.trend(trend, grain),
+    counted=findings.net_counted(grain, said)
+    if is_net
+    else findings.trend_counted(trend, grain, has_begin=has_begin, said=said),
+    cells=cells(trend, ("period",), "scored", grain=grain),
+    rows="scored",
+)
+
+left, right = st.columns(2, gap="medium")
+with left:
+    split = st.segmented_control(
+        "Negative share by", list(SPLITS), format_func=SPLITS.__getitem__, default="channel", key="by", required=True
+    ) or "channel"  # fmt: skip
+    panel.share_by_group(
+        f"negative_by_{split}", data.sentiment(wanted, (split,)), split, SHARE, SCORED, wanted, measure="scored",
+        done="open negative", color=charts_sentiment.NEGATIVE, counted="Share of negative openings, 95 % interval",
+    )  # fmt: skip
+    recovered.show(wanted)
+with right:
+    blamed = data.said_on_about(wanted)
+    panel.chart(
+        "said_on_about", charts_sentiment.said_on_about_heatmap(blamed), blamed, wanted,
+        finding=findings.said_on_about(blamed),
+        counted="Said on (rows), about (columns): conversations that blame a channel, and their share of all "
+        "conversations on the channel where it was said. Channels that blame none are left out.",
+        cells=[Cell(*cell) for cell in findings.said_cells(blamed)], rows="blaming",
+    )  # fmt: skip
+    terms = data.rising_topics(wanted)
+    risen = findings.rising(terms, has_both_ends=before is not None)
+    if findings.is_comparable(terms):
+        panel.chart(
+            "rising_topics", charts_sentiment.rising_terms_dot(terms), terms, wanted, finding=risen, rows="contacts",
+            counted=findings.rising_counted(terms), cells=[Cell(*cell) for cell in findings.topic_cells(terms)],
         )  # fmt: skip
+    else:
+        st.markdown(f"**{words.markdown(risen)}**")

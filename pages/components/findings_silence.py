@@ -1,0 +1,226 @@
+"""Sentences on silence: definitions, funnel, hours, expected shares, channel part. Plain text, no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from data_access.config import Settings
+from data_access.estimates import SMALL_SAMPLE
+from data_access.filters import day_words
+from data_access.published import PublishedFigure
+from data_access.vocabulary import NOBODY, UNKNOWN
+from pages.components import charts_silence, theme, words
+
+_MOST_NAMED = 3
+Row = Any  # one row of a frame
+
+
+def spread(data_frame: pd.DataFrame) -> str:
+    """How far the definitions of one question are apart: 'From 48 % to 88 % …; ours says 86 %'."""
+    known: Any = data_frame[data_frame["value"].notna()]
+    if known.empty:
+        return "Too little data to answer this under any definition"
+    is_time = known["unit"].iloc[0] == "minutes"
+    said = words.minutes if is_time else words.percent
+    low, high = float(known["value"].min()), float(known["value"].max())
+    ours = data_frame[data_frame["is_ours"]]
+    own = float(ours["value"].iloc[0]) if len(ours) else float("nan")
+    here = f"ours says {words.NOT_REACHED if is_time and math.isnan(own) else said(own)}"
+    if said(low) == said(high) and len(known) == len(data_frame):
+        return f"Every definition says {said(low)}"
+    end = f" or {words.NOT_REACHED}" if is_time and len(known) < len(data_frame) else ""
+    wide = f" ({words.points(high - low)} apart)" if not is_time else ""
+    return f"The same contacts, from {said(low)} to {said(high)}{end}{wide}, depending on the definition; {here}"
+
+
+def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
+    """How many groups chance and channel mix do not explain, by name where they are few."""
+    noun = "agent" if dimension == "agent" else "team"
+    judged = data_frame[(data_frame["target_due_count"] >= SMALL_SAMPLE) & (data_frame[dimension] != NOBODY)]
+    judged = judged[~charts_silence.is_alone(judged)]
+    if len(judged) < 2:
+        return f"No {noun}s that share channels and are large enough to compare"
+    parts = []
+    for verdict, phrase in (("below", "less"), ("above", "more")):
+        found = judged[judged["verdict"] == verdict]
+        if len(found):
+            names = [words.shortened(words.value(dimension, name), 28) for name in found[dimension]]
+            named = f" ({', '.join(names)})" if len(names) <= _MOST_NAMED else ""
+            parts.append(f"{len(found)}{named} {phrase} often")
+    if not parts:
+        return f"No {noun} differs by more than chance, once channels are the same"
+    return f"Of {len(judged)} {noun}s, {' and '.join(parts)} in target than chance and channels explain"
+
+
+def alone(data_frame: pd.DataFrame, dimension: str) -> str:
+    """Groups that cannot be told apart from their channels, in words; empty where there are none."""
+    names = data_frame.loc[charts_silence.is_alone(data_frame) & (data_frame[dimension] != NOBODY), dimension]
+    if names.empty:
+        return ""
+    said = [words.shortened(words.value(dimension, name), 28) for name in names]
+    listed = ", ".join(said[:5]) + (f" and {len(said) - 5} more" if len(said) > 5 else "")
+    verb, they = ("share", "they") if len(said) > 1 else ("shares", "it")
+    return f" Hollow: {listed} {verb} no channel with others, so {they} cannot be told apart from the channel."
+
+
+def hours(data_frame: pd.DataFrame, show: str) -> str:
+    """The hour of the week with most complaints, or with the largest share ignored by its lower limit."""
+    if show == "count":
+        top: Any = data_frame.sort_values("complaint_count").iloc[-1]
+        share = words.percent(top["complaint_count"] / data_frame["complaint_count"].sum())
+        return f"Most complaints come on {_hour(top)}: {words.count(top['complaint_count'])}, {share} of all"
+    judged: Any = data_frame[data_frame["due_count"] >= SMALL_SAMPLE]
+    if judged.empty:
+        return f"No hour of the week has {SMALL_SAMPLE} complaints old enough to judge: widen the period"
+    worst = judged.sort_values("ignored_share_low").iloc[-1]
+    best = judged.sort_values("ignored_share_high").iloc[0]
+    if worst["ignored_share_low"] <= best["ignored_share_high"]:
+        return "No hour of the week is clearly ignored more than another"
+    return (
+        f"Ignored most on {_hour(worst)}: {words.percent(worst['ignored_share'])} "
+        f"(on {_hour(best)}: {words.percent(best['ignored_share'])})"
+    )
+
+
+def _hour(row: Row) -> str:
+    hour = int(row["hour"])
+    return f"{words.value('weekday', int(row['weekday']))}s from {hour:02d}:00 to {(hour + 1) % 24:02d}:00"
+
+
+def expected(frame: pd.DataFrame, grain: str) -> str:
+    """What the newest provisional period will come to; empty where there is none."""
+    if frame.empty:
+        return ""
+    last: Any = frame.iloc[-1]
+    when = words.period(last["period"], grain)
+    return (
+        f" Diamonds: expected final share of provisional {grain}s, from past ones; {when} "
+        f"{words.percent(last['expected_ignored_share'])} ({words.percent(last['expected_ignored_share_low'])} to "
+        f"{words.percent(last['expected_ignored_share_high'])}), {words.count(last['young_count'])} still too young."
+    )
+
+
+def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
+    """How much of the largest gap between groups is channel."""
+    judged: Any = data_frame[
+        (data_frame["target_due_count"] >= SMALL_SAMPLE)
+        & (data_frame[dimension] != UNKNOWN)
+        & data_frame["standardised_share"].notna()
+    ]
+    if len(judged) < 2:
+        return "Too few customers of known age to compare age groups"
+    top = judged.sort_values("in_target_share_low").iloc[-1]
+    bottom = judged.sort_values("in_target_share_high").iloc[0]
+    raw = float(top["in_target_share"] - bottom["in_target_share"])
+    same = float(top["standardised_share"] - bottom["standardised_share"])
+    best, worst = words.percent(top["in_target_share"]), words.percent(bottom["in_target_share"])
+    pair = f"{top[dimension]} {best} in target, {bottom[dimension]} {worst}"
+    if bottom["in_target_share_high"] >= top["in_target_share_low"]:
+        return f"No clear difference between age groups ({pair})"
+    left = f"of the {words.points(raw)}, {words.points(same)} remain at one channel mix"
+    if same <= 0:
+        return f"{pair}: all of the gap is channel"
+    if same >= raw:
+        return f"{pair}: none of the gap is channel"
+    return f"{pair}: {words.percent(1 - same / raw, 0)} of the gap is channel; {left}"
+
+
+def rates(frame: pd.DataFrame) -> str:
+    """The ignored share by every unit, with intervals, in one sentence."""
+    parts = [
+        f"per {row['unit_counted']} {words.percent(row['ignored_share'])} "
+        f"({words.percent(row['ignored_share_low'])} to {words.percent(row['ignored_share_high'])})"
+        for row in frame.to_dict("records")
+    ]
+    return f"Ignored {', '.join(parts)}; 95 % intervals in brackets."
+
+
+def published(figures: Sequence[PublishedFigure]) -> str:
+    """Source, year, population and caveat of each figure; plain text."""
+    said: dict[str, list[str]] = {}
+    for figure in figures:
+        said.setdefault(f"{figure.source}, {figure.year}; {figure.population}. {figure.caveat}", []).append(
+            figure.words
+        )
+    parts = [f"{'; '.join(texts)} ({origin.rstrip('.')})." for origin, texts in said.items()]
+    return " ".join(part[:1].upper() + part[1:] for part in parts)
+
+
+def targets(settings: Settings, channels: Sequence[str]) -> str:
+    """Targets and limits of the channels at hand, each with its clock and the date it came into force."""
+    parts = []
+    for threshold in settings.thresholds:
+        named = [words.value("channel", channel) for channel in threshold.channels if channel in channels]
+        if not named:
+            continue
+        narrower = " ".join(x for x in (threshold.brand, threshold.team) if x)
+        text = (
+            f"{', '.join(named)}{f' ({narrower})' if narrower else ''} "
+            f"{words.minutes(threshold.target_seconds / 60)}, ignored after "
+            f"{words.minutes(threshold.ignored_after_seconds / 60)}"
+        )
+        text += " of business hours" if threshold.clock == "business" else ""
+        text += f", since {day_words(threshold.in_force_from)}" if threshold.in_force_from else ""
+        parts.append(text)
+    return f"Targets in force: {'; '.join(parts) or 'none'}."
+
+
+def calendars(settings: Settings, clock: str) -> str:
+    """Which calendars count as business hours, and since when."""
+    if not settings.calendars:
+        hint = ": business hours are all hours" if clock == "business" else ""
+        return f"No opening hours in the settings{hint}."
+    parts = []
+    for calendar in settings.calendars:
+        users = [
+            " ".join(x for x in (words.value("channel", use.channel) if use.channel else "", use.brand, use.team) if x)
+            or "everybody"
+            for use in settings.calendar_uses
+            if use.calendar == calendar.name
+        ]
+        since = [day_words(hours.since) for hours in calendar.hours if hours.since]
+        text = f"{calendar.name} ({calendar.zone}) for {', '.join(users) or 'nobody'}"
+        text += f", holidays of {calendar.country}" if calendar.country else ""
+        text += f", hours changed on {', '.join(since)}" if since else ""
+        parts.append(text)
+    lead = "Waits above are counted in business hours" if clock == "business" else "Waits above are in calendar time"
+    return f"{lead}; each target counts by its own clock. Calendars: {'; '.join(parts)}."
+
+
+def overtaking(frame: pd.DataFrame) -> str:
+    """Where newer, easier contacts are answered past older complaints most surely."""
+    judged: Any = frame[frame["easy_answered_count"] >= SMALL_SAMPLE]
+    if judged.empty or not judged["overtaking_count"].sum():
+        return "No older complaint was clearly passed over"
+    worst = judged.loc[judged["overtaking_share_low"].idxmax()]
+    team = words.shortened(words.value("team", worst["team"]), 28)
+    channel = words.in_sentence(words.value("channel", worst["channel"]))
+    return (
+        f"{team}, {channel}: {words.percent(worst['overtaking_share'])} of answered contacts without a complaint "
+        "went past an older complaint"
+    )
+
+
+def orphaned(frame: pd.DataFrame) -> str:
+    """How many customers wait for somebody who is gone."""
+    if frame.empty:
+        return "Nobody waits for an agent who left or changed team"
+    wait = "waits" if len(frame) == 1 else "wait"
+    oldest = words.minutes(float(frame["waited_minutes"].max()))
+    number = words.counted(len(frame), "customer")
+    return f"{number} {wait} for an agent who left or changed team; the oldest for {oldest}"
+
+
+def shares_by_age(frame: pd.DataFrame, door: str) -> str:
+    """The age groups that use a door most and least."""
+    judged: Any = frame[(frame["everybody_count"] >= SMALL_SAMPLE) & (frame["age_group"] != UNKNOWN)]
+    if len(judged) < 2:
+        return f"Too few customers of known age to say who uses {door}"
+    order = theme.natural_order("age_group", list(judged["age_group"]))
+    first, last = (judged[judged["age_group"] == age].iloc[0] for age in (order[0], order[-1]))
+    text = ", ".join(f"{words.percent(row['customer_share'])} of those {row['age_group']}" for row in (first, last))
+    return f"{door[:1].upper()}{door[1:]} used by {text}"

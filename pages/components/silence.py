@@ -1,0 +1,351 @@
+"""Parts of the pages on silence: definitions, teams and agents, hours, expected shares, published figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pandas as pd
+import streamlit as st
+
+from data_access.estimates import wilson_interval
+from data_access.filters import Filter
+from data_access.published import PublishedFigure, figures_for
+from pages.components import (
+    cards,
+    charts,
+    charts_silence,
+    data,
+    downloads,
+    findings,
+    findings_silence,
+    headlines,
+    panel,
+    selection,
+    tables,
+    theme,
+    words,
+)
+
+MOST_ROWS = 500
+UNITS = {"complaint": "Complaint", "conversation": "Conversation", "customer": "Customer"}
+HOURS = {"count": "When complaints come", "share": "Share of them ignored"}
+GROUPS = {"team": "Teams", "agent": "Agents"}
+LISTED = {"": "All unanswered", "waiting": "Still time to answer", "ignored": "Ignored"}
+DOORS = {"phone": "Phone", "email": "Email", "social": "Social media"}
+SOCIAL = ("twitter", "facebook", "instagram")
+_DUE = {"ignored_share": "complaints_due", "answered_share": "first_responses"}
+
+
+def choice(label: str, options: Mapping[str, str], key: str) -> str:
+    """A segmented control of which one is always chosen, the first at the beginning."""
+    first = next(iter(options))
+    chosen = st.segmented_control(
+        label, list(options), format_func=options.__getitem__, default=first, key=key, required=True
+    )
+    return str(first if chosen is None else chosen)
+
+
+def definitions(wanted: Filter) -> None:
+    """How each headline depends on its definition: one question at a time, all in the table."""
+    frame = data.definitions(wanted)
+    questions = list(dict.fromkeys(frame["question"]))
+    question = choice("Question", {text: _short(text) for text in questions}, "definition_question")
+    shown = frame[frame["question"] == question].reset_index(drop=True)
+    panel.chart(
+        "definitions",
+        charts_silence.definitions_dot(shown),
+        frame,
+        wanted,
+        finding=f"{question} {findings_silence.spread(shown)}",
+        counted="Bold and filled: the definition of this dashboard. Lines are 95 % intervals; each definition "
+        "counts other rows, in the table with numerator and denominator.",
+        cells=[selection.Cell(question, _measure_of(question))],
+    )
+
+
+def _short(question: str) -> str:
+    names = {"How long": "Median wait", "What share is answered": "Answered", "What share of complaints": "Ignored"}
+    return next((name for start, name in names.items() if question.startswith(start)), "Phone service level")
+
+
+def _measure_of(question: str) -> str:
+    names = {"Ignored": "complaints_due", "Phone service level": "calls_offered"}
+    return names.get(_short(question), "first_responses")
+
+
+def teams(wanted: Filter) -> None:
+    """Teams and agents against chance and channel mix, queue-jumping and orphans."""
+    group = choice("Compare", GROUPS, "funnel_by")
+    frame = data.funnel(wanted, (group,))
+    whose = (
+        "by who answered; the never-answered belong to nobody."
+        if group == "agent"
+        else "by assigned team, the never-answered in it."
+    )
+    panel.chart(
+        "funnel",
+        charts_silence.funnel_plot(frame, group),
+        frame,
+        wanted,
+        finding=findings_silence.funnel(frame, group),
+        counted=f"Share of waits answered within target, at one channel mix, {whose} Between the lines is chance "
+        f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
+        + findings_silence.alone(frame, group),
+        cells=selection.cells(frame, (group,), "waits_target_due"),
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Who jumps the queue", anchor=False)
+        _table(
+            data.cherry_picking(wanted),
+            "queue_jumping",
+            findings_silence.overtaking,
+            "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
+            "and channel; under 30 too few to judge.",
+            wanted,
+        )
+    with right:
+        st.subheader("Whose agent is gone", anchor=False)
+        orphans = data.orphans(wanted, MOST_ROWS)
+        _table(
+            orphans,
+            "orphans",
+            findings_silence.orphaned,
+            "Open waits whose last agent wrote nothing for 14 days or now answers for another team, oldest first"
+            + (f"; the first {MOST_ROWS}." if len(orphans) == MOST_ROWS else "."),
+            wanted,
+        )
+
+
+def _table(frame: pd.DataFrame, name: str, finding: Any, counted: str, wanted: Filter) -> None:
+    said = finding(frame)
+    st.markdown(f"**{words.markdown(said)}**")
+    if len(frame):
+        zone = data.scoped(wanted).zone
+        height = 240 if len(frame) > 6 else "auto"
+        if name == "orphans":
+            shown = frame.drop(columns=["customer_id", "conversation_id", "agent_team", "agent_last_seen_at"])
+            place = tables.pick(shown, zone, key=name, alt=said, height=height)
+            if place is not None:
+                found = str(frame.iloc[place]["conversation_id"])
+                selection.conversation_link("Open the chosen conversation", wanted, found)
+        else:
+            limits = [str(column) for column in frame if str(column).endswith(("_low", "_high"))]
+            tables.show(frame.drop(columns=limits), zone, alt=said, height=height)
+        downloads.shown(frame, name)
+    st.caption(words.markdown(panel.caption(wanted, counted)))
+
+
+def rate_card(unit: str, wanted: Filter, complaints: Any, past: Any) -> cards.Card:
+    """The ignored share per complaint, conversation or customer."""
+    own = headlines.ignored_share(complaints, past, wanted)
+    if unit == "complaint":
+        return own
+    before = cards.before(wanted)
+    now: Any = data.ignored_rates(wanted).set_index("unit_counted").loc[unit]
+    then = data.ignored_rates(before).set_index("unit_counted").loc[unit] if before else None
+    part, whole = words.count(now["ignored_in_time_count"]), words.count(now["due_count"])
+    return dataclasses.replace(
+        own,
+        label=f"{UNITS[unit]}s with an ignored complaint",
+        value=words.percent(now["ignored_share"]),
+        comparison=cards.change_words(now, then, "ignored_share", wanted, count="due_count"),
+        basis=f"{part} of {whole} {unit}s",
+        numerator=f"{part} {unit}s with a complaint that no human answered in time, anywhere",
+        denominator=f"{whole} {unit}s with a complaint old enough to be judged",
+    )
+
+
+def states_or_published(channels: pd.DataFrame, total: Any, wanted: Filter) -> None:
+    """Complaints by channel: what happened to them, or the ignored share beside published figures."""
+    if st.toggle("Show published figures", key="published_ignored", help="Ignored share beside what others measured"):
+        published(
+            "ignored_by_channel",
+            channels,
+            "ignored_share",
+            "due_count",
+            wanted,
+            "of complaints ignored",
+            theme.IGNORED,
+        )
+        return
+    cells = [
+        cell
+        for state in theme.STATE_ORDER
+        for cell in selection.cells(
+            channels[channels[f"{state}_count"] > 0],
+            ("channel",),
+            f"complaints_{state}",
+            prefix=f"{words.value('state', state)}: ",
+        )
+    ]
+    panel.chart(
+        "states_by_channel",
+        charts.response_states_bar(channels),
+        channels,
+        wanted,
+        finding=findings.response_states(channels, "channel"),
+        counted="Per cent of each channel's complaints by what happened to them so far; at the right, how many. "
+        f"{words.count(total['complaint_count'])} complaints.",
+        cells=cells,
+        rows="complaints",
+    )
+
+
+def in_target_or_published(channels: pd.DataFrame, wanted: Filter, counted: str) -> None:
+    """By channel: the share answered within target, or answered at all beside published figures."""
+    if st.toggle(
+        "Show published figures", key="published_answered", help="Answered share beside what others measured"
+    ):
+        published("answered_by_channel", channels, "answered_share", "conversation_count", wanted, "answered at all")
+        return
+    panel.share_by_group(
+        "in_target_by_channel", channels, "channel", "in_target_share", "target_due_count", wanted,
+        measure="target_due", done="answered within target", counted=counted,
+    )  # fmt: skip
+
+
+def published(
+    name: str, frame: pd.DataFrame, share: str, count: str, wanted: Filter, done: str, color: str | None = None
+) -> None:
+    """A share by channel with the published figures that can stand beside it."""
+    present = set(frame.loc[frame[count] > 0, "channel"])
+    figures = [figure for figure in figures_for(share) if figure.channel in present]
+    measure = _DUE[share]
+    figure = charts.share_bar(frame, "channel", share, count, measure=measure, color=color)
+    panel.chart(
+        name,
+        charts_silence.with_published(figure, "channel", figures),
+        frame,
+        wanted,
+        finding=findings.groups_apart(frame, "channel", share, count, done),
+        counted=f"Bars: this company, 95 % interval. {_marks(figures)}",
+        cells=selection.cells(frame, ("channel",), measure),
+    )
+
+
+def _marks(figures: list[PublishedFigure]) -> str:
+    if not figures:
+        return "No published figure fits the channels of this filter."
+    return f"Upright marks: published elsewhere. {findings_silence.published(figures)}"
+
+
+def hours(wanted: Filter) -> None:
+    """Hour by weekday in the reporting zone."""
+    show = choice("Hour of the week", HOURS, "hours_show")
+    frame = data.ignored_complaints(wanted, ("weekday", "hour"))
+    what = (
+        "Share of complaints old enough to be judged that nobody answered in time; grey under 30."
+        if show == "share"
+        else "Complaints by hour and weekday of the complaint."
+    )
+    measure = "complaints_ignored_in_time" if show == "share" else "complaints"
+    part = frame[frame["ignored_in_time_count"] > 0] if show == "share" else frame
+    panel.chart(
+        "hours",
+        charts_silence.hour_weekday_heatmap(frame, show),
+        frame,
+        wanted,
+        finding=findings_silence.hours(frame, show),
+        counted=what,
+        cells=selection.cells(part, ("weekday", "hour"), measure),
+        rows=measure,
+    )
+
+
+def ignored_by_period(wanted: Filter, counted: str) -> None:
+    """The ignored share over time with what provisional periods will come to."""
+    frame, later = data.ignored_complaints(wanted, ("period",)), data.maturity(wanted)
+    columns = ["period", *(name for name in later.columns if name.startswith("expected_"))]
+    panel.chart(
+        "ignored_by_period",
+        charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain),
+        frame.merge(later[columns], on="period", how="left"),
+        wanted,
+        finding=findings.over_time(frame, "ignored_share", "due_count", "of complaints ignored", wanted.grain),
+        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}",
+        cells=selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
+    )
+
+
+def listed(wanted: Filter) -> Filter:
+    """The filter of the worklist: all unanswered, those with time left, or the ignored."""
+    if wanted.states:
+        return wanted
+    state = choice("Which", LISTED, "worklist_state")
+    return wanted.replace(states=(state,)) if state else wanted
+
+
+def settings_used(wanted: Filter) -> None:
+    """Targets and calendars in force, with their dates."""
+    settings = data.status().settings
+    text = findings_silence.targets(settings, data.filter_options()["channel"])
+    st.caption(words.markdown(f"{text} {findings_silence.calendars(settings, wanted.clock)}"))
+
+
+def customers_of_door(wanted: Filter) -> None:
+    """Share of customers per age group who used a door at all, beside published figures."""
+    door = choice("Customers who use", DOORS, "published_door")
+    wished = SOCIAL if door == "social" else (door,)
+    channels = tuple(channel for channel in wished if not wanted.channels or channel in wanted.channels)
+    frame = _users(wanted, channels)
+    if not frame["customer_count"].sum():
+        st.text(f"No customer of this filter used {words.in_sentence(DOORS[door])}.")
+        return
+    is_published = st.toggle("Show published figures", key="published_customers", help="Beside what surveys found")
+    figures = [figure for figure in figures_for("customer_share") if figure.channel == door and is_published]
+    bars = charts.share_bar(frame, "age_group", "customer_share", "everybody_count", measure="contacts")
+    narrowed = wanted.replace(channels=channels)
+    panel.chart(
+        "customers_of_door",
+        charts_silence.with_published(bars, "age_group", figures),
+        frame,
+        narrowed,
+        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door])),
+        counted="Of each age group's customers with any contact, those who used it; 95 % interval."
+        + (f" {_marks(figures)}" if is_published else ""),
+        cells=selection.cells(frame, ("age_group",), "contacts"),
+    )
+
+
+def _users(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
+    """Customers per age group, and how many of them used one of the channels. One row per age group."""
+    columns = ["age_group", "everybody_count", "customer_count"]
+    columns += ["customer_share", "customer_share_low", "customer_share_high"]
+    if not channels:
+        return pd.DataFrame(0, index=[], columns=columns)
+    everybody = _people(data.channel_mix(wanted))
+    users = _people(data.channel_mix(wanted.replace(channels=channels)))
+    frame = everybody.rename("everybody_count").to_frame()
+    frame["customer_count"] = users.reindex(frame.index).fillna(0).astype("int64")
+    frame["customer_share"] = frame["customer_count"] / frame["everybody_count"]
+    low, high = wilson_interval(frame["customer_count"], frame["everybody_count"])
+    frame["customer_share_low"], frame["customer_share_high"] = low, high
+    return frame.reset_index()[columns]
+
+
+def _people(mix: pd.DataFrame) -> pd.Series[Any]:
+    """Distinct customers per age group, from a channel's customers and their share of them."""
+    whole = (mix["customer_count"] / mix["customer_share"]).round().astype("int64")
+    return cast("pd.Series[Any]", whole.groupby(mix["age_group"], sort=False).first())
+
+
+def standardised(wanted: Filter) -> None:
+    """In-target share by age group, as it is and at one channel mix."""
+    frame = data.standardised(wanted)
+    if frame.empty:
+        st.text("No conversation of this filter is old enough to be judged against its target.")
+        return
+    covered = words.percent(float(frame["covered_share"].iloc[0]))
+    panel.chart(
+        "standardised",
+        charts_silence.standardised_dumbbell(frame),
+        frame,
+        wanted,
+        finding=findings_silence.channel_part(frame),
+        counted="Answered within target, of conversations whose target has passed; dotted: everybody; at the right, "
+        f"how many. Standardised on the channels that every group uses: {covered} of conversations.",
+        cells=selection.cells(frame, ("age_group",), "target_due"),
+    )

@@ -1,0 +1,282 @@
+"""Charts on silence are pure: a frame in, a figure out; hostile names stay text, empty frames stay empty."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_access.config import read_settings
+from data_access.estimates import Z95
+from data_access.published import figures_for
+from pages.components import charts, charts_silence, findings_silence
+
+HOSTILE = '<a href="https://evil.example">x</a> & [z](https://evil.example)'
+MANY = 400
+
+
+def funnel_frame(**changes: object) -> pd.DataFrame:
+    n = np.array([400.0, 100.0, 20.0, 200.0])
+    raw = np.array([0.2, 0.52, 0.9, 0.5])
+    frame = pd.DataFrame(
+        {
+            "team": [HOSTILE, "Mail", "Few", "Alone"],
+            "target_due_count": n.astype(int),
+            "in_target_share": raw,
+            "expected_share": [0.5, 0.5, 0.5, 0.5],
+            "adjusted_share": raw,
+            "overall_share": 0.5,
+            "verdict": ["below", "as expected", "above", "as expected"],
+        }
+    )
+    return frame.assign(**changes)
+
+
+def hours_frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "weekday": [1, 1, 7],
+            "hour": [9, 10, 23],
+            "complaint_count": [100, 12, 50],
+            "due_count": [90, 10, 50],
+            "ignored_in_time_count": [9, 9, 40],
+            "ignored_share": [0.1, 0.9, 0.8],
+            "ignored_share_low": [0.05, 0.6, 0.67],
+            "ignored_share_high": [0.18, 0.98, 0.89],
+        }
+    )
+
+
+def periods_frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "period": pd.date_range("2026-01-05", periods=3, freq="7D"),
+            "due_count": [100, 100, 40],
+            "ignored_share": [0.2, 0.3, 0.1],
+            "ignored_share_low": [0.15, 0.25, 0.05],
+            "ignored_share_high": [0.25, 0.35, 0.2],
+            "is_provisional": [False, False, True],
+        }
+    )
+
+
+def expected_frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "period": [pd.Timestamp("2026-01-19")],
+            "young_count": [60],
+            "expected_ignored_share": [0.4],
+            "expected_ignored_share_low": [0.3],
+            "expected_ignored_share_high": [0.55],
+        }
+    )
+
+
+def standardised_frame(raw: tuple[float, float] = (0.6, 0.3), same: tuple[float, float] = (0.5, 0.4)) -> pd.DataFrame:
+    frame = pd.DataFrame({"age_group": ["65+", "18-24"], "target_due_count": [MANY, MANY], "overall_share": 0.45})
+    for name, values in (("in_target_share", raw), ("standardised_share", same)):
+        frame[name] = values
+        frame[f"{name}_low"], frame[f"{name}_high"] = frame[name] - 0.04, frame[name] + 0.04
+    return frame
+
+
+def definitions_frame(unit: str = "share") -> pd.DataFrame:
+    values = [0.4, 0.8, float("nan")] if unit == "share" else [30.0, 600.0, float("nan")]
+    return pd.DataFrame(
+        {
+            "definition": ["ours", HOSTILE, "never reached"],
+            "is_ours": [True, False, False],
+            "unit": unit,
+            "value": values,
+            "value_low": [v - 0.1 for v in values],
+            "value_high": [v + 0.1 for v in values],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda: charts_silence.definitions_dot(definitions_frame().head(0)),
+        lambda: charts_silence.funnel_plot(funnel_frame().head(0), "team"),
+        lambda: charts_silence.hour_weekday_heatmap(hours_frame().head(0), "count"),
+        lambda: charts_silence.hour_weekday_heatmap(hours_frame().head(0), "share"),
+        lambda: charts_silence.ignored_by_period_line(periods_frame().head(0), expected_frame().head(0)),
+        lambda: charts_silence.standardised_dumbbell(standardised_frame().head(0)),
+    ],
+)
+def test_an_empty_frame_gives_an_empty_figure(drawn) -> None:
+    assert len(drawn().data) == 0
+
+
+@pytest.mark.parametrize("unit", ["share", "minutes"])
+def test_only_our_definition_is_filled_and_what_is_not_reached_is_said_not_drawn(unit: str) -> None:
+    figure = charts_silence.definitions_dot(definitions_frame(unit))
+    assert len(figure.data[0].x) == 2
+    assert figure.data[0].marker.color[0] != figure.data[0].marker.color[1]
+    said = [annotation.text for annotation in figure.layout.annotations]
+    assert said == (["<b>40 %</b>", "80 %", "–"] if unit == "share" else ["<b>30 min</b>", "10 h", "not reached"])
+
+
+def test_the_limits_drawn_are_those_of_the_frame() -> None:
+    figure = charts_silence.funnel_plot(funnel_frame(), "team")
+    lower = next(t for t in figure.data if t.name == "limit 95 %")
+    n, y = float(lower.x[40]), float(lower.y[40])
+    assert y == pytest.approx(max(0.0, 0.5 - Z95 * math.sqrt(0.25 / n)))
+
+
+def test_a_funnel_names_what_is_outside_greys_the_few_and_the_alone_and_opens_rows() -> None:
+    figure = charts_silence.funnel_plot(funnel_frame(), "team")
+    points = figure.data[-1]
+    assert list(points.customdata[1]) == ["waits_target_due", "team=Mail"]
+    assert points.marker.color[2] == points.marker.color[3]
+    assert points.marker.color[0] not in (points.marker.color[1], points.marker.color[2])
+    named = [a.text for a in figure.layout.annotations if a.text not in ("95 %", "99.8 %")]
+    assert len(named) == 1
+    assert named[0].startswith("&lt;a href")
+
+
+def test_names_in_a_crowd_do_not_overlap() -> None:
+    many = pd.concat([funnel_frame().head(1)] * 9, ignore_index=True)
+    many["team"] = [f"Team {i}" for i in range(9)]
+    named = [a.text for a in charts_silence.funnel_plot(many, "team").layout.annotations if "Team" in a.text]
+    assert len(named) <= 2
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_funnel_of_all_or_nothing_is_drawn(share: float) -> None:
+    frame = funnel_frame(overall_share=share, adjusted_share=share, in_target_share=share, verdict="as expected")
+    assert len(charts_silence.funnel_plot(frame, "team").data[-1].x) == 4
+
+
+def test_the_finding_of_a_funnel_counts_only_who_can_be_compared() -> None:
+    text = findings_silence.funnel(funnel_frame(), "team")
+    assert text.startswith("Of 2 teams, 1 (")
+    assert "less often" in text
+    assert "more often" not in text
+    assert "Alone" in findings_silence.alone(funnel_frame(), "team")
+
+
+def test_hours_of_fewer_than_thirty_are_grey_in_shares_and_not_in_counts() -> None:
+    shares = charts_silence.hour_weekday_heatmap(hours_frame(), "share").data[-1]
+    counts = charts_silence.hour_weekday_heatmap(hours_frame(), "count").data[-1]
+    assert math.isnan(shares.z[0][10])
+    assert shares.z[6][23] == pytest.approx(0.8)
+    assert counts.z[0][10] == 12
+    assert list(shares.customdata[6][23]) == ["complaints_ignored_in_time", "weekday=7", "hour=23"]
+    assert list(counts.customdata[0][9]) == ["complaints", "weekday=1", "hour=9"]
+
+
+def test_the_sentence_on_hours_leaves_out_hours_with_too_few() -> None:
+    assert "Sundays from 23:00 to 00:00: 80 %" in findings_silence.hours(hours_frame(), "share")
+    assert "Mondays from 09:00 to 10:00: 100" in findings_silence.hours(hours_frame(), "count")
+    few = hours_frame().assign(due_count=3)
+    assert "widen the period" in findings_silence.hours(few, "share")
+
+
+def test_a_provisional_period_shows_what_it_will_come_to_hollow_and_within_the_axis() -> None:
+    figure = charts_silence.ignored_by_period_line(periods_frame(), expected_frame())
+    expected = figure.data[-1]
+    assert expected.marker.symbol == "diamond-open"
+    assert list(expected.y) == [0.4]
+    assert list(expected.error_y.array) == pytest.approx([0.15])
+    assert figure.layout.yaxis.range[1] >= 0.55
+    assert list(expected.customdata[0]) == ["complaints_due", "period=2026-01-19"]
+
+
+def test_without_provisional_periods_nothing_is_expected() -> None:
+    figure = charts_silence.ignored_by_period_line(periods_frame(), expected_frame().head(0))
+    assert all(trace.name != "expected" for trace in figure.data)
+    assert findings_silence.expected(expected_frame().head(0), "week") == ""
+
+
+def test_a_published_figure_stands_on_the_row_of_its_channel() -> None:
+    frame = periods_frame().assign(channel=["email", "twitter", "phone"])
+    bars = charts.share_bar(frame, "channel", "ignored_share", "due_count", measure="complaints_due")
+    figure = charts_silence.with_published(bars, "channel", figures_for("ignored_share"))
+    mark = figure.data[-1]
+    assert list(mark.x) == [0.71]
+    assert bars.data[0].customdata[mark.y[0]][1] == "channel=twitter"
+    assert figure.layout.xaxis.range[1] > 0.71
+
+
+def test_a_published_figure_without_its_channel_is_not_drawn() -> None:
+    frame = periods_frame().assign(channel=["email", "chat", "phone"])
+    bars = charts.share_bar(frame, "channel", "ignored_share", "due_count", measure="complaints_due")
+    assert len(charts_silence.with_published(bars, "channel", figures_for("ignored_share")).data) == 1
+
+
+def test_a_published_figure_of_everybody_is_a_line_and_no_label_lies_under_a_mark() -> None:
+    frame = periods_frame().assign(age_group=["18-24", "25-34", "65+"], ignored_share=[0.26, 0.05, 0.04])
+    frame["ignored_share_low"], frame["ignored_share_high"] = (
+        frame["ignored_share"] - 0.01,
+        frame["ignored_share"] + 0.01,
+    )
+    bars = charts.share_bar(frame, "age_group", "ignored_share", "due_count", measure="contacts")
+    social = [figure for figure in figures_for("customer_share") if figure.channel == "social"]
+    figure = charts_silence.with_published(bars, "age_group", social)
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.068]
+    assert list(figure.data[-1].x) == [0.2]
+    labels = [a.x for a in figure.layout.annotations[:3]]
+    assert labels[1:] == [0.068, 0.068]
+
+
+def test_every_published_figure_says_source_year_population_and_caveat() -> None:
+    for metric in ("ignored_share", "answered_share", "customer_share"):
+        text = findings_silence.published(figures_for(metric))
+        for figure in figures_for(metric):
+            assert {figure.source in text, figure.year in text, figure.population in text} == {True}
+            assert figure.caveat.rstrip(".") in text
+
+
+def test_a_dumbbell_is_in_age_order_with_raw_hollow_and_standardised_filled() -> None:
+    figure = charts_silence.standardised_dumbbell(standardised_frame())
+    assert list(figure.layout.yaxis.ticktext) == ["18-24", "65+"]
+    raw, same = (t for t in figure.data if t.customdata is not None)
+    assert raw.marker.symbol == "circle-open"
+    assert same.marker.symbol == "circle"
+    assert list(raw.x) == [0.3, 0.6]
+    assert list(raw.customdata[0]) == ["target_due", "age_group=18-24"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "same", "said"),
+    [
+        ((0.6, 0.3), (0.5, 0.4), "67 % of the gap is channel"),
+        ((0.6, 0.3), (0.4, 0.4), "all of the gap is channel"),
+        ((0.6, 0.3), (0.7, 0.3), "none of the gap is channel"),
+        ((0.41, 0.4), (0.4, 0.4), "No clear difference"),
+    ],
+)
+def test_the_sentence_says_how_much_of_the_gap_is_channel(
+    raw: tuple[float, float], same: tuple[float, float], said: str
+) -> None:
+    assert said in findings_silence.channel_part(standardised_frame(raw, same))
+
+
+def test_names_from_the_data_are_never_markup() -> None:
+    for figure in (
+        charts_silence.funnel_plot(funnel_frame(), "team"),
+        charts_silence.definitions_dot(definitions_frame()),
+    ):
+        assert "<a href" not in "".join(
+            [a.text for a in figure.layout.annotations]
+            + [str(t) for trace in figure.data for t in (trace.hovertext or ())]
+            + [str(t) for t in (figure.layout.yaxis.ticktext or ())]
+        )
+
+
+def test_targets_and_calendars_are_said_with_their_dates(tmp_path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        '[[thresholds]]\nchannel = "email"\ntarget = "4 h"\nignored_after = "24 h"\nclock = "business"\n'
+        "from = 2026-03-01\n",
+        encoding="utf-8",
+    )
+    text = findings_silence.targets(read_settings(file), ["email", "phone"])
+    assert "Email 4 h, ignored after 24 h of business hours, since 1 Mar 2026" in text
+    assert "Phone 20 s, ignored after 30 min" in text
+    assert "Chat" not in text
+    assert "all hours" in findings_silence.calendars(read_settings(), "business")

@@ -1,0 +1,197 @@
+"""The pages on silence in every situation and with every switch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+MAIN = Path(__file__).resolve().parents[1] / "pages" / "main.py"
+PAGES = ("response_times", "ignored_complaints", "channel_mix")
+SWITCHES = (
+    ("response_times", {"waits_view": "definitions"}),
+    ("response_times", {"waits_view": "definitions", "definition_question": "What share is answered?"}),
+    ("response_times", {"waits_view": "teams"}),
+    ("response_times", {"waits_view": "teams", "funnel_by": "agent"}),
+    ("response_times", {"published_answered": True}),
+    ("ignored_complaints", {"rate_unit": "conversation"}),
+    ("ignored_complaints", {"rate_unit": "customer"}),
+    ("ignored_complaints", {"published_ignored": True}),
+    ("ignored_complaints", {"hours_show": "share"}),
+    ("ignored_complaints", {"worklist_state": "waiting"}),
+    ("ignored_complaints", {"worklist_state": "ignored"}),
+    ("channel_mix", {"published_door": "email", "published_customers": True}),
+    ("channel_mix", {"published_door": "social", "published_customers": True}),
+)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def opened_page(monkeypatch: pytest.MonkeyPatch):
+    """Open a page on a store with URL parameters; switches are set one after the other."""
+
+    def _open(store: str, page: str, switches: dict[str, object] | None = None, **params: str) -> AppTest:
+        monkeypatch.setenv("FRONTDOOR_STORE", store)
+        app = AppTest.from_file(str(MAIN), default_timeout=60)
+        for name, value in params.items():
+            app.query_params[name] = value
+        app.run()
+        app.switch_page(f"reports/{page}.py")
+        for name, value in params.items():
+            app.query_params[name] = value
+        app.run()
+        for name, value in (switches or {}).items():
+            app.session_state[name] = value
+            app.run()
+        return app
+
+    return _open
+
+
+def said(app: AppTest) -> str:
+    parts = [app.markdown, app.caption, app.text, app.title, app.subheader, app.info, app.warning, app.error]
+    titles = [str(getattr(element.proto, "title", "")) for element in [*app.info, *app.error]]
+    return " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "")
+
+
+def drawn(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+@pytest.mark.parametrize(("page", "switches"), SWITCHES)
+def test_every_switch_works_on_the_demo_store(opened_page, demo_store_url: str, page: str, switches: dict) -> None:
+    app = opened_page(demo_store_url, page, switches)
+    assert not app.exception
+    assert not app.error
+    assert 2 <= drawn(app) <= 6
+    for chart in app.get("plotly_chart"):
+        assert chart.proto.alt
+
+
+@pytest.mark.parametrize(("page", "switches"), SWITCHES)
+def test_every_switch_works_on_a_tiny_store(opened_page, tiny_store_url: str, page: str, switches: dict) -> None:
+    app = opened_page(tiny_store_url, page, switches, period="all")
+    assert not app.exception
+    assert not app.error
+    assert drawn(app) <= 6
+
+
+@pytest.mark.parametrize(("page", "switches"), SWITCHES)
+def test_every_switch_works_for_a_limited_viewer(
+    opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str, page: str, switches: dict
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Mail")
+    app = opened_page(tiny_store_url, page, switches, period="all")
+    assert not app.exception
+    assert "limited to your teams: Mail" in said(app)
+    assert "Social" not in [str(cell) for table in app.dataframe for cell in table.value.to_numpy().ravel()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("teams", ["", "Nobody here"])
+def test_empty_stores_and_viewers_without_rows_see_why(
+    opened_page, monkeypatch: pytest.MonkeyPatch, empty_store_url: str, tiny_store_url: str, page: str, teams: str
+) -> None:
+    if teams:
+        monkeypatch.setenv("FRONTDOOR_TEAMS", teams)
+    app = opened_page(tiny_store_url if teams else empty_store_url, page, period="all")
+    assert not app.exception
+    assert ("No " if teams else "nothing was loaded") in said(app)
+    assert drawn(app) == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_filter_that_matches_nothing_draws_nothing(opened_page, demo_store_url: str, page: str) -> None:
+    app = opened_page(demo_store_url, page, **{"from": "2020-01-01", "to": "2020-01-31"})
+    assert not app.exception
+    assert drawn(app) == 0
+    assert "Widen the period" in said(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("channel", ["phone", "twitter", "email"])
+def test_one_channel_alone_works_on_every_page(opened_page, demo_store_url: str, page: str, channel: str) -> None:
+    app = opened_page(demo_store_url, page, channel=channel)
+    assert not app.exception
+    assert not app.error
+
+
+def test_the_clock_is_in_the_bar_in_the_url_and_in_the_sentence(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "response_times", period="all")
+    assert app.selectbox(key="f_clock").value == "calendar"
+    assert "clock" not in app.query_params
+    app.selectbox(key="f_clock").select("business").run()
+    assert app.query_params["clock"] == "business"
+    assert "times in business hours" in said(app)
+    again = opened_page(tiny_store_url, "response_times", period="all", clock="business")
+    assert again.selectbox(key="f_clock").value == "business"
+
+
+def test_a_clock_that_does_not_exist_is_dropped_with_a_notice(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "response_times", clock="lunar")
+    assert app.selectbox(key="f_clock").value == "calendar"
+    assert "clock=lunar" in said(app)
+
+
+@pytest.mark.parametrize("page", ["response_times", "ignored_complaints"])
+def test_the_page_says_which_targets_and_calendars_were_used(opened_page, tiny_store_url: str, page: str) -> None:
+    text = said(opened_page(tiny_store_url, page, period="all"))
+    assert "Targets in force: " in text
+    assert "Email 8 h, ignored after 2 d" in text
+    assert "No opening hours in the settings" in text
+
+
+def test_published_figures_stand_there_only_when_switched_on(opened_page, demo_store_url: str) -> None:
+    off = opened_page(demo_store_url, "ignored_complaints")
+    on = opened_page(demo_store_url, "ignored_complaints", {"published_ignored": True})
+    assert "Maritz" not in said(off)
+    for part in ("71 % of Twitter complaints ignored", "Maritz/evolve24", "September 2011", "1,298 US consumers"):
+        assert part in said(on)
+
+
+def test_the_agents_view_says_to_whom_the_unanswered_belong(opened_page, demo_store_url: str) -> None:
+    app = opened_page(demo_store_url, "response_times", {"waits_view": "teams", "funnel_by": "agent"})
+    assert "belong to nobody" in said(app)
+    assert "Who jumps the queue" in said(app)
+    assert "Whose agent is gone" in said(app)
+    assert "csv_queue_jumping" in [button.key for button in app.get("download_button")]
+
+
+@pytest.mark.parametrize(
+    ("page", "switches", "chart", "measure", "cell"),
+    [
+        ("response_times", {"waits_view": "teams"}, "funnel", "waits_target_due", "cell=team"),
+        ("ignored_complaints", {}, "hours", "complaints", "cell=weekday"),
+        ("ignored_complaints", {"hours_show": "share"}, "hours", "complaints_ignored_in_time", "cell=hour"),
+        ("channel_mix", {}, "standardised", "target_due", "cell=age_group"),
+        ("channel_mix", {}, "customers_of_door", "contacts", "cell=age_group"),
+    ],
+)
+def test_every_mark_opens_its_rows_without_a_mouse(
+    opened_page, demo_store_url: str, page: str, switches: dict, chart: str, measure: str, cell: str
+) -> None:
+    app = opened_page(demo_store_url, page, switches)
+    app.session_state[f"behind_{chart}"] = True
+    app.run()
+    app.selectbox(key=f"open_{chart}").select_index(0).run()
+    assert not app.exception
+    opened = [link.proto.query_string for link in app.page_link if f"measure={measure}" in link.proto.query_string]
+    assert any(cell in query for query in opened)
+
+
+def test_the_rate_can_be_read_per_complaint_conversation_and_customer(opened_page, tiny_store_url: str) -> None:
+    values = {}
+    for unit in ("complaint", "conversation", "customer"):
+        app = opened_page(tiny_store_url, "ignored_complaints", {"rate_unit": unit}, period="all")
+        values[unit] = next(metric.label for metric in app.metric)
+        assert f"per {unit}" in said(app)
+    assert len(set(values.values())) == 3
