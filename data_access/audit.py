@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import Engine, Table, and_, exists, func, select
+from sqlalchemy import Engine, Select, Table, and_, exists, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access import dialects
 from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.queries.backlog import backlog
@@ -25,7 +27,7 @@ from data_access.schema import (
     reported_facts,
     waits,
 )
-from data_access.vocabulary import RESPONSE_STATES
+from data_access.vocabulary import CHANNELS, CONVERSATION_KINDS, RESPONSE_STATES
 
 _PARTS = ("channel", "team", "age_group", "period", "agent")
 
@@ -70,6 +72,14 @@ def check_store(engine: Engine) -> Iterator[Finding]:
             )
         )
         yield _is_zero("event_keys: every interaction is known under its customer", count(keyless))
+        lost = (
+            select(func.count())
+            .select_from(event_keys)
+            .where(~exists().where(interactions.c.interaction_id == event_keys.c.interaction_id))
+        )
+        yield _is_zero("event_keys: every known event is there", count(lost))
+        for check, wrong in _derived_wrong().items():
+            yield _is_zero(check, count(wrong))
         backwards = select(func.count()).select_from(waits).where(waits.c.response_at < waits.c.started_at)
         yield _is_zero("waits: no response before its question", count(backwards))
         unsummed = (
@@ -81,6 +91,47 @@ def check_store(engine: Engine) -> Iterator[Finding]:
             )
         )
         yield _is_zero("load_runs: read = stored + unchanged + rejected", count(unsummed))
+
+
+def _derived_wrong() -> dict[str, Select[Any]]:
+    """Rows of the derived tables that contradict the rows they were derived from, or one another."""
+    c, w, i = conversations.c, waits.c, interactions.c
+    same = and_(w.customer_id == c.customer_id, w.conversation_id == c.conversation_id)
+    joined = select(func.count()).select_from(conversations.join(waits, same))
+    wait_count = select(func.count()).select_from(waits).where(same).correlate(conversations).scalar_subquery()
+    inbound_count = (
+        select(func.count())
+        .where(
+            i.customer_id == c.customer_id,
+            i.conversation_id == c.conversation_id,
+            i.is_visible.is_(True),
+            i.direction == "inbound",
+        )
+        .correlate(conversations)
+        .scalar_subquery()
+    )
+    answered_after = dialects.seconds_between(w.started_at, w.response_at)
+    shared = ("source", "channel", "brand", "kind", "age_group", "topic")
+    return {
+        "conversations: kinds and channels are known ones": select(func.count())
+        .select_from(conversations)
+        .where(or_(c.kind.not_in(CONVERSATION_KINDS), c.channel.not_in(CHANNELS))),
+        "conversations: as many waits as there are": select(func.count())
+        .select_from(conversations)
+        .where(c.wait_count != wait_count),
+        "conversations: as many inbound interactions as there are": select(func.count())
+        .select_from(conversations)
+        .where(c.inbound_count != inbound_count),
+        "conversations: the first response is that of the first wait": joined.where(
+            w.wait_number == 1, c.first_response_at.is_distinct_from(w.response_at)
+        ),
+        "waits: channel, brand, kind, age and topic are those of the conversation": joined.where(
+            or_(*(w[name].is_distinct_from(c[name]) for name in shared))
+        ),
+        "waits: seconds are those from start to response": select(func.count())
+        .select_from(waits)
+        .where(w.response_seconds.is_distinct_from(answered_after)),
+    }
 
 
 def _same_conversation(child: Table, parent: Table) -> ColumnElement[bool]:

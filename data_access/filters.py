@@ -22,6 +22,8 @@ from data_access.vocabulary import (
     UNKNOWN,
 )
 
+# What every engine and zone can hold.
+EARLIEST_DAY, LATEST_DAY = dt.date(1900, 1, 1), dt.date(2999, 12, 31)
 Visibility = Literal["all", "public", "private"]
 
 _LIST_FIELDS = ("channels", "brands", "teams", "age_groups", "topics", "sentiments", "states")
@@ -76,6 +78,9 @@ class Filter:
             raise FilterError(f"unknown grain {self.grain!r}; known are {', '.join(GRAINS)}")
         if self.date_from and self.date_to and self.date_from > self.date_to:
             raise FilterError(f"the period begins ({self.date_from}) after it ends ({self.date_to})")
+        for day in (self.date_from, self.date_to):
+            if day and not EARLIEST_DAY <= day <= LATEST_DAY:
+                raise FilterError(f"{day} is out of range: dates go from {EARLIEST_DAY} to {LATEST_DAY}")
         for field, known in _CLOSED_LISTS.items():
             for value in getattr(self, field):
                 if value not in known:
@@ -207,8 +212,8 @@ class Filter:
         for name, field in (("from", "date_from"), ("to", "date_to")):
             for value in list(params.get(name, ()))[:1]:
                 try:
-                    fields[field] = dt.date.fromisoformat(value)
-                except ValueError:
+                    fields[field] = Filter(date_from=dt.date.fromisoformat(value)).date_from
+                except (ValueError, FilterError):
                     notices.append(f"{name}={value} is not a date such as 2026-01-31")
         if fields.get("date_from") and fields.get("date_to") and fields["date_from"] > fields["date_to"]:
             notices.append(f"the period from {fields.pop('date_from')} to {fields.pop('date_to')} is empty")
@@ -261,10 +266,12 @@ def day_words(day: dt.date) -> str:
 
 
 def previous_period(current: Filter) -> Filter | None:
-    """The period of equal length just before; None where the filter has no beginning or end."""
+    """The period of equal length just before; None where the filter has no beginning or end, or is too long."""
     if current.date_from is None or current.date_to is None:
         return None
     length = current.date_to - current.date_from + dt.timedelta(days=1)
+    if current.date_from - EARLIEST_DAY < length:
+        return None
     return current.replace(date_from=current.date_from - length, date_to=current.date_from - dt.timedelta(days=1))
 
 

@@ -34,6 +34,7 @@ DIMENSIONS = (
     "age",
     "wait_band",
     "closing_sentiment",
+    "responder_team",
 )
 # Ages of the open backlog, lower bounds in minutes.
 BACKLOG_AGES = (
@@ -477,6 +478,12 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
     if name == "agent":
         return case(
             (answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_agent)),
+            (is_answered_untimed(table, wanted), UNKNOWN),
+            else_=NOBODY,
+        )
+    if name == "responder_team":
+        return case(
+            (answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_team)),
             (is_answered_untimed(table, wanted), UNKNOWN),
             else_=NOBODY,
         )

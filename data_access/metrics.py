@@ -642,6 +642,8 @@ PLAIN_COLUMNS = frozenset(
         "age",
         "wait_band",
         "blamed_channel",
+        "closing_sentiment",
+        "responder_team",
         "is_provisional",
         "signal",
         "question",

@@ -51,6 +51,7 @@ REPORT_DIMENSIONS = (
     "age",
     "blamed_channel",
     "wait_band",
+    "responder_team",
 )
 
 
