@@ -186,9 +186,9 @@ def _day(text: str) -> dt.date:
 def _moment(text: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T09:30:00") from None
-    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _url(options: argparse.Namespace) -> str:
@@ -384,6 +384,8 @@ def _rescore(options: argparse.Namespace) -> int:
     progress = _Progress()
     try:
         count = loader.rescore(_url(options), scorer=options.scorer, since=options.since, progress=progress)
+    except ValueError as problem:
+        raise FrontdoorError(str(problem)) from problem
     finally:
         progress.close()
     _done(options, f"read {count:,} interactions again", interaction_count=count)

@@ -153,6 +153,8 @@ def read_settings(path: Path | None = None) -> Settings:
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
+        if isinstance(merged["cues_file"], str) and merged["cues_file"]:
+            merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
     return _settings_of(merged, where)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.errors import FilterError
-from data_access.filters import Filter, known_or_unknown
+from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, known_or_unknown
 from data_access.schema import conversations, waits
 from data_access.vocabulary import CHANNELS, GRAINS, NOBODY, RESPONSE_STATES, SENTIMENTS, UNKNOWN
 
 Clause = ColumnElement[bool]
+MAX_CELL = 1e12
 DIMENSIONS = (
     "period",
     "channel",
@@ -583,6 +585,8 @@ def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
     """First and last local day of the period that begins on `value`."""
     try:
         start = dt.date.fromisoformat(value[:10])
+        if not EARLIEST_DAY <= start < LATEST_DAY - dt.timedelta(days=100):
+            raise ValueError
     except ValueError:
         raise FilterError(f"period {value!r} is not a date such as 2026-01-31") from None
     if grain == "day":
@@ -597,9 +601,12 @@ def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
 
 def _number(key: str, value: str) -> float:
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
-        raise FilterError(f"cell {key}={value!r} is not a number") from None
+        number = math.nan
+    if not abs(number) < MAX_CELL:
+        raise FilterError(f"cell {key}={value!r} is not a number")
+    return number
 
 
 def dimension_order(name: str) -> list[str] | None:
