@@ -76,10 +76,12 @@ def calendar_of(name: str, raw: Mapping[str, Any], where: str) -> Calendar:
     except (ZoneInfoNotFoundError, ValueError, TypeError) as problem:
         raise MappingError(f"{where}: zone {zone!r} is not an IANA time zone") from problem
     closed_days = raw.get("closed_days", [])
-    for day in closed_days:
+    for day in closed_days if isinstance(closed_days, list) else [closed_days]:
         if not isinstance(day, dt.date) or isinstance(day, dt.datetime):
             raise MappingError(f"{where}: closed_days must be dates such as 2026-01-02, not {day!r}")
-    hours = tuple(_hours_of(entry, f"{where}: hours") for entry in raw.get("hours", []))
+    given = raw.get("hours", [])
+    is_list = isinstance(given, list) and all(isinstance(entry, dict) for entry in given)
+    hours = tuple(_hours_of(entry, f"{where}: hours") for entry in given) if is_list else ()
     if not hours:
         raise MappingError(f"{where}: hours are missing, such as [[calendars.{name}.hours]] mon = ['09:00-17:30']")
     calendar = Calendar(
@@ -96,6 +98,9 @@ def _hours_of(raw: Mapping[str, Any], where: str) -> Hours:
     since = raw.get("from")
     if since is not None and (not isinstance(since, dt.date) or isinstance(since, dt.datetime)):
         raise MappingError(f"{where}: from must be a date such as 2026-01-31, not {since!r}")
+    for day in WEEKDAYS:
+        if not isinstance(raw.get(day, []), list):
+            raise MappingError(f"{where}: {day} must be a list such as ['09:00-17:30'], not {raw[day]!r}")
     return Hours(since, tuple(tuple(_shift(text, where) for text in raw.get(day, [])) for day in WEEKDAYS))
 
 

@@ -48,6 +48,7 @@ from data_access.store import (
 from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS
 
 DONE, SOME_REJECTED, NOTHING_DONE = 0, 1, 2
+MAX_SCALE = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "create a store with the simulated demo company")
     demo.add_argument("--if-missing", action="store_true", help="do nothing where the store has data")
     demo.add_argument("--seed", type=int, default=7)
-    demo.add_argument("--scale", type=float, default=1.0, help="size of the company, 1 is about 22,000 conversations")
+    demo.add_argument("--scale", type=_scale, default=1.0, help="size of the company, 1 is about 22,000 conversations")
     load = command("load", _load, "load files into the store")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE")
     load.add_argument("--source", choices=list(SOURCES), help="the file's format; recognised where it can be")
@@ -181,6 +182,16 @@ def _day(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31") from None
+
+
+def _scale(text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= MAX_SCALE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to {MAX_SCALE}")
+    return scale
 
 
 def _moment(text: str) -> dt.datetime:

@@ -149,6 +149,7 @@ def read_settings(path: Path | None = None) -> Settings:
         if unknown:
             known = ", ".join(sorted(merged))
             raise MappingError(f"{where}: unknown setting {unknown[0]!r}; known are {known}")
+        _check_shapes(own, where)
         thresholds = merged["thresholds"] + own.pop("thresholds", [])
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
@@ -165,6 +166,29 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise MappingError(f"{path}: not valid TOML: {problem}") from problem
     except OSError as problem:
         raise MappingError(f"{path}: cannot be read: {problem.strerror}") from problem
+
+
+def _check_shapes(raw: dict[str, Any], where: str) -> None:
+    """Lists and tables are where they are expected, so that their entries can be checked by name."""
+    for name in ("thresholds", "calendar_use", "age_bands", "brand_words"):
+        given = raw.get(name, [])
+        if not isinstance(given, list):
+            raise MappingError(f"{where}: {name} must be a list, not {given!r}")
+        kind, words = (dict, "a table") if name in ("thresholds", "calendar_use") else (str, "a text")
+        for number, entry in enumerate(given, 1):
+            if not isinstance(entry, kind):
+                raise MappingError(f"{where}: {name} entry {number} must be {words}, not {entry!r}")
+    for name in ("accounts", "calendars"):
+        given = raw.get(name, {})
+        if not isinstance(given, dict):
+            raise MappingError(f"{where}: {name} must be a table, not {given!r}")
+        for key, table in given.items():
+            if not isinstance(table, dict):
+                raise MappingError(f"{where}: {name}.{key} must be a table, not {table!r}")
+    for source, table in raw.get("accounts", {}).items():
+        for account, brand in table.items():
+            if not isinstance(brand, str):
+                raise MappingError(f"{where}: accounts.{source} {account} must be a text, not {brand!r}")
 
 
 def _settings_of(raw: dict[str, Any], where: str) -> Settings:
@@ -225,8 +249,11 @@ def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:
     unknown = sorted(set(entry) - known)
     if unknown:
         raise MappingError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    for name in ("brand", "team"):
+        if not isinstance(entry.get(name, ""), str):
+            raise MappingError(f"{where}: {name} must be a text, not {entry[name]!r}")
     named = entry.get("channel", [])
-    channels = tuple([named] if isinstance(named, str) else named)
+    channels = tuple(named if isinstance(named, list) else [named])
     for channel in channels or ("",):
         if channel not in CHANNELS:
             raise MappingError(f"{where}: unknown channel {channel!r}; known are {', '.join(CHANNELS)}")

@@ -435,7 +435,7 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         select(
             *(grouped.c[name] for name in names),
             func.coalesce(grouped.c.topic, UNKNOWN).label("topic"),
-            _age_group(grouped.c.opened_at, settings).label("age_group"),
+            _age_group(dialects.local_time(grouped.c.opened_at, settings.zone), settings).label("age_group"),
         )
         .select_from(grouped)
         .outerjoin(customers, customers.c.customer_id == grouped.c.customer_id)
@@ -443,7 +443,7 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
 
 
 def _age_group(at: ColumnElement[Any], settings: Settings) -> ColumnElement[str]:
-    """Band of the customer's age at that moment; by birth date, else birth year (as if 1 July), else as given."""
+    """Band of the customer's age on that local day; by birth date, else birth year (as if 1 July), else as given."""
     year, month, day = (func.extract(part, at) for part in ("year", "month", "day"))
     born = customers.c.birth_date
     had_birthday = or_(

@@ -71,6 +71,13 @@ def _create_table_duckdb(element: Any, compiler: Any, **options: Any) -> str:
     return statement.replace("DOUBLE PRECISION", "DOUBLE")
 
 
+def local_time(when: ColumnElement[Any], zone: str) -> ColumnElement[dt.datetime]:
+    """What the clock on the wall of the zone shows at a UTC time, as a naive timestamp."""
+    quoted = zone.replace("'", "''")
+    local = func.timezone(literal_column(f"'{quoted}'"), func.timezone(literal_column("'UTC'"), when))
+    return cast(ColumnElement[dt.datetime], local)
+
+
 def local_bucket(when: ColumnElement[Any], grain: str, zone: str) -> ColumnElement[dt.datetime]:
     """Start of the local day, week (Monday), month or quarter of a UTC time, as a naive timestamp.
 
@@ -78,16 +85,12 @@ def local_bucket(when: ColumnElement[Any], grain: str, zone: str) -> ColumnEleme
     """
     if grain not in GRAINS:
         raise ValueError(f"unknown grain {grain!r}")
-    quoted = zone.replace("'", "''")
-    local = func.timezone(literal_column(f"'{quoted}'"), func.timezone(literal_column("'UTC'"), when))
-    return sql_cast(func.date_trunc(literal_column(f"'{grain}'"), local), DateTime)
+    return sql_cast(func.date_trunc(literal_column(f"'{grain}'"), local_time(when, zone)), DateTime)
 
 
 def local_part(when: ColumnElement[Any], part: str, zone: str) -> ColumnElement[int]:
     """Hour (0-23) or ISO weekday (1 is Monday) of a UTC time in the zone."""
-    quoted = zone.replace("'", "''")
-    local = func.timezone(literal_column(f"'{quoted}'"), func.timezone(literal_column("'UTC'"), when))
-    return sql_cast(func.date_part(literal_column(f"'{part}'"), local), BigInteger)
+    return sql_cast(func.date_part(literal_column(f"'{part}'"), local_time(when, zone)), BigInteger)
 
 
 class words_of(FunctionElement[str]):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 
 IDENTITY_PRIORITY = {"id": 0, "email": 1, "phone": 2, "handle": 3}
+Identity = tuple[str, str]
 
 
 def opaque_id(prefix: str, *parts: str) -> str:
@@ -44,3 +47,62 @@ def split_identity(text: str) -> tuple[str, str] | None:
     kind, _, value = text.partition("=")
     clean = normalised(kind, value)
     return (kind, clean) if clean else None
+
+
+class People:
+    """Which customers are one person: those who share an identity, unless one source has two ids for them.
+
+    The person is named after the strongest identity (a customers file's own id first), so that the order in
+    which customers come to be known makes no difference.
+    """
+
+    def __init__(self, identities: Mapping[str, Iterable[Identity]], own_kinds: Collection[str] = ()) -> None:
+        self._above: dict[str, str] = {}
+        self._own_kinds = own_kinds
+        self._identities = {customer: set(given) for customer, given in identities.items()}
+
+    def add(self, customer: str, identity: Identity) -> None:
+        """One more identity of a customer, which nobody had."""
+        self._of(self._root(customer)).add(identity)
+
+    def link(self, one: str, other: str) -> bool:
+        """Take two customers for one person; False where a source says that they are two."""
+        first, second = self._root(one), self._root(other)
+        if first == second:
+            return True
+        if _are_two_people(self._of(first), self._of(second)):
+            return False
+        self._above[second] = first
+        self._of(first).update(self._identities.pop(second, ()))
+        return True
+
+    def rank(self, customer: str) -> tuple[bool, int, str, str]:
+        """How strong the strongest identity of the person is; the smallest is the strongest."""
+        return min(map(self._rank, self._of(self._root(customer))), default=(True, 9, "", customer))
+
+    def name(self, customer: str) -> str:
+        """Customer id of the person."""
+        *_, kind, value = self.rank(customer)
+        return opaque_id("c", kind, value) if kind else customer
+
+    def _rank(self, identity: Identity) -> tuple[bool, int, str, str]:
+        kind, value = identity
+        return kind not in self._own_kinds, IDENTITY_PRIORITY[kind.split(":")[0]], kind, value
+
+    def _of(self, root: str) -> set[Identity]:
+        return self._identities.setdefault(root, set())
+
+    def _root(self, customer: str) -> str:
+        while customer in self._above:
+            customer = self._above[customer]
+        return customer
+
+
+def _are_two_people(one: Iterable[Identity], other: Iterable[Identity]) -> bool:
+    """Some source has an id for each of them, and not the same one."""
+    ids: defaultdict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for side, identities in enumerate((one, other)):
+        for kind, value in identities:
+            if kind.startswith("id:"):
+                ids[kind][side].add(value)
+    return any(mine and theirs and mine.isdisjoint(theirs) for mine, theirs in ids.values())

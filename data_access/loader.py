@@ -19,7 +19,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    Integer,
     MetaData,
     Table,
     Text,
@@ -32,13 +31,23 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
     update,
 )
+from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import derive, dialects, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
-from data_access.identities import IDENTITY_PRIORITY, content_hash, normalised, opaque_id, split_identity
+from data_access.identities import (
+    IDENTITY_PRIORITY,
+    Identity,
+    People,
+    content_hash,
+    normalised,
+    opaque_id,
+    split_identity,
+)
 from data_access.schema import (
     customer_identities,
     customers,
@@ -88,7 +97,6 @@ _stage_identities = Table(
     Column("identity_kind", Text),
     Column("identity_value", Text),
     Column("new_customer_id", Text),
-    Column("priority", Integer),
     prefixes=["TEMPORARY"],
 )
 _changes = Table(
@@ -134,6 +142,16 @@ _scores = Table(
     *(Column(name, interactions.c[name].type) for name in _SCORE_COLUMNS),
     prefixes=["TEMPORARY"],
 )
+_claims = Table(
+    "stage_claims",
+    _work,
+    Column("conversation_id", Text),
+    Column("customer_id", Text),
+    Column("rank", Text),
+    prefixes=["TEMPORARY"],
+)
+_same = Table("stage_same", _work, Column("customer_id", Text), Column("owner_id", Text), prefixes=["TEMPORARY"])
+_CUSTOMER_ATTRIBUTES = [c.name for c in customers.columns if c.name != "customer_id"]
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
 _CONTENT_FIELDS = [
     "channel",
@@ -485,7 +503,7 @@ def _arrow(table: Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 def _stage_identity_keys(
     connection: Connection, columns: Mapping[str, Sequence[Any]], conversation_ids: Sequence[str], source: str
 ) -> None:
-    rows: dict[tuple[str, str, str], tuple[str, int]] = {}
+    rows: dict[tuple[str, str, str], str] = {}
     fields = zip(
         conversation_ids,
         columns["customer"],
@@ -506,8 +524,7 @@ def _stage_identity_keys(
             value = normalised(kind, raw) if raw else None
             if value is None:
                 continue
-            priority = IDENTITY_PRIORITY[kind.split(":")[0]]
-            rows.setdefault((conversation_id, kind, value), (opaque_id("c", kind, value), priority))
+            rows.setdefault((conversation_id, kind, value), opaque_id("c", kind, value))
     if rows:
         dialects.bulk_insert(
             connection,
@@ -518,8 +535,7 @@ def _stage_identity_keys(
                     "conversation_id": [key[0] for key in rows],
                     "identity_kind": [key[1] for key in rows],
                     "identity_value": [_clean(key[2]) for key in rows],
-                    "new_customer_id": [value[0] for value in rows.values()],
-                    "priority": [value[1] for value in rows.values()],
+                    "new_customer_id": list(rows.values()),
                 },
             ),
         )
@@ -597,36 +613,21 @@ def _classify(connection: Connection) -> None:
 
 
 def _resolve_customers(connection: Connection) -> None:
-    """Give every staged conversation its customer.
+    """Give every staged conversation its customer: the owner of its strongest identity.
 
-    In this order: the identified customer under whom it is stored, the owner of its strongest known
-    identity, a new customer derived from its strongest identity, an unidentified one of its own.
+    Customers whose identities stand in one conversation are one person and joined (see `People`); a
+    conversation without identities has a customer of its own.
     """
     s, k = _stage.c, _stage_identities.c
-    changing = select(s.conversation_id).where(s.change != "same").distinct()
-    stored = (
-        select(interactions.c.conversation_id, func.min(interactions.c.customer_id).label("customer_id"))
-        .where(interactions.c.conversation_id.in_(changing))
-        .group_by(interactions.c.conversation_id)
-        .subquery("stored")
-    )
-    known = (
+    wanted = select(s.conversation_id).where(s.change != "same").distinct().subquery("wanted")
+    named = (
         select(
             k.conversation_id,
             func.coalesce(customer_identities.c.customer_id, k.new_customer_id).label("customer_id"),
-            func.row_number()
-            .over(
-                partition_by=k.conversation_id,
-                order_by=(
-                    case((customer_identities.c.customer_id.is_(None), 1), else_=0),
-                    k.priority,
-                    k.identity_kind,
-                    k.identity_value,
-                ),
-            )
-            .label("place"),
+            _identity_rank(k.identity_kind, k.identity_value).label("rank"),
         )
         .select_from(_stage_identities)
+        .join(wanted, wanted.c.conversation_id == k.conversation_id)
         .outerjoin(
             customer_identities,
             and_(
@@ -634,23 +635,47 @@ def _resolve_customers(connection: Connection) -> None:
                 customer_identities.c.identity_value == k.identity_value,
             ),
         )
-        .subquery("known")
     )
-    wanted = select(s.conversation_id).where(s.change != "same").distinct().subquery("wanted")
-    identified = case((func.substr(stored.c.customer_id, 1, 1) == "c", stored.c.customer_id))
-    owner = func.coalesce(
-        identified,
-        known.c.customer_id,
-        stored.c.customer_id,
-        literal("a").concat(func.substr(wanted.c.conversation_id, 2)),
+    # Under whom it is stored counts like an identity: by the strongest that this customer has.
+    strongest = (
+        select(
+            customer_identities.c.customer_id,
+            func.min(_identity_rank(customer_identities.c.identity_kind, customer_identities.c.identity_value)).label(
+                "rank"
+            ),
+        )
+        .group_by(customer_identities.c.customer_id)
+        .subquery("strongest")
     )
+    stored = (
+        select(interactions.c.conversation_id, interactions.c.customer_id, func.max(strongest.c.rank).label("rank"))
+        .select_from(interactions)
+        .join(wanted, wanted.c.conversation_id == interactions.c.conversation_id)
+        .join(strongest, strongest.c.customer_id == interactions.c.customer_id)
+        .group_by(interactions.c.conversation_id, interactions.c.customer_id)
+    )
+    dialects.create_temporary(connection, _claims)
+    connection.execute(
+        insert(_claims).from_select(["conversation_id", "customer_id", "rank"], union_all(named, stored))
+    )
+    _join_people(connection)
+    connection.execute(
+        update(_claims).where(_claims.c.customer_id == _same.c.customer_id).values(customer_id=_same.c.owner_id)
+    )
+    first = (
+        select(
+            _claims.c.conversation_id,
+            _claims.c.customer_id,
+            func.row_number().over(partition_by=_claims.c.conversation_id, order_by=_claims.c.rank).label("place"),
+        )
+    ).subquery("first")
+    unidentified = literal("a").concat(func.substr(wanted.c.conversation_id, 2))
     connection.execute(
         insert(_owners).from_select(
             ["conversation_id", "customer_id"],
-            select(wanted.c.conversation_id, owner)
+            select(wanted.c.conversation_id, func.coalesce(first.c.customer_id, unidentified))
             .select_from(wanted)
-            .outerjoin(stored, stored.c.conversation_id == wanted.c.conversation_id)
-            .outerjoin(known, and_(known.c.conversation_id == wanted.c.conversation_id, known.c.place == 1)),
+            .outerjoin(first, and_(first.c.conversation_id == wanted.c.conversation_id, first.c.place == 1)),
         )
     )
     connection.execute(
@@ -658,6 +683,85 @@ def _resolve_customers(connection: Connection) -> None:
     )
     _add_customers(connection)
     _move_conversations(connection)
+    _claims.drop(connection)
+    _same.drop(connection)
+
+
+def _identity_rank(kind: ColumnElement[str], value: ColumnElement[str]) -> ColumnElement[str]:
+    """Text that sorts identities from the strongest to the weakest."""
+    of_kind = [(kind.like(f"{name}%"), str(priority)) for name, priority in IDENTITY_PRIORITY.items()]
+    return func.concat(case(*of_kind, else_="9"), kind, "=", value)
+
+
+def _join_people(connection: Connection) -> None:
+    """Join stored customers whom the staged conversations show to be one person; `stage_same` says who is whom."""
+    c = _claims.c
+    least = func.min(c.customer_id).over(partition_by=c.conversation_id).label("least")
+    pairs = select(least, c.customer_id).subquery("pairs")
+    links = connection.execute(
+        select(pairs.c.least, pairs.c.customer_id).where(pairs.c.least != pairs.c.customer_id).distinct()
+    ).all()
+    dialects.create_temporary(connection, _same)
+    if not links:
+        return
+    linked = sorted({customer for link in links for customer in link})
+    people = People(_identities_of(connection, linked, is_staged=True), _own_kinds(connection))
+    for one, other in sorted(links, key=lambda link: (people.rank(link[0]), people.rank(link[1]))):
+        people.link(one, other)
+    _join_all(connection, {customer: people.name(customer) for customer in linked})
+
+
+def _identities_of(connection: Connection, wanted: Sequence[str], *, is_staged: bool) -> dict[str, list[Identity]]:
+    """The stored identities of customers and, where events are staged, those that they bring."""
+    k, c = _stage_identities.c, customer_identities.c
+    dialects.create_temporary(connection, _keys)
+    dialects.bulk_insert(connection, _keys, _arrow(_keys, {"a": list(wanted)}))
+    stored = select(c.customer_id, c.identity_kind, c.identity_value).join(_keys, _keys.c.a == c.customer_id)
+    staged = select(k.new_customer_id, k.identity_kind, k.identity_value).join(_keys, _keys.c.a == k.new_customer_id)
+    found: dict[str, list[Identity]] = defaultdict(list)
+    for statement in (stored, staged.distinct()) if is_staged else (stored,):
+        for customer, kind, value in connection.execute(statement):
+            found[customer].append((kind, value))
+    _keys.drop(connection)
+    return found
+
+
+def _own_kinds(connection: Connection) -> frozenset[str]:
+    """Kinds of the ids that customers files give their customers."""
+    named = connection.scalars(select(load_runs.c.source).where(load_runs.c.adapter == "customers").distinct())
+    return frozenset(f"id:{source}" for source in named)
+
+
+def _join_all(connection: Connection, owners: Mapping[str, str]) -> None:
+    """Move everything of each customer to its owner; both are derived again with the load. Fills `stage_same`."""
+    changed = {customer: owner for customer, owner in owners.items() if customer != owner}
+    columns = {"customer_id": list(changed), "owner_id": list(changed.values())}
+    dialects.bulk_insert(connection, _same, _arrow(_same, columns))
+    m, c = _same.c, customers.c
+    old = customers.alias("old")
+    merged = (
+        select(m.owner_id, *(func.max(old.c[name]).label(name) for name in _CUSTOMER_ATTRIBUTES))
+        .select_from(_same)
+        .join(old, old.c.customer_id == m.customer_id)
+        .group_by(m.owner_id)
+        .subquery("merged")
+    )
+    connection.execute(
+        insert(customers).from_select(
+            ["customer_id"],
+            select(merged.c.owner_id).where(~exists().where(c.customer_id == merged.c.owner_id)),
+        )
+    )
+    connection.execute(
+        update(customers)
+        .where(c.customer_id == merged.c.owner_id)
+        .values({name: func.coalesce(c[name], merged.c[name]) for name in _CUSTOMER_ATTRIBUTES})
+    )
+    for table in (interactions, reported_facts, event_keys, customer_identities):
+        connection.execute(update(table).where(table.c.customer_id == m.customer_id).values(customer_id=m.owner_id))
+    connection.execute(delete(customers).where(c.customer_id.in_(select(m.customer_id))))
+    for moved in (m.customer_id, m.owner_id):
+        connection.execute(insert(derive.touched).from_select(["customer_id"], select(moved)))
 
 
 def _add_customers(connection: Connection) -> None:
@@ -673,22 +777,18 @@ def _add_customers(connection: Connection) -> None:
         .group_by(s.customer_id)
     )
     connection.execute(insert(customers).from_select(["customer_id", "display_name", "handle", "followers"], shown))
+    owner = func.coalesce(_same.c.owner_id, k.new_customer_id)
     owned = (
-        select(
-            func.min(_owners.c.customer_id).label("customer_id"),
-            k.identity_kind,
-            k.identity_value,
-            func.min(s.source).label("origin"),
-        )
+        select(func.min(owner).label("customer_id"), k.identity_kind, k.identity_value, func.min(s.source))
         .select_from(_stage_identities)
-        .join(_owners, _owners.c.conversation_id == k.conversation_id)
         .join(_stage, s.conversation_id == k.conversation_id)
+        .outerjoin(_same, _same.c.customer_id == k.new_customer_id)
         .where(
             ~exists().where(
                 customer_identities.c.identity_kind == k.identity_kind,
                 customer_identities.c.identity_value == k.identity_value,
             ),
-            func.substr(_owners.c.customer_id, 1, 1) == "c",
+            exists().where(customers.c.customer_id == owner),
         )
         .group_by(k.identity_kind, k.identity_value)
     )
@@ -930,53 +1030,55 @@ _CUSTOMER_FIELDS = ("birth_date", "birth_year", "age_group_given", "segment", "f
 
 
 def _store_customers(connection: Connection, rows: Sequence[Mapping[str, Any]], source: str) -> tuple[int, list[str]]:
-    """Store or update customers; an identity that events brought first is joined to its customer."""
-    wanted: dict[str, list[tuple[str, str]]] = {}
-    attributes: dict[str, Mapping[str, Any]] = {}
+    """Store or update customers; an identity that events brought first is joined to its customer.
+
+    Ids are joined before addresses, so that an address which two customers share joins neither.
+    """
+    given: list[tuple[Identity, list[Identity], Mapping[str, Any]]] = []
     for row in rows:
         own = (f"id:{source}", normalised(f"id:{source}", row["external_id"]) or row["external_id"])
-        customer_id = opaque_id("c", *own)
-        given = [split_identity(text) for text in row["identities"] or ()]
-        wanted[customer_id] = list(dict.fromkeys([own, *(pair for pair in given if pair)]))
-        attributes[customer_id] = row
-    owners = _identity_owners(connection, [pair for pairs in wanted.values() for pair in pairs])
-    registered = _registered_customers(connection, source)
+        others = [split_identity(text) for text in row["identities"] or ()]
+        given.append((own, list(dict.fromkeys([own, *(pair for pair in others if pair)])), row))
+    owners = _identity_owners(connection, [pair for _, pairs, _ in given for pair in pairs])
+    wanted = {owners.get(own) or opaque_id("c", *own): (pairs, row) for own, pairs, row in given}
     stored = {
         row.customer_id: row
         for row in connection.execute(select(customers).where(customers.c.customer_id.in_(list(wanted))))
     }
-    joins: dict[str, str] = {}
+    identities = _identities_of(connection, sorted({*owners.values(), *wanted}), is_staged=False)
+    for name, (listed, _) in wanted.items():
+        identities[name].append(listed[0])
+    people = People(identities, _own_kinds(connection) | {f"id:{source}"})
     notes: list[str] = []
     new_identities: list[tuple[str, str, str]] = []
-    changed: list[str] = []
-    for customer_id, pairs in wanted.items():
-        is_changed = customer_id not in stored or any(
-            getattr(stored[customer_id], name) != attributes[customer_id][name]
-            for name in _CUSTOMER_FIELDS
-            if attributes[customer_id][name] is not None
-        )
-        for pair in pairs:
-            owner = owners.get(pair)
-            owner = joins.get(owner, owner) if owner else None
-            if owner is None:
-                new_identities.append((customer_id, *pair))
-                owners[pair] = customer_id
-                is_changed = True
-            elif owner != customer_id and (owner in registered or owner in wanted):
-                line = attributes[customer_id]["line"]
+    changed = {name: None for name, (_, row) in wanted.items() if _differs(stored.get(name), row)}
+    claims = [(name, pair, row["line"]) for name, (pairs, row) in wanted.items() for pair in pairs]
+    for name, pair, line in sorted(claims, key=lambda claim: not claim[1][0].startswith("id:")):
+        owner = owners.setdefault(pair, "")
+        if not owner:
+            new_identities.append((name, *pair))
+            owners[pair] = name
+            people.add(name, pair)
+            changed[name] = None
+        elif people.name(owner) != people.name(name):
+            if people.link(name, owner):
+                changed[name] = None
+            else:
                 notes.append(f"line {line}: a {pair[0]} belongs to another customer already; it was not joined")
-            elif owner != customer_id:
-                joins[owner] = customer_id
-                is_changed = True
-        if is_changed:
-            changed.append(customer_id)
-    _write_customers(connection, changed, attributes, stored)
+    _write_customers(connection, list(changed), {name: row for name, (_, row) in wanted.items()}, stored)
     _add_identities(connection, new_identities, source)
-    for old, new in joins.items():
-        join_customers(connection, old, new)
+    dialects.create_temporary(connection, _same)
+    _join_all(connection, {name: people.name(name) for name in {*owners.values(), *wanted}})
+    _same.drop(connection)
     if changed:
         connection.execute(insert(derive.touched), [{"customer_id": customer_id} for customer_id in changed])
     return len(changed), notes
+
+
+def _differs(before: Any, given: Mapping[str, Any]) -> bool:
+    return before is None or any(
+        getattr(before, name) != given[name] for name in _CUSTOMER_FIELDS if given[name] is not None
+    )
 
 
 def _identity_owners(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -995,12 +1097,6 @@ def _identity_owners(connection: Connection, pairs: Sequence[tuple[str, str]]) -
     ).all()
     _keys.drop(connection)
     return {(row.identity_kind, row.identity_value): row.customer_id for row in rows}
-
-
-def _registered_customers(connection: Connection, source: str) -> set[str]:
-    """Customers that a customers file described: they are never joined by a shared address."""
-    c = customer_identities.c
-    return set(connection.scalars(select(c.customer_id).where(c.identity_kind == f"id:{source}")))
 
 
 def _write_customers(
@@ -1038,20 +1134,9 @@ def _add_identities(connection: Connection, rows: Sequence[tuple[str, str, str]]
 
 def join_customers(connection: Connection, old: str, new: str) -> None:
     """Move everything of one customer to another; both are derived again with the load."""
-    for table in (interactions, reported_facts, event_keys, customer_identities):
-        connection.execute(update(table).where(table.c.customer_id == old).values(customer_id=new))
-    before = connection.execute(select(customers).where(customers.c.customer_id == old)).one_or_none()
-    if before is not None:
-        connection.execute(
-            update(customers)
-            .where(customers.c.customer_id == new)
-            .values(
-                handle=func.coalesce(customers.c.handle, literal(before.handle, Text)),
-                followers=func.coalesce(customers.c.followers, literal(before.followers, BigInteger)),
-            )
-        )
-    connection.execute(delete(customers).where(customers.c.customer_id == old))
-    connection.execute(insert(derive.touched), [{"customer_id": old}, {"customer_id": new}])
+    dialects.create_temporary(connection, _same)
+    _join_all(connection, {old: new})
+    _same.drop(connection)
 
 
 __all__ = ["LoadOrder", "LoadResult", "join_customers", "load", "rebuild", "rescore", "text_settings_of"]

@@ -21,6 +21,7 @@ COLUMNS = (
     "display_name",
     "identities",
 )
+MAX_COUNT = 2**62
 _IDENTITY = re.compile(r"^(email|phone|handle:[a-z_]+|id:[^=]+)=(.+)$")
 
 
@@ -113,7 +114,10 @@ def _count(text: str, name: str) -> int | None:
         return None
     if not re.fullmatch(r"\d+(\.0+)?", text):
         raise ValueError(f"{name} is {text!r}, not a whole number")
-    return int(text.split(".", maxsplit=1)[0])
+    number = int(text.split(".", maxsplit=1)[0][:20])
+    if number > MAX_COUNT:
+        raise ValueError(f"{name} is {text!r}, over {MAX_COUNT:,}")
+    return number
 
 
 def _identities(text: str) -> list[str]:

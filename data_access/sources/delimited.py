@@ -129,7 +129,7 @@ def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     lines = _Lines(file)
     try:
-        names = next(csv.reader(lines, delimiter=delimiter), None)
+        names = next((row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row), None)
     except (csv.Error, _TooLongError, UnicodeError) as problem:
         raise SourceError(f"{path}: is not a CSV: its first line has {problem}") from problem
     if not names or not any(name.strip() for name in names):
@@ -138,6 +138,9 @@ def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]
     if any(character < " " and character not in "\t\r\n" for character in first_line):
         raise SourceError(f"{path}: is not a CSV: its first line is binary")
     if _has_surrogates(first_line):
+        with path.open("rb") as probe:
+            if b"\x00" in probe.read(1024):
+                raise SourceError(f"{path}: is not a CSV: it is binary")
         raise SourceError(f"{path}: its first line: {_encoding_reason(first_line)}")
     lines.taken.clear()
     return lines, [name.strip().lstrip("\ufeff") for name in names]
@@ -155,25 +158,31 @@ def read_records(
 
 def _records(path: Path, encoding: str | None, delimiter: str) -> Iterator[Record | Reject]:
     with open_text(path, encoding) as file:
-        lines, _ = _header(path, file, delimiter)
-        reader = csv.reader(lines, delimiter=delimiter)
+        lines, names = _header(path, file, delimiter)
+        # Strict, so that a quote that is never closed does not end at the next quote of a later row.
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             lines.taken.clear()
             first = lines.number + 1
             try:
                 fields = next(reader, None)
-                if fields is None:
-                    if not lines.returned:
-                        return
-                    reader = csv.reader(lines, delimiter=delimiter)
-                    continue
-                if len(lines.taken) > 1 and _is_open_at_end(lines):
-                    raise _TooLongError("a quote that is never closed")
+            except UnicodeError as problem:
+                raise SourceError(f"{path}: cannot be read as {encoding}: {problem}") from problem
             except (csv.Error, _TooLongError) as problem:
-                if len(lines.taken) > 1 and "line of over" not in str(problem):
-                    lines.give_back_all_but_first()
-                yield Reject(first, f"cannot be split into fields: {problem}", "".join(lines.taken))
-                reader = csv.reader(lines, delimiter=delimiter)
+                reader = csv.reader(lines, delimiter=delimiter, strict=True)
+                if "line of over" in str(problem):
+                    yield Reject(first, f"cannot be split into fields: {problem}", _escaped("".join(lines.taken)))
+                    continue
+                lines.give_back_all_but_first()
+                fields = _split_leniently(lines.taken[0], delimiter) if lines.taken else None
+                if fields is None or len(fields) != len(names):
+                    reason = "a quote is not closed, or not doubled" if isinstance(problem, csv.Error) else problem
+                    yield Reject(first, f"cannot be split into fields: {reason}", _escaped("".join(lines.taken)))
+                    continue
+            if fields is None:
+                if not lines.returned:
+                    return
+                reader = csv.reader(lines, delimiter=delimiter, strict=True)
                 continue
             if not fields:
                 continue  # an empty line is no record
@@ -184,15 +193,13 @@ def _records(path: Path, encoding: str | None, delimiter: str) -> Iterator[Recor
             yield Record(first, fields, raw)
 
 
-def _is_open_at_end(lines: _Lines) -> bool:
-    """The record ended only because the file did: its quotes do not pair up."""
-    if lines.returned or "".join(lines.taken).count('"') % 2 == 0:
-        return False
-    following = lines.file.readline(MAX_LINE_CHARACTERS)
-    if following:
-        lines.returned.append(following)
-        return False
-    return True
+def _split_leniently(line: str, delimiter: str) -> list[str] | None:
+    """The fields of a line whose quotes are not doubled; None where one stays open, or the line is too long."""
+    try:
+        rows = list(csv.reader([line, "\n"], delimiter=delimiter))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 2 else None
 
 
 def _has_surrogates(raw: str) -> bool:
@@ -204,6 +211,9 @@ def _has_surrogates(raw: str) -> bool:
 
 
 def _escaped(raw: str) -> str:
+    """The text with bytes that are no UTF-8 written as \\x..; other text as it is."""
+    if not _has_surrogates(raw):
+        return raw
     return raw.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
 
 

@@ -308,7 +308,7 @@ def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:
         rows.reject(seconds < 0, f"{field} is {{value}}: a response before the question", rows.text(field))
         too_long = seconds > 100 * 365 * 86400
         rows.reject(too_long, f"{field} is {{value}}: over a hundred years", rows.text(field))
-        computed = opened_at + pd.to_timedelta(seconds.where(~too_long, np.nan), unit="s")
+        computed = opened_at + pd.to_timedelta(seconds.where((seconds >= 0) & ~too_long, np.nan), unit="s")
         first_response_at = first_response_at.where(first_response_at.notna(), computed)
     resolved_at = rows.time("resolved_at")
     rows.reject(first_response_at < opened_at, "the first response is dated before the opening")

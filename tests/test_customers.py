@@ -1,0 +1,303 @@
+"""Customers: their ages at the time of contact, and what joins them across channels in whatever order files come."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from stored_rows import frame_of, rows_of
+
+from data_access.filters import Filter
+from data_access.loader import LoadOrder, LoadResult, load
+from data_access.reports import run_report
+from data_access.schema import conversations, customer_identities, customers, interactions, rejected_rows, waits
+from data_access.sources.mapping import mapping_of
+from data_access.store import open_reader, read_status, resolved
+
+EVENT_COLUMNS = ("id", "conversation", "customer", "email", "phone", "handle", "channel", "direction", "occurred_at")
+
+
+class Files:
+    """Loads lines of events and customers into stores of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = itertools.count()
+
+    def url(self, store: str = "store") -> str:
+        return f"duckdb:///{self.folder / store}"
+
+    def events(self, rows: str, *, source: str = "desk", store: str = "store") -> LoadResult:
+        path = self.folder / f"{next(self.count)}.csv"
+        path.write_text(",".join(EVENT_COLUMNS) + "\n" + rows)
+        mapping = mapping_of({"source": source, "columns": {name: name for name in EVENT_COLUMNS}}, "t")
+        return load(self.url(store), [LoadOrder(path, "csv", mapping)])
+
+    def customers(
+        self, rows: str, *, store: str = "store", header: str = "customer_id,birth_date,identities"
+    ) -> LoadResult:
+        path = self.folder / f"{next(self.count)}.csv"
+        path.write_text(header + "\n" + rows)
+        return load(self.url(store), [LoadOrder(path, "customers")])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def event(
+    name: object, conversation: str, *, at: str = "2025-05-05T09:00:00Z", channel: str = "email", **who: str
+) -> str:
+    cells = {
+        "id": str(name),
+        "conversation": conversation,
+        "channel": channel,
+        "direction": "inbound",
+        "occurred_at": at,
+    }
+    return ",".join({**cells, **who}.get(column, "") for column in EVENT_COLUMNS) + "\n"
+
+
+def people(url: str) -> set[frozenset[str]]:
+    """Which conversations belong to one person."""
+    rows = frame_of(url, conversations)
+    return {frozenset(group["external_id"]) for _, group in rows.groupby("customer_id")}
+
+
+# --- ages
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "at", "band"),
+    [
+        ("birth_date", "2000-05-06", "2025-05-05T09:00:00Z", "18-24"),  # the day before the 25th birthday
+        ("birth_date", "2000-05-05", "2025-05-05T09:00:00Z", "25-34"),  # on it
+        ("birth_date", "2008-02-29", "2026-02-28T23:59:59Z", "<18"),  # born on a leap day
+        ("birth_date", "2008-02-29", "2026-03-01T00:00:00Z", "18-24"),
+        ("birth_date", "1920-01-01", "2025-05-05T09:00:00Z", "65+"),
+        ("birth_date", "2030-01-01", "2025-05-05T09:00:00Z", "unknown"),  # not born yet
+        ("birth_year", "2000", "2025-06-30T12:00:00Z", "18-24"),  # as if born on 1 July
+        ("birth_year", "2000", "2025-07-01T12:00:00Z", "25-34"),
+        ("birth_year", "1960.0", "2025-07-01T12:00:00Z", "65+"),
+        ("age_group", "35-44", "2025-07-01T12:00:00Z", "35-44"),
+        ("age_group", "unknown", "2025-07-01T12:00:00Z", "unknown"),
+        ("birth_date,birth_year,age_group", "2000-05-06,1950,65+", "2025-05-05T09:00:00Z", "18-24"),  # the most exact
+        ("birth_year,age_group", "1950,18-24", "2025-05-05T09:00:00Z", "65+"),
+        ("segment", "gold", "2025-05-05T09:00:00Z", "unknown"),
+    ],
+)
+def test_the_age_group_is_that_of_the_day_of_contact(files, header, cells, at, band):
+    files.events(event(1, "c", customer="x", at=at))
+    files.customers(f"A,{cells},id:desk=x\n", header=f"customer_id,{header},identities")
+    assert frame_of(files.url(), conversations)["age_group"].tolist() == [band]
+    assert frame_of(files.url(), waits)["age_group"].tolist() == [band]
+
+
+def test_the_day_of_contact_is_the_local_one(files):
+    """At 23:30 UTC in summer it is the birthday already in London."""
+    (files.folder / "store").mkdir()
+    (files.folder / "store" / "settings.toml").write_text('zone = "Europe/London"\n')
+    files.events(
+        event(1, "c", customer="x", at="2025-06-04T23:30:00Z") + event(2, "d", customer="x", at="2025-06-04T22:30:00Z")
+    )
+    files.customers("A,2000-06-05,id:desk=x\n")
+    ages = frame_of(files.url(), conversations).set_index("external_id")["age_group"].to_dict()
+    assert ages == {"c": "25-34", "d": "18-24"}
+
+
+def test_a_customer_has_the_age_of_each_contact_not_of_the_last(files):
+    files.events(
+        event(1, "a", customer="x", at="2024-05-05T09:00:00Z") + event(2, "b", customer="x", at="2025-05-05T09:00:00Z")
+    )
+    files.customers("A,2000-01-01,id:desk=x\n")
+    rows = frame_of(files.url(), conversations).set_index("external_id")["age_group"].to_dict()
+    assert rows == {"a": "18-24", "b": "25-34"}
+
+
+def test_bands_are_settings_and_a_rebuild_uses_the_new_ones(files):
+    files.events(event(1, "c", customer="x"))
+    files.customers("A,1990-01-01,id:desk=x\n")
+    (files.folder / "store" / "settings.toml").write_text('age_bands = ["<30", "30-59", "60+"]\n')
+    files.events(event(2, "d", customer="y"))  # any load derives all again when the settings changed
+    assert sorted(frame_of(files.url(), conversations)["age_group"]) == ["30-59", "unknown"]
+
+
+# --- the file
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "named"),
+    [
+        ("birth_date", "A,yesterday,", "birth_date is 'yesterday'"),
+        ("birth_date", "A,1800-01-01,", "before 1880"),
+        ("birth_date", ",1980-01-01,", "customer_id is empty"),
+        ("birth_year", "A,80,", "birth_year is '80'"),
+        ("age_group", "A,old,", "age_group is 'old', none of <18, 18-24"),
+        ("followers", "A,many,", "followers is 'many'"),
+        ("followers", "A,99999999999999999999,", "followers is '99999999999999999999'"),
+        ("segment", "A,x,email", "identity 'email' is none of"),
+        ("segment", "A,x,twitter=@a", "identity 'twitter=@a' is none of"),
+    ],
+)
+def test_a_bad_customer_is_rejected_by_name_and_the_good_ones_load(files, header, cells, named):
+    result = files.customers(f"G,,\n{cells}\nH,,\n", header=f"customer_id,{header},identities")
+    assert (result.read_count, result.stored_count, result.rejected_count) == (3, 2, 1)
+    assert named in frame_of(files.url(), rejected_rows)["reason"].iloc[0]
+
+
+def test_the_same_customer_twice_is_unchanged_if_equal_and_rejected_if_not(files):
+    result = files.customers("A,1980-01-01,\nA,1980-01-01,\nA,1981-01-01,\n")
+    assert (result.stored_count, result.unchanged_count, result.rejected_count) == (1, 1, 1)
+
+
+def test_loading_customers_again_changes_nothing_and_a_correction_changes_the_age(files):
+    files.events(event(1, "c", customer="x"))
+    assert files.customers("A,1980-01-01,id:desk=x;email=a@example.com\n").stored_count == 1
+    before = rows_of(files.url(), conversations, waits, interactions, customers, customer_identities)
+    again = files.customers("A,1980-01-01,id:desk=x;email=a@example.com\n")
+    assert (again.stored_count, again.unchanged_count) == (0, 1)
+    assert rows_of(files.url(), conversations, waits, interactions, customers, customer_identities) == before
+    assert files.customers("A,2004-01-01,id:desk=x\n").stored_count == 1
+    assert frame_of(files.url(), conversations)["age_group"].tolist() == ["18-24"]
+
+
+def test_an_empty_cell_forgets_nothing(files):
+    files.events(event(1, "c", customer="x"))
+    files.customers("A,1980-01-01,id:desk=x\n")
+    files.customers("A,,id:desk=x\n")
+    assert frame_of(files.url(), conversations)["age_group"].tolist() == ["45-54"]
+
+
+# --- who is who
+
+
+def both_orders(files: Files, events: list[str], listed: str) -> set[frozenset[str]]:
+    """The people, and a check that customers first, events first and events one by one give the same rows."""
+    orders = {
+        "customers first": [
+            lambda s: files.customers(listed, store=s),
+            lambda s: files.events("".join(events), store=s),
+        ],
+        "events first": [lambda s: files.events("".join(events), store=s), lambda s: files.customers(listed, store=s)],
+        "in between": [
+            lambda s: files.events("".join(events[::2]), store=s),
+            lambda s: files.customers(listed, store=s),
+            lambda s: files.events("".join(events[1::2]), store=s),
+            lambda s: files.customers(listed, store=s),
+            lambda s: files.events("".join(events), store=s),
+        ],
+    }
+    found = {}
+    for name, steps in orders.items():
+        for step in steps:
+            step(name)
+        found[name] = rows_of(files.url(name), conversations, waits, interactions)
+    assert found["customers first"] == found["events first"] == found["in between"]
+    return people(files.url("events first"))
+
+
+def test_identities_join_one_customer_across_channels_in_any_order_of_files(files):
+    rows = [
+        event(1, "mail", email="Anna@Example.com"),
+        event(2, "call", phone="0044 7700 900123", channel="phone"),
+        event(3, "tweet", handle="@Anna_A", channel="twitter"),
+        event(4, "ticket", customer="77"),
+        event(5, "other", email="ben@example.com"),
+        event(6, "facebook", handle="anna_a", channel="facebook"),  # another network: another account
+    ]
+    listed = "A,1980-01-01,email=anna@example.com;phone=+447700900123;handle:twitter=anna_a;id:desk=77\n"
+    assert both_orders(files, rows, listed) == {
+        frozenset({"mail", "call", "tweet", "ticket"}),
+        frozenset({"other"}),
+        frozenset({"facebook"}),
+    }
+
+
+def test_an_address_that_two_customers_share_joins_neither(files):
+    rows = [event(1, "a", customer="1"), event(2, "b", customer="2")]
+    listed = "A,1980-01-01,id:desk=1;email=family@example.com\nB,2010-01-01,id:desk=2;email=family@example.com\n"
+    assert both_orders(files, rows, listed) == {frozenset({"a"}), frozenset({"b"})}
+    result = files.customers(listed, store="events first")
+    assert any("line 3" in note and "not joined" in note for note in result.notes)
+
+
+def test_the_same_id_in_two_systems_is_two_people_unless_a_file_says_otherwise(files):
+    files.events(event(1, "a", customer="7"), source="desk")
+    files.events(event(1, "b", customer="7"), source="shop")
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"})}
+    files.customers("A,,id:desk=7;id:shop=7\n")
+    assert people(files.url()) == {frozenset({"a", "b"})}
+
+
+def test_joining_customers_and_loading_all_again_changes_no_count(files):
+    rows = event(1, "a", email="x@example.com") + event(2, "b", phone="+447700900123", channel="phone")
+    files.events(rows)
+    files.customers("A,1980-01-01,email=x@example.com;phone=+447700900123\n")
+    before = rows_of(files.url())
+    assert files.events(rows).stored_count == 0
+    assert rows_of(files.url()) == before
+    assert len(frame_of(files.url(), customers)) == 1
+
+
+def test_events_without_a_customers_file_are_joined_by_what_they_share_in_any_order(files):
+    """One message has id and address, one only the id, one only the address."""
+    rows = [
+        event(1, "both", customer="7", email="x@example.com"),
+        event(2, "id", customer="7"),
+        event(3, "mail", email="x@example.com"),
+    ]
+    found = {}
+    for place, order in enumerate(itertools.permutations(range(3))):
+        for part in order:
+            files.events(rows[part], store=f"one by one {place}")
+        found[order] = rows_of(files.url(f"one by one {place}"))
+    files.events("".join(rows), store="at once")
+    assert people(files.url("at once")) == {frozenset({"both", "id", "mail"})}
+    for order, rows_found in found.items():
+        assert rows_found == rows_of(files.url("at once")), order
+
+
+WHO = st.fixed_dictionaries(
+    {},
+    optional={
+        "customer": st.sampled_from(["1", "2", "3", "4"]),
+        "email": st.sampled_from(["a@x.example", "b@x.example", "c@x.example"]),
+        "phone": st.sampled_from(["+447700900001", "+447700900002"]),
+    },
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(everyone=st.lists(WHO, min_size=3, max_size=8), seed=st.integers(0, 10**6))
+@example(everyone=[{"customer": "1", "email": "a@x.example"}, {"customer": "1"}, {"email": "a@x.example"}], seed=1)
+def test_random_identities_in_any_split_and_order_give_the_rows_of_one_load(tmp_path_factory, everyone, seed):
+    files, dice = Files(tmp_path_factory.mktemp("who")), random.Random(seed)
+    rows = [event(place, f"c{place}", **who) for place, who in enumerate(everyone)]
+    files.events("".join(rows), store="at once")
+    dice.shuffle(rows)
+    cut = dice.randrange(1, len(rows))
+    files.events("".join(rows[:cut]), store="split")
+    files.events("".join(rows[cut:]), store="split")
+    assert rows_of(files.url("split")) == rows_of(files.url("at once"))
+
+
+def test_known_on_several_channels_is_covered(files):
+    files.events(event(1, "a", email="x@example.com") + event(2, "b", phone="+447700900123", channel="phone"))
+    files.customers("A,,email=x@example.com;phone=+447700900123\n")
+    engine = open_reader(files.url())
+    coverage = run_report(engine, "coverage", resolved(Filter(), read_status(engine, files.url()))).set_index("item")
+    assert coverage.loc["known_on_several_channels", "known_count"] == 2
+
+
+def test_handles_are_shown_with_the_customer_and_survive_a_join(files):
+    files.events(event(1, "a", handle="Anna_A", channel="twitter"))
+    files.customers("A,1980-01-01,handle:twitter=anna_a\n")
+    row = frame_of(files.url(), customers).iloc[0]
+    assert row["handle"] == "Anna_A"
+    assert row["birth_date"] == pd.Timestamp("1980-01-01").date()
