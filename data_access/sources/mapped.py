@@ -31,7 +31,7 @@ _MEASURES = ("sentiment_score", "first_response_seconds", "first_response_minute
 _TIMES = ("occurred_at", "opened_at", "first_response_at", "resolved_at")
 
 MAX_COUNT = 2**31 - 1
-LATEST = dt.datetime(9999, 1, 1)
+LATEST = dt.datetime(9800, 1, 1)
 
 Mask = npt.NDArray[np.bool_]
 Texts = "pd.Series[str]"
