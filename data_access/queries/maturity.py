@@ -129,7 +129,7 @@ def _chance_by_step(engine: Engine, wanted: Filter) -> tuple[npt.NDArray[np.floa
         ),
     )
     ignored = float(counts["ignored"].sum())
-    chance, variance = np.zeros(_STEPS), np.zeros(_STEPS)
+    chance, variance = np.full(_STEPS, np.nan), np.full(_STEPS, np.nan)  # nothing is known without a past
     for step in range(_STEPS):
         unanswered = float(counts.loc[counts["step"] >= step, "n"].sum())
         if unanswered > 0:

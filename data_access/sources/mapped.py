@@ -128,11 +128,14 @@ class _Rows:
     def _parsed(self, texts: pd.Series[str]) -> pd.Series[pd.Timestamp]:
         form = self.mapping.time_format or "ISO8601"
         has_offset = "%z" in form or (
-            self.mapping.time_format is None and bool(texts.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).any())
+            self.mapping.time_format is None
+            and bool(texts.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{2}|:\d{2}(?:\.\d+)?[+-]\d{2})$", regex=True).any())
         )
         if has_offset:
             aware = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
-            naive_rows = ~texts.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True) & ("%z" not in form)
+            naive_rows = ~texts.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{2}|:\d{2}(?:\.\d+)?[+-]\d{2})$", regex=True) & (
+                "%z" not in form
+            )
             if not naive_rows.any() or self.mapping.zone == "UTC":
                 return aware.astype("datetime64[us, UTC]")
             aware = aware.astype("datetime64[us, UTC]")
