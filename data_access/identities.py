@@ -65,12 +65,20 @@ class People:
         """One more identity of a customer, which nobody had."""
         self._of(self._root(customer)).add(identity)
 
-    def link(self, one: str, other: str) -> bool:
-        """Take two customers for one person; False where a source says that they are two."""
+    def link(self, one: str, other: str, *, is_listed: bool = False) -> bool:
+        """Take two customers for one person; False where a source says that they are two.
+
+        Where a customers file lists the id (`is_listed`), only another customer of such a file says so: one
+        person may have several ids in a source.
+        """
         first, second = self._root(one), self._root(other)
         if first == second:
             return True
-        if _are_two_people(self._of(first), self._of(second)):
+        sides = (self._of(first), self._of(second))
+        if is_listed:
+            own = [{identity for identity in side if identity[0] in self._own_kinds} for side in sides]
+            sides = (own[0], own[1])
+        if _are_two_people(*sides):
             return False
         self._above[second] = first
         self._of(first).update(self._identities.pop(second, ()))

@@ -1061,7 +1061,7 @@ def _store_customers(connection: Connection, rows: Sequence[Mapping[str, Any]], 
             people.add(name, pair)
             changed[name] = None
         elif people.name(owner) != people.name(name):
-            if people.link(name, owner):
+            if people.link(name, owner, is_listed=pair[0].startswith("id:")):
                 changed[name] = None
             else:
                 notes.append(f"line {line}: a {pair[0]} belongs to another customer already; it was not joined")

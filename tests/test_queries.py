@@ -10,7 +10,6 @@ import pytest
 
 from data_access.errors import FilterError
 from data_access.filters import Filter
-from data_access.metrics import BOUND_SUFFIXES, METRICS, PLAIN_COLUMNS
 from data_access.queries.conversations import (
     conversation_events,
     conversation_of,
@@ -20,7 +19,7 @@ from data_access.queries.conversations import (
 from data_access.queries.data_quality import coverage, loads, sources, unknown_time_effect
 from data_access.queries.ignored_complaints import ignored_worklist
 from data_access.queries.options import filter_options
-from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
+from data_access.reports import REPORTS, run_report
 from data_access.store import open_reader, read_status, resolved
 
 AT = "2026-01-05T18:00:00"
@@ -523,25 +522,6 @@ def test_the_parts_of_every_report_add_up_to_its_whole(tiny, name):
             # Groups without a wait are not shown, also where something there needed no reply.
             if column.endswith("_count") and (name, column) != ("reply_times", "no_reply_needed_count"):
                 assert parts[column].sum() == whole[column], (dimension, column)
-
-
-@pytest.mark.parametrize("name", REPORTS)
-def test_every_column_of_every_report_is_a_metric_a_bound_or_plain(tiny, name):
-    if name in (
-        "worklist",
-        "conversations",
-        "rejected_rows",
-        "sources",
-        "changes",
-        "coverage",
-        "rising_topics",
-        "orphans",
-    ):
-        return  # reports of rows: their columns are described where they are declared
-    for column in tiny(name).columns:
-        plain = column in PLAIN_COLUMNS or column in REPORT_DIMENSIONS
-        bound = any(column.removesuffix(s) in METRICS for s in BOUND_SUFFIXES if column.endswith(s))
-        assert plain or bound or column in METRICS, column
 
 
 def test_unknown_reports_and_dimensions_are_refused_by_name(tiny):

@@ -1,0 +1,210 @@
+"""The derived tables: the same rows after any loads as after a full rebuild, and only touched customers derived."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from stored_rows import frame_of, rows_of
+
+from data_access import derive
+from data_access.config import read_settings
+from data_access.demo import write_demo_sources
+from data_access.loader import LoadOrder, load, rebuild
+from data_access.schema import conversations, interactions, waits
+from data_access.sources.mapping import mapping_of, read_mapping
+from data_access.store import open_writer, settings_file
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo company at a hundredth of its size, as files."""
+    folder = tmp_path_factory.mktemp("sources")
+    write_demo_sources(folder, scale=0.01)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def at_once(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """All of it in one load."""
+    url = f"duckdb:///{tmp_path_factory.mktemp('once') / 'store'}"
+    _settings(url, sources)
+    load(url, [_order(sources / f"{name}.csv", sources) for name in ("customers", "messages", "social", "calls")])
+    return url
+
+
+def _settings(url: str, sources: Path) -> None:
+    path = settings_file(url)
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    shutil.copy(sources / "settings.toml", path)
+
+
+def _order(path: Path, sources: Path) -> LoadOrder:
+    """A file, or a part of it, by the mapping of its kind."""
+    kind = path.name.split(".")[0].split("-")[0]
+    if kind == "customers":
+        return LoadOrder(path, "customers")
+    return LoadOrder(path, "csv", read_mapping(sources / f"{kind}.toml"))
+
+
+def _parts(path: Path, folder: Path, dice: random.Random, count: int) -> list[Path]:
+    """The rows of a file, dealt at random into several files."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    dealt: list[list[list[str]]] = [[] for _ in range(count)]
+    for row in rows:
+        dice.choice(dealt).append(row)
+    found = []
+    for place, part in enumerate(dealt):
+        found.append(folder / f"{path.stem}-{place}.csv")
+        with found[-1].open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *part])
+    return found
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_any_order_and_split_of_the_files_gives_the_rows_of_one_load(sources, at_once, tmp_path_factory, seed):
+    folder, dice = tmp_path_factory.mktemp("split"), random.Random(seed)
+    url = f"duckdb:///{folder / 'store'}"
+    _settings(url, sources)
+    files = [
+        part
+        for name in ("customers", "messages", "social", "calls")
+        for part in _parts(sources / f"{name}.csv", folder, dice, dice.choice((1, 2)))
+    ]
+    dice.shuffle(files)
+    files.append(dice.choice(files))  # one comes twice
+    for place in range(0, len(files), 2):  # two files a load
+        load(url, [_order(path, sources) for path in files[place : place + 2]])
+    one, other = rows_of(at_once), rows_of(url)
+    for table in one:
+        assert one[table] == other[table], table
+
+
+def test_a_full_rebuild_gives_the_rows_that_the_loads_gave(at_once, twcs_store_url, tmp_path):
+    for name, url in (("demo", at_once), ("twcs", twcs_store_url)):
+        shutil.copytree(url.removeprefix("duckdb:///"), tmp_path / name)
+        copy = f"duckdb:///{tmp_path / name}"
+        assert rebuild(copy) == len(frame_of(url, conversations))
+        assert rows_of(copy) == rows_of(url)
+
+
+def test_changing_settings_and_back_again_gives_the_same_rows(tiny_store_url, tmp_path):
+    shutil.copytree(tiny_store_url.removeprefix("duckdb:///"), tmp_path / "store")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    (tmp_path / "store" / "settings.toml").write_text('zone = "Asia/Tokyo"\nage_bands = ["<30", "30+"]\n')
+    rebuild(url)
+    assert set(frame_of(url, conversations)["age_group"]) == {"<30", "30+", "unknown"}
+    (tmp_path / "store" / "settings.toml").unlink()
+    rebuild(url)
+    assert rows_of(url) == rows_of(tiny_store_url)
+
+
+def test_only_the_customers_of_a_load_are_derived_again_and_each_once(tmp_path):
+    messages, customers = tmp_path / "messages.csv", tmp_path / "customers.csv"
+    messages.write_text(TINY_MESSAGES)
+    customers.write_text(TINY_CUSTOMERS)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "t")), LoadOrder(customers, "customers")])
+    before = rows_of(url)
+    with open_writer(url) as connection:
+        # A mark on a row of nobody touched: it stays, so the row was not derived again.
+        connection.execute(conversations.update().where(conversations.c.external_id == "c2").values(queue="mark"))
+        ben, fay = (
+            connection.scalar(select(conversations.c.customer_id).where(conversations.c.external_id == name))
+            for name in ("c2", "c6")
+        )
+        derive.begin_touched(connection)
+        connection.execute(derive.touched.insert(), [{"customer_id": fay}] * 3)
+        derive.derive_touched(connection, read_settings())
+        count = connection.scalar(select(func.count()).select_from(waits).where(waits.c.customer_id == fay))
+        assert count == 2
+        marked = connection.scalar(select(conversations.c.queue).where(conversations.c.customer_id == ben))
+        assert marked == "mark"
+        connection.execute(conversations.update().values(queue=None))
+    assert rows_of(url) == before
+
+
+def test_a_load_of_one_new_message_leaves_all_other_rows_as_they_were(at_once, sources, tmp_path):
+    shutil.copytree(at_once.removeprefix("duckdb:///"), tmp_path / "store")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    (tmp_path / "messages-9.csv").write_text(
+        (sources / "messages.csv").read_text().splitlines()[0]
+        + "\nnew1,NEWTICKET,newcomer,,,,E-mail,in,Customer,,,2026-10-01T10:00:00Z,hello,,,\n"
+    )
+    assert load(url, [_order(tmp_path / "messages-9.csv", sources)]).stored_count == 1
+    before, after = rows_of(at_once), rows_of(url)
+    for table in before:
+        assert len(set(after[table]) - set(before[table])) == 1
+        assert set(before[table]) <= set(after[table])
+
+
+def test_thresholds_in_force_when_the_wait_began_stay_with_it(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "settings.toml").write_text(
+        'zone = "Europe/London"\n'
+        '[[thresholds]]\nchannel = "email"\ntarget = "1 h"\nignored_after = "4 h"\nfrom = 2025-07-01\n'
+        '[[thresholds]]\nchannel = "email"\nteam = "Gold"\ntarget = "5 min"\nignored_after = "1 h"\n'
+        '[[thresholds]]\nchannel = "email"\nbrand = "Bolt"\ntarget = "2 h"\nignored_after = "3 h"\nfrom = 2025-07-02\n'
+    )
+    header = "id,channel,occurred_at,team,brand\n"
+    rows = [
+        ("before", "2025-06-30T22:59:59Z", "", "", 8 * 3600),  # a second before midnight in London
+        ("after", "2025-06-30T23:00:00Z", "", "", 3600),
+        ("gold", "2025-07-05T00:00:00Z", "Gold", "", 300),  # the team counts for more, though its entry is older
+        ("gold too", "2024-07-05T00:00:00Z", "Gold", "Bolt", 300),
+        ("bolt early", "2025-07-01T12:00:00Z", "", "Bolt", 3600),
+        ("bolt", "2025-07-02T12:00:00Z", "", "Bolt", 7200),
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text(header + "".join(f"{name},email,{at},{team},{brand}\n" for name, at, team, brand, _ in rows))
+    columns = {name: name for name in header.strip().split(",")}
+    load(
+        f"duckdb:///{tmp_path / 'store'}",
+        [LoadOrder(path, "csv", mapping_of({"source": "x", "columns": columns}, "t"))],
+    )
+    found = frame_of(f"duckdb:///{tmp_path / 'store'}", conversations).set_index("external_id")["target_seconds"]
+    assert found.to_dict() == {name: seconds for name, _, _, _, seconds in rows}
+
+
+def test_every_event_of_a_store_is_in_exactly_one_conversation_of_its_customer(at_once, twcs_store_url):
+    for url in (at_once, twcs_store_url):
+        events = frame_of(url, interactions)
+        rows = frame_of(url, conversations)
+        assert set(events["conversation_id"]) == set(rows["conversation_id"])
+        assert events.groupby("conversation_id")["customer_id"].nunique().eq(1).all()
+        visible = events[events["is_visible"]]
+        inbound = visible[visible["direction"] == "inbound"].groupby("conversation_id").size()
+        assert rows.set_index("conversation_id")["inbound_count"].loc[inbound.index].eq(inbound).all()
+        assert rows["inbound_count"].sum() == len(visible[visible["direction"] == "inbound"])
+
+
+def test_the_previous_contact_is_the_customers_own_whatever_the_channel(tiny_store_url):
+    rows = frame_of(tiny_store_url, conversations).set_index("external_id")
+    assert rows.loc["c9", "previous_conversation_id"] == rows.loc["c4", "conversation_id"]
+    assert rows.loc["c9", "previous_gap_seconds"] == 110 * 60
+    assert rows.loc["c9", "previous_channel"] == "twitter"
+    assert rows["previous_conversation_id"].notna().sum() == 1
+
+
+def test_an_event_in_the_year_1900_has_its_thresholds_too(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,channel,occurred_at\n1,letter,1900-01-01T00:00:00Z\n")
+    columns = {name: name for name in ("id", "channel", "occurred_at")}
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(
+        url,
+        [LoadOrder(path, "csv", mapping_of({"source": "x", "columns": columns}, "t"))],
+        now=dt.datetime(2026, 1, 1),
+    )
+    assert len(frame_of(url, waits)) == 1

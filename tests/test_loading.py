@@ -1,0 +1,229 @@
+"""Loading as a whole: what is counted, said and kept, whichever format a file has."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
+from stored_rows import frame_of, rows_of
+
+from data_access.errors import FrontdoorError, SourceError
+from data_access.filters import Filter
+from data_access.loader import LoadOrder, load, rebuild, rescore
+from data_access.reports import run_report
+from data_access.schema import (
+    agents,
+    conversations,
+    customers,
+    event_keys,
+    interactions,
+    load_runs,
+    rejected_rows,
+    source_status,
+)
+from data_access.sources import SOURCES, recognise
+from data_access.sources.mapping import mapping_of
+from data_access.store import current_version, open_reader, read_status, resolved
+
+COLUMNS = ("id", "conversation", "customer", "channel", "direction", "agent", "team", "occurred_at", "text")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"duckdb:///{tmp_path / 'store'}"
+
+
+def order(path: Path, rows: str, source: str = "desk", **fields: object) -> LoadOrder:
+    path.write_text(",".join(COLUMNS) + "\n" + rows)
+    mapping = mapping_of({"source": source, "columns": {name: name for name in COLUMNS}}, "t")
+    return LoadOrder(path, "csv", mapping, **fields)
+
+
+def row(name: int, at: str = "2025-05-05T09:00:00Z", text: str = "hello", **fields: str) -> str:
+    cells = {"id": str(name), "channel": "email", "occurred_at": at, "text": text, **fields}
+    return ",".join(cells.get(column, "") for column in COLUMNS) + "\n"
+
+
+# --- what a load says of itself
+
+
+def test_every_load_is_recorded_with_its_file_source_and_counts(url, tmp_path):
+    first = order(tmp_path / "a.csv", row(1) + row(2) + "3,,,fax,,,,2025-05-05T09:00:00Z,x\n")
+    load(url, [first], now=dt.datetime(2025, 6, 1, 12))
+    load(url, [first, order(tmp_path / "b.csv", row(4), "shop")], now=dt.datetime(2025, 6, 2))
+    runs = frame_of(url, load_runs).sort_values("load_run")
+    assert runs["load_run"].tolist() == [1, 2, 3]
+    assert runs["file"].tolist() == ["a.csv", "a.csv", "b.csv"]
+    assert runs["source"].tolist() == ["desk", "desk", "shop"]
+    assert runs["adapter"].tolist() == ["csv"] * 3
+    columns = ["read_count", "stored_count", "unchanged_count", "rejected_count"]
+    assert runs[columns].to_numpy().tolist() == [[3, 2, 0, 1], [3, 0, 2, 1], [1, 1, 0, 0]]
+    assert runs["started_at"].iloc[0] == pd.Timestamp("2025-06-01 12:00")
+    assert (runs["finished_at"] >= runs["started_at"]).all()
+
+
+def test_the_result_adds_up_over_the_files_of_one_load(url, tmp_path):
+    result = load(url, [order(tmp_path / "a.csv", row(1)), order(tmp_path / "b.csv", row(1) + row(2))])
+    assert (result.read_count, result.stored_count, result.unchanged_count, result.rejected_count) == (3, 2, 1, 0)
+
+
+def test_progress_names_the_stages_and_counts_every_row_read(url, tmp_path):
+    told: list[tuple[str, int]] = []
+    load(
+        url,
+        [order(tmp_path / "a.csv", "".join(row(n) for n in range(100)))],
+        progress=lambda s, n: told.append((s, n)),
+    )
+    assert sum(count for stage, count in told if stage == "reading") == 100
+    assert sum(count for stage, count in told if stage == "reading texts") == 100
+    assert [stage for stage, _ in told][-1] == "deriving"
+
+
+def test_a_batch_ends_where_the_next_begins(url, tmp_path, monkeypatch):
+    """Batches of three rows give the store of one batch, duplicates and replies across them included."""
+    rows = "".join(row(n % 8, customer=f"c{n % 3}", conversation=f"v{n % 4}") for n in range(11))
+    load(url, [order(tmp_path / "a.csv", rows)])
+    for module in ("data_access.sources.mapped", "data_access.loader"):
+        monkeypatch.setattr(f"{module}.BATCH_ROWS", 3)
+    other = f"duckdb:///{tmp_path / 'other'}"
+    result = load(other, [order(tmp_path / "a.csv", rows)])
+    assert (result.stored_count, result.rejected_count) == (8, 3)
+    assert rows_of(other) == rows_of(url)
+    assert len(frame_of(other, rejected_rows)) == 3
+
+
+# --- what the store then holds
+
+
+def test_each_event_is_known_by_its_key_under_its_customer(url, tmp_path):
+    load(url, [order(tmp_path / "a.csv", row(1, customer="x") + row(2))])
+    keys, events = frame_of(url, event_keys), frame_of(url, interactions)
+    assert set(zip(keys["interaction_id"], keys["customer_id"], strict=True)) == set(
+        zip(events["interaction_id"], events["customer_id"], strict=True)
+    )
+    assert frame_of(url, customers)["customer_id"].notna().all()
+
+
+def test_agents_have_the_team_of_their_newest_interaction(url, tmp_path):
+    rows = row(1, direction="outbound", agent="Bo", team="Mail") + row(
+        2, "2025-06-05T09:00:00Z", direction="outbound", agent="Bo", team="Social"
+    )
+    load(url, [order(tmp_path / "a.csv", rows)])
+    (found,) = frame_of(url, agents).itertuples()
+    assert (found.agent, found.team, str(found.last_seen_at)) == ("Bo", "Social", "2025-06-05 09:00:00")
+
+
+def test_a_source_is_complete_to_its_newest_event_or_to_what_was_given(url, tmp_path):
+    load(url, [order(tmp_path / "a.csv", row(1))])
+    assert str(frame_of(url, source_status)["complete_to"].iloc[0]) == "2025-05-05 09:00:00"
+    load(url, [order(tmp_path / "b.csv", row(2, "2025-05-06T09:00:00Z"), complete_to=dt.datetime(2025, 6, 1))])
+    assert str(frame_of(url, source_status)["complete_to"].iloc[0]) == "2025-06-01 00:00:00"
+    load(url, [order(tmp_path / "c.csv", row(3, "2025-05-07T09:00:00Z"))])  # what was given stays given
+    (status,) = frame_of(url, source_status).itertuples()
+    assert (str(status.complete_to), status.is_complete_to_given) == ("2025-06-01 00:00:00", True)
+    assert str(status.newest_event_at) == "2025-05-07 09:00:00"
+
+
+def test_the_same_id_in_two_sources_is_two_events(url, tmp_path):
+    load(url, [order(tmp_path / "a.csv", row(1)), order(tmp_path / "b.csv", row(1), "shop")])
+    assert len(frame_of(url, interactions)) == 2
+    named = LoadOrder(tmp_path / "a.csv", "csv", order(tmp_path / "a.csv", row(1)).mapping, source_name="third")
+    assert load(url, [named]).stored_count == 1
+    assert sorted(frame_of(url, interactions)["source"]) == ["desk", "shop", "third"]
+
+
+def test_late_and_out_of_order_events_find_their_place(url, tmp_path):
+    load(
+        url,
+        [
+            order(
+                tmp_path / "a.csv", row(3, "2025-05-05T12:00:00Z", conversation="c", direction="outbound", agent="Cy")
+            )
+        ],
+    )
+    load(url, [order(tmp_path / "b.csv", row(1, "2025-05-05T09:00:00Z", conversation="c"))])
+    load(
+        url,
+        [
+            order(
+                tmp_path / "c.csv", row(2, "2025-05-05T10:00:00Z", conversation="c", direction="outbound", agent="Bo")
+            )
+        ],
+    )
+    (found,) = frame_of(url, conversations).itertuples()
+    assert (found.kind, found.responder_agent, found.first_response_seconds) == ("customer_opened", "Bo", 3600)
+
+
+def test_events_up_to_a_day_ahead_of_the_clock_load_and_later_ones_are_rejected(url, tmp_path):
+    rows = row(1, "2025-05-06T12:00:00Z") + row(2, "2025-05-06T12:00:01Z")
+    result = load(url, [order(tmp_path / "a.csv", rows)], now=dt.datetime(2025, 5, 5, 12))
+    assert (result.stored_count, result.rejected_count) == (1, 1)
+    assert "in the future" in frame_of(url, rejected_rows)["reason"].iloc[0]
+
+
+def test_rescoring_with_the_same_scorer_changes_nothing_and_keeps_what_was_supplied(tiny_store_url, tmp_path):
+    messages, listed = tmp_path / "messages.csv", tmp_path / "customers.csv"
+    messages.write_text(TINY_MESSAGES)
+    listed.write_text(TINY_CUSTOMERS)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "t")), LoadOrder(listed, "customers")])
+    before = rows_of(url)
+    assert before == rows_of(tiny_store_url)
+    assert rescore(url) == 19
+    assert rows_of(url) == before
+
+
+@pytest.mark.real_data
+def test_rescoring_and_rebuilding_real_tweets_gives_what_the_load_gave(twcs_store_url, tmp_path):
+    import shutil
+
+    shutil.copytree(twcs_store_url.removeprefix("duckdb:///"), tmp_path / "store")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    assert rescore(url) == 5000
+    assert rows_of(url) == rows_of(twcs_store_url)
+    rebuild(url)
+    assert rows_of(url) == rows_of(twcs_store_url)
+
+
+# --- formats
+
+
+def test_formats_are_recognised_by_their_columns(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("tweet_id,author_id,inbound,created_at,text\n")
+    assert recognise(path) == "twcs"
+    path.write_text(TINY_CUSTOMERS)
+    assert recognise(path) == "customers"
+    path.write_text("a,b\n")
+    with pytest.raises(SourceError, match="--source csv --mapping"):
+        recognise(path)
+    assert set(SOURCES) >= {"twcs", "csv", "customers"}
+
+
+def test_an_unknown_format_or_an_absent_file_is_refused_and_leaves_no_store(url, tmp_path):
+    (tmp_path / "a.csv").write_text("x")
+    for wrong in (LoadOrder(tmp_path / "a.csv", "excel"), LoadOrder(tmp_path / "absent.csv", "twcs")):
+        with pytest.raises(FrontdoorError):
+            load(url, [wrong])
+    assert current_version(url) == 0
+
+
+def test_settings_that_change_what_is_derived_take_effect_with_the_next_load(url, tmp_path):
+    load(url, [order(tmp_path / "a.csv", row(1, "2025-05-05T09:00:00Z") + row(2, "2025-05-05T18:00:00Z"))])
+    engine = open_reader(url)
+    assert (
+        run_report(engine, "response_times", resolved(Filter(), read_status(engine, url))).iloc[0]["target_due_count"]
+        == 1
+    )
+    (tmp_path / "store" / "settings.toml").write_text(
+        '[[thresholds]]\nchannel = "email"\ntarget = "10 h"\nignored_after = "20 h"\n'
+    )
+    load(url, [order(tmp_path / "b.csv", row(3, "2025-05-05T18:00:00Z"))])
+    engine = open_reader(url)
+    assert (
+        run_report(engine, "response_times", resolved(Filter(), read_status(engine, url))).iloc[0]["target_due_count"]
+        == 0
+    )
