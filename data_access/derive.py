@@ -467,6 +467,7 @@ def _runs() -> Select[Any]:
     def first(column: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.max(case((e.inbound_in_run == 1, column)))
 
+    asks = and_(e.is_inbound, or_(func.coalesce(e.needs_reply, true()), e.is_complaint.is_(True)))
     runs = (
         select(
             e.customer_id,
@@ -479,7 +480,7 @@ def _runs() -> Select[Any]:
             sql_cast(func.sum(case((and_(e.is_inbound, e.is_complaint.is_(True)), 1), else_=0)), Integer).label(
                 "complaint_count"
             ),
-            func.max(case((and_(e.is_inbound, func.coalesce(e.needs_reply, true())), 1), else_=0)).label("needs"),
+            func.min(case((asks, e.at))).label("needs_reply_at"),
             func.max(case((and_(e.is_inbound, e.has_reported_answer.is_(True)), 1), else_=0)).label("reported"),
             func.max(case((e.is_response, e.at))).label("response_at"),
             func.max(case((e.is_response, e.agent))).label("responder_agent"),
@@ -526,7 +527,7 @@ def _runs() -> Select[Any]:
             w.first_complaint_at,
             w.inbound_count,
             w.complaint_count,
-            or_(w.needs == 1, w.first_complaint_at.is_not(None)).label("needs_reply"),
+            w.needs_reply_at,
             and_(w.response_at.is_(None), or_(w.reported == 1, reported_by_fact)).label("has_reported_answer"),
             w.response_at,
             w.responder_agent,
@@ -799,11 +800,12 @@ def _final_conversations() -> Select[Any]:
         "business_start_seconds": first.c.business_start_seconds,
         "business_response_seconds": first.c.business_response_seconds,
         "has_reported_answer": func.coalesce(first.c.has_reported_answer, false()),
-        "needs_reply": func.coalesce(first.c.needs_reply, false()),
+        "needs_reply_at": first.c.needs_reply_at,
         "target_seconds": first.c.target_seconds,
         "ignored_after_seconds": first.c.ignored_after_seconds,
         "clock": first.c.clock,
         "target_due_at": first.c.target_due_at,
+        "ignored_due_at": first.c.ignored_due_at,
         "resolved_at": f.resolved_at,
         "status": f.status,
         "queue": f.queue,

@@ -93,6 +93,11 @@ def is_answered(table: Table, wanted: Filter) -> Clause:
     return or_(is_answered_timed(table, wanted), is_answered_untimed(table, wanted))
 
 
+def needs_reply(table: Table, wanted: Filter) -> Clause:
+    """By `as_of` the customer had asked for something; a thanks that a question follows needs none until then."""
+    return _is_true(table.c.needs_reply_at <= wanted.now)
+
+
 def answered_seconds(table: Table, wanted: Filter) -> ColumnElement[int]:
     """Seconds to the response, on the clock that the filter asks for."""
     if wanted.clock == "business":
@@ -182,9 +187,11 @@ def is_complaint_ignored_in_time(wanted: Filter) -> Clause:
     return and_(is_complaint_due(wanted), ~answered_in_time)
 
 
-def is_provisional(table: Table, wanted: Filter, owning: ColumnElement[Any]) -> Clause:
-    """Younger than its own *ignored after*: figures that contain it will still move."""
-    return dialects.add_seconds(owning, table.c.ignored_after_seconds) > wanted.censored_at(table)
+def is_provisional(measure: Measure, wanted: Filter) -> Clause:
+    """Its own *ignored after* has not run out, on its own clock: figures that contain it will still move."""
+    table = measure.table
+    due = table.c.complaint_ignored_due_at if measure.owning == "first_complaint_at" else table.c.ignored_due_at
+    return due > wanted.censored_at(table)
 
 
 def conversation_states(wanted: Filter) -> Select[Any]:
@@ -196,7 +203,7 @@ def conversation_states(wanted: Filter) -> Select[Any]:
     complained = and_(waits.c.first_complaint_at.is_not(None), waits.c.first_complaint_at <= wanted.now)
     complaint_rank = _severity(response_state(wanted, of_complaint=True))
     opening_rank = case(
-        (and_(waits.c.needs_reply.is_(False), ~_is_true(is_answered(waits, wanted))), null()),
+        (and_(~needs_reply(waits, wanted), ~_is_true(is_answered(waits, wanted))), null()),
         else_=_severity(response_state(wanted, of_complaint=False)),
     )
     rank = func.coalesce(
@@ -260,8 +267,8 @@ def _addressed(table: Table) -> list[Clause]:
     return [table.c.kind.in_(("customer_opened", "fragment"))]
 
 
-def _contact(_: Filter) -> list[Clause]:
-    return [*_addressed(conversations), conversations.c.first_inbound_at.is_not(None)]
+def _contact(wanted: Filter) -> list[Clause]:
+    return [*_addressed(conversations), conversations.c.first_inbound_at <= wanted.now]
 
 
 def _opened(_: Filter) -> list[Clause]:
@@ -270,7 +277,7 @@ def _opened(_: Filter) -> list[Clause]:
 
 def _waited(wanted: Filter) -> list[Clause]:
     found = _addressed(waits)
-    return found if wanted.with_no_reply_needed else [*found, waits.c.needs_reply.is_(True)]
+    return found if wanted.with_no_reply_needed else [*found, needs_reply(waits, wanted)]
 
 
 def _complained(wanted: Filter) -> list[Clause]:
@@ -285,7 +292,7 @@ def _open_wait(wanted: Filter) -> list[Clause]:
     elsewhere = and_(waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_at <= waits.c.ignored_due_at)
     return [
         *_addressed(waits),
-        waits.c.needs_reply.is_(True),
+        needs_reply(waits, wanted),
         ~_is_true(is_answered(waits, wanted)),
         ~_is_true(elsewhere),
         ~_is_abandoned_call(),
@@ -442,7 +449,7 @@ _ALL = (
     _wait(
         "no_reply_needed",
         "waits that ask for nothing",
-        lambda f: [*_addressed(waits), waits.c.needs_reply.is_(False)],
+        lambda f: [*_addressed(waits), ~needs_reply(waits, f)],
     ),
     _wait("open_waits", "customers waiting for a reply now", _open_wait),
     _complaint("complaints", "complaints", lambda f: []),

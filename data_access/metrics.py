@@ -83,7 +83,7 @@ _ALL = (
         "No reply needed",
         "count",
         _WAIT,
-        "Waits in which every inbound interaction asks for nothing: thanks, praise, spam, a closing 'ok'; by the source's flag or the scorer's rule. Kept out of the denominators of waits, counted beside them; --no-reply-needed include puts them back. In response_times: conversations that open so; they stay in conversation_count.",
+        "Waits in which every inbound interaction up to then asks for nothing: thanks, praise, spam, a closing 'ok'; by the source's flag or the scorer's rule. Kept out of the denominators of waits, counted beside them; --no-reply-needed include puts them back. In response_times: conversations that open so; they stay in conversation_count.",
     ),
     _m(
         "closed_without_reply_count",

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -158,7 +158,7 @@ waits = Table(
     _column("first_complaint_at", DateTime, "First complaint in the wait: the clock of the complaint"),
     _column("inbound_count", Integer, "Inbound interactions in the wait"),
     _column("complaint_count", Integer, "Complaints among them"),
-    _column("needs_reply", Boolean, "False where every inbound interaction asks for nothing"),
+    _column("needs_reply_at", DateTime, "First inbound interaction that asks for something; null where none does"),
     _column("has_reported_answer", Boolean, "The source says answered, but not when"),
     _column("response_at", DateTime, "Human response that ends the wait"),
     _column("responder_agent", Text, "Who answered"),
@@ -210,11 +210,12 @@ conversations = Table(
     _column("business_start_seconds", BigInteger, "Open seconds of the calendar before the opening"),
     _column("business_response_seconds", BigInteger, "First response in opening hours"),
     _column("has_reported_answer", Boolean, "The source says answered, but not when"),
-    _column("needs_reply", Boolean, "False where the opening asks for nothing"),
+    _column("needs_reply_at", DateTime, "When its opening wait first asked for something; null where it never did"),
     _column("target_seconds", BigInteger, "Response target in force at the opening"),
     _column("ignored_after_seconds", BigInteger, "*Ignored after* in force at the opening"),
     _column("clock", Text, "Clock of both thresholds"),
-    _column("target_due_at", DateTime, "Opening + target"),
+    _column("target_due_at", DateTime, "Opening + target, on its clock"),
+    _column("ignored_due_at", DateTime, "Opening + ignored after, on its clock"),
     _column("resolved_at", DateTime, "When it was resolved, where the source knows"),
     _column("status", Text, "Status as the source names it"),
     _column("queue", Text, "Queue of a call"),

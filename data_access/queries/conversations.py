@@ -18,6 +18,7 @@ from data_access.measures import (
     conversation_states,
     is_answered,
     measure_named,
+    needs_reply,
     response_state,
     waited_seconds,
 )
@@ -45,7 +46,7 @@ def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
         "age_group": (c.age_group, "text"),
         "topic": (c.topic, "text"),
         "sentiment_label": (c.sentiment_label, "text"),
-        "needs_reply": (c.needs_reply, "flag"),
+        "needs_reply": (needs_reply(conversations, wanted), "flag"),
         "status": (c.status, "text"),
         "is_closed_without_reply": (
             and_(
