@@ -455,6 +455,7 @@ def _load_events(
         or 0
     )
     _merge(connection)
+    result.notes += _notes_on_times(connection)
     for table in (_stage, _stage_facts, _stage_identities, _changes, _owners, _scores):
         table.drop(connection)
     return result, rejects
@@ -489,7 +490,7 @@ def _stage_batch(
     _stage_identity_keys(connection, columns, conversation_ids, source)
     if facts is not None:
         named = {name: facts[name].to_pylist() for name in facts.column_names if name != "conversation"}
-        named |= {"conversation_id": conversation_ids, "source": [source] * count, "place": staged["place"]}
+        named |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
         dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, named))
     return rejects
 
@@ -946,22 +947,42 @@ def _merge(connection: Connection) -> None:
 
 
 def _merge_facts(connection: Connection) -> None:
+    """What became of a ticket or call is kept by its own row, also where several stand in one conversation."""
     s, f = _stage.c, _stage_facts.c
-    # One ticket may stand in several rows of a file that were not rejected: the first counts.
-    place = func.row_number().over(partition_by=f.conversation_id, order_by=s.place)
-    rows = (
-        select(s.customer_id, *(f[name] for name in _FACT_NAMES), place.label("nth"))
-        .select_from(_stage_facts)
-        .join(_stage, s.place == f.place)
-        .where(s.change != "same")
-        .subquery("rows")
-    )
-    ids = select(rows.c.conversation_id)
-    connection.execute(delete(reported_facts).where(reported_facts.c.conversation_id.in_(ids)))
+    written = select(s.interaction_id).where(s.change != "same")
+    connection.execute(delete(reported_facts).where(reported_facts.c.interaction_id.in_(written)))
     names = ["customer_id", *_FACT_NAMES]
     connection.execute(
-        insert(reported_facts).from_select(names, select(*(rows.c[name] for name in names)).where(rows.c.nth == 1))
+        insert(reported_facts).from_select(
+            names,
+            select(s.customer_id, *(f[name] for name in _FACT_NAMES))
+            .select_from(_stage_facts)
+            .join(_stage, s.place == f.place)
+            .where(s.change != "same"),
+        )
     )
+
+
+def _notes_on_times(connection: Connection) -> list[str]:
+    """Says which replies of this load, or to events of this load, are dated before what they answer."""
+    written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
+    pairs = derive.misdated_replies().subquery("pairs")
+    reply, question = interactions.alias("reply"), interactions.alias("asked")
+    rows = connection.execute(
+        select(reply.c.external_id, question.c.external_id)
+        .select_from(pairs)
+        .join(reply, reply.c.interaction_id == pairs.c.reply_id)
+        .join(question, question.c.interaction_id == pairs.c.question_id)
+        .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
+        .order_by(reply.c.occurred_at, reply.c.external_id)
+    ).all()
+    if not rows:
+        return []
+    shown = ", ".join(f"{reply_id} before {question_id}" for reply_id, question_id in rows[:5])
+    return [
+        f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
+        "one of the two times is wrong, so it counts as an answer at an unknown time"
+    ]
 
 
 class _StoredContext:

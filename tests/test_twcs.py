@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stored_rows import frame_of, rows_of
+from stored_rows import differing, frame_of, rows_of
 from twcs_recount import (
     Conversation,
     Tweet,
@@ -530,19 +531,61 @@ def test_an_answer_in_the_same_second_comes_after_the_question(load_rows):
     assert frame_of(load_rows.url(), waits)["response_seconds"].tolist() == [0]
 
 
-def test_a_tweet_dated_before_the_one_it_answers_is_rejected(load_rows):
-    result = load_rows(tweet(1, "101", 9, "@Acme hm"), tweet(2, "Acme", 3, "@101 yes", 1), QUESTION[:1] + QUESTION[1:])
-    assert result.rejected_count == 2  # and tweet 1 stands twice with different content
-    reasons = frame_of(load_rows.url(), rejected_rows)["reason"].tolist()
-    assert any("tweet 2" in reason and "before tweet 1" in reason for reason in reasons)
-    assert any("tweet 1 stands in line 2 already" in reason for reason in reasons)
+LATE_QUESTION, EARLY_ANSWER = tweet(1, "101", 9, "@Acme hm"), tweet(2, "Acme", 3, "@101 yes", 1)
 
 
-def test_a_tweet_dated_before_one_of_an_earlier_load_is_rejected_too(load_rows):
-    load_rows(tweet(1, "101", 9, "@Acme hm"))
-    result = load_rows(tweet(2, "Acme", 3, "@101 yes", 1))
-    assert (result.stored_count, result.rejected_count) == (0, 1)
-    assert "loaded before" in frame_of(load_rows.url(), rejected_rows)["reason"].iloc[0]
+def test_an_answer_dated_before_its_question_is_an_answer_at_an_unknown_time(load_rows):
+    result = load_rows(LATE_QUESTION, EARLY_ANSWER, QUESTION)
+    assert (result.stored_count, result.rejected_count) == (2, 1)  # tweet 1 stands twice with different content
+    assert result.notes == [
+        "1 × a reply dated before what it answers (2 before 1): one of the two times is wrong, "
+        "so it counts as an answer at an unknown time"
+    ]
+    (row,) = frame_of(load_rows.url(), conversations).itertuples()
+    assert (row.kind, row.outbound_count, row.has_reported_answer) == ("customer_opened", 0, True)
+    assert str(row.opened_at) == "2017-10-31 10:09:00"
+    assert pd.isna(row.first_response_at)
+
+
+@pytest.mark.parametrize("first", [LATE_QUESTION, EARLY_ANSWER], ids=["question first", "answer first"])
+def test_an_answer_dated_before_its_question_is_found_whichever_is_loaded_first(load_rows, first):
+    load_rows(LATE_QUESTION, EARLY_ANSWER, store="whole")
+    load_rows(first)
+    result = load_rows(EARLY_ANSWER if first is LATE_QUESTION else LATE_QUESTION)
+    assert (result.stored_count, result.rejected_count, len(result.notes)) == (1, 0, 1)
+    assert rows_of(load_rows.url()) == rows_of(load_rows.url("whole"))
+
+
+def test_a_correction_of_the_wrong_time_makes_it_an_answer(load_rows):
+    load_rows(LATE_QUESTION, EARLY_ANSWER)
+    assert load_rows(tweet(2, "Acme", 19, "@101 yes", 1)).notes == []
+    (row,) = frame_of(load_rows.url(), waits).itertuples()
+    assert (row.response_seconds, row.has_reported_answer) == (600, False)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6))
+def test_threads_with_wrong_times_give_the_same_rows_in_any_order_of_loads(tmp_path_factory, seed):
+    folder, dice = tmp_path_factory.mktemp("misdated"), random.Random(seed)
+    rows = [
+        tweet(
+            name,
+            dice.choice(["101", "102", "Acme", "Beta"]),
+            dice.randrange(8),
+            dice.choice(["@Acme hm", "@101 @Beta so", "well"]),
+            dice.choice(["", *range(1, 13)]),
+        )
+        for name in range(1, 13)
+    ]
+    whole, split = (f"duckdb:///{folder / name}" for name in ("whole", "split"))
+    result = load(whole, [LoadOrder(write(folder / "all.csv", rows), "twcs")])
+    assert (result.read_count, result.stored_count) == (12, 12)
+    dice.shuffle(rows)
+    cut = dice.randrange(1, 12)
+    for place, part in enumerate((rows[:cut], rows[cut:], rows[:3])):
+        result = load(split, [LoadOrder(write(folder / f"{place}.csv", part), "twcs")])
+        assert result.read_count == result.stored_count + result.unchanged_count + result.rejected_count == len(part)
+    assert differing(rows_of(whole), rows_of(split)) == []
 
 
 def test_tweets_that_answer_each_other_in_a_ring_load_and_end(load_rows):

@@ -284,22 +284,6 @@ def _interaction_columns(rows: _Rows, columns: dict[str, object]) -> None:
     columns["is_visible"] = internal.map(lambda value: value is not True)
     columns["reply_to"] = rows.text("reply_to")
     columns["author"] = rows.text("customer").where(direction == "inbound", rows.text("agent"))
-    _reject_replies_before_questions(rows, columns, occurred_at)
-
-
-def _reject_replies_before_questions(
-    rows: _Rows, columns: dict[str, object], occurred_at: pd.Series[pd.Timestamp]
-) -> None:
-    if not rows.mapping.has("reply_to"):
-        return
-    identifiers, parents = rows.text("id"), rows.text("reply_to")
-    when = dict(zip(identifiers, occurred_at, strict=True))
-    parent_at = pd.to_datetime(parents.map(when))
-    rows.reject(
-        parent_at.notna() & (occurred_at < parent_at),
-        "it is dated before the interaction {value} that it answers",
-        parents,
-    )
 
 
 def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:

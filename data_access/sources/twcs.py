@@ -74,7 +74,6 @@ def read(path: Path, *, context: StoreContext, encoding: str | None = None, **_:
             reason = f"tweet {item.id} stands in line {earlier.line} already, with different content"
             batch.rejects.append(Reject(item.line, reason, item.raw))
     accounts = _add_stored(tweets, context)
-    batch.rejects += _replies_before_questions(tweets)
     yield batch
     _thread(tweets)
     for members in _by_root(tweets).values():
@@ -185,24 +184,6 @@ def _same(one: _Tweet, other: _Tweet) -> bool:
         other.responses,
         other.parent,
     )
-
-
-def _replies_before_questions(tweets: dict[str, _Tweet]) -> list[Reject]:
-    rejects = []
-    gone = []
-    for tweet in tweets.values():
-        parent = tweets.get(tweet.parent or "")
-        if tweet.is_from_file and parent is not None and parent.at > tweet.at:
-            where = f"line {parent.line}" if parent.is_from_file else "loaded before"
-            reason = (
-                f"tweet {tweet.id} ({tweet.at} UTC) is dated before tweet {parent.id} ({parent.at} UTC), "
-                f"which it answers ({where})"
-            )
-            rejects.append(Reject(tweet.line, reason, tweet.raw))
-            gone.append(tweet.id)
-    for key in gone:
-        del tweets[key]
-    return rejects
 
 
 def _add_stored(tweets: dict[str, _Tweet], context: StoreContext) -> dict[str, str]:
