@@ -31,6 +31,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -60,7 +61,7 @@ from data_access.schema import (
 from data_access.sources import SOURCES
 from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent, without_impossible_times
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info, write_info
+from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
 
 Progress = Callable[[str, int], None]
@@ -187,7 +188,8 @@ _PLACEMENT_FIELDS = (
     "is_parent_missing",
     "has_reported_answer",
 )
-_THREADED_SOURCES = frozenset({"twcs"})
+_THREADED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.rethread)
+_NO_LIMIT = dt.datetime(9000, 1, 1)
 # Where conversations are threads, later loads may say better who the customer is: no content of the event.
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
@@ -257,8 +259,11 @@ def rebuild(url: str, *, progress: Progress | None = None) -> int:
 
     if progress:
         progress("deriving", 0)
+    settings = current_settings(url)
     with open_writer(url) as connection:
-        derive.rebuild(connection, current_settings(url))
+        derive.begin_touched(connection)
+        _rethread(connection, settings, progress or (lambda _stage, _rows: None))
+        derive.rebuild(connection, settings)
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
 
 
@@ -348,9 +353,23 @@ def derive_changed(connection: Connection, settings: Settings, report: Progress)
     """Derive what the load touched; everything, where the settings are others than those in force."""
     report("deriving", 0)
     if read_info(connection).get("settings_fingerprint") != settings.fingerprint():
+        _rethread(connection, settings, report)
         derive.rebuild(connection, settings)
     elif connection.scalar(select(func.count()).select_from(derive.touched)):
         derive.derive_touched(connection, settings)
+
+
+def _rethread(connection: Connection, settings: Settings, report: Progress) -> None:
+    """Place the stored events again where the settings name other accounts of a source than those in force."""
+    before = settings_in_force(connection)
+    runs = select(load_runs.c.source, load_runs.c.adapter).where(load_runs.c.adapter.in_(_THREADED_SOURCES)).distinct()
+    for source, adapter in sorted(map(tuple, connection.execute(runs))):
+        rethread = SOURCES[adapter].rethread
+        if rethread is None or before.company_accounts(source) == settings.company_accounts(source):
+            continue
+        batches = rethread(_StoredContext(connection, source, settings))
+        order = LoadOrder(Path(), adapter, source_name=source)
+        _load_events(connection, batches, order, settings, _NO_LIMIT, 0, report)
 
 
 def _load_file(
@@ -368,6 +387,7 @@ def _load_file(
         mapping=order.mapping,
         encoding=order.encoding,
         age_bands=settings.age_bands,
+        today=started.date(),
     )
     if order.kind == "customers":
         result, rejects = _load_customers(connection, batches, order, report)
@@ -995,12 +1015,13 @@ class _StoredContext:
 
     def company_accounts(self) -> Mapping[str, str]:
         i = interactions.c
-        rows = self._connection.execute(
-            select(i.author, i.brand)
+        rows = self._connection.scalars(
+            select(i.author)
             .where(i.source == self._source, i.direction == "outbound", i.author.is_not(None))
             .distinct()
+            .order_by(i.author)
         )
-        stored = {row.author.lower(): row.brand or row.author for row in rows}
+        stored = {author.lower(): author for author in rows}
         return {**stored, **self._settings.company_accounts(self._source)}
 
     def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
@@ -1011,13 +1032,17 @@ class _StoredContext:
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
         naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
-        rows = self._connection.execute(
-            select(
-                i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses
-            ).where(i.source == self._source, i.thread_id.in_(threads))
-        ).all()
+        found = list(self._events(i.thread_id.in_(threads)))
         _keys.drop(self._connection)
-        for row in rows:
+        yield from found
+
+    def stored_events(self) -> Iterator[StoredEvent]:
+        return self._events(true())
+
+    def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
+        i = interactions.c
+        columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
+        for row in self._connection.execute(select(*columns).where(i.source == self._source, condition)).all():
             yield StoredEvent(
                 row.external_id,
                 row.author,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from stored_rows import differing, frame_of, rows_of
@@ -24,6 +24,8 @@ from data_access.filters import Filter
 from data_access.loader import LoadOrder, LoadResult, load
 from data_access.reports import run_report
 from data_access.schema import conversations, customers, interactions, rejected_rows, reported_facts, waits
+from data_access.sources.delimited import Record
+from data_access.sources.mapped import _Rows
 from data_access.sources.mapping import FIELDS, mapping_of, read_mapping
 from data_access.store import open_reader, read_status, resolved
 
@@ -291,7 +293,8 @@ def test_an_unknown_channel_is_named_with_the_known_ones_and_the_way_to_translat
     ],
 )
 def test_a_bad_row_is_rejected_by_name_with_its_line_and_raw_text(load_text, header, row, named):
-    lines = [f"id,channel,occurred_at{header}", "8,email,2025-05-05T09:00:00Z", row, "9,email,2025-05-05T09:00:00Z"]
+    good = "email,2025-05-05T09:00:00Z" + "," * header.count(",")
+    lines = [f"id,channel,occurred_at{header}", f"8,{good}", row, f"9,{good}"]
     result = load_text("\n".join(lines) + "\n")
     assert (result.read_count, result.stored_count, result.rejected_count) == (3, 2, 1)
     (rejected,) = frame_of(load_text.url, rejected_rows).itertuples()
@@ -299,8 +302,24 @@ def test_a_bad_row_is_rejected_by_name_with_its_line_and_raw_text(load_text, hea
     assert (rejected.file, rejected.line, rejected.raw) == ("1.csv", 3, row + "\n")
 
 
-def test_a_row_with_missing_last_fields_loads_with_them_empty(load_text):
-    assert load_text("id,channel,occurred_at,text\n1,email,2025-05-05T09:00:00Z\n").stored_count == 1
+def test_a_line_cut_short_is_rejected_by_name(load_text):
+    result = load_text(
+        "id,channel,occurred_at,text\n1,email,2025-05-05T09:00:00Z\n2,email,2025-05-05T09:00:00Z,a\n3,em"
+    )
+    assert (result.read_count, result.stored_count, result.rejected_count) == (3, 1, 2)
+    first, last = reasons(load_text.url)
+    assert first.startswith("3 fields instead of 4: the line is cut short, or a line end inside a text is not quoted")
+    assert 'short_rows = "fill"' in first
+    assert last == "2 fields instead of 4: the line is cut short"
+
+
+def test_short_rows_load_where_the_mapping_says_so_but_never_a_last_line_without_its_end(load_text):
+    text = "id,channel,occurred_at,text\n1,email,2025-05-05T09:00:00Z\n2,email,2025-05-05T09:00:00Z"
+    result = load_text(text, short_rows="fill")
+    assert (result.stored_count, result.rejected_count) == (1, 1)
+    assert reasons(load_text.url) == ["3 fields instead of 4: the line is cut short"]
+    with pytest.raises(MappingError, match="short_rows must be reject or fill"):
+        load_text(text, short_rows="perhaps")
 
 
 REPLIES = "id,conversation,channel,direction,reply_to,occurred_at\n"
@@ -349,7 +368,7 @@ def test_replies_before_questions_are_found_across_batches(load_text, monkeypatc
     assert frame_of(load_text.url, conversations)["has_reported_answer"].tolist() == [True]
 
 
-@hypothesis_settings(max_examples=20)
+@hypothesis_settings(max_examples=8, phases=[Phase.generate])
 @given(seed=st.integers(0, 10**6), grain=st.sampled_from(["interaction", "conversation"]))
 def test_rows_split_over_files_in_any_order_give_the_rows_of_one_load(tmp_path_factory, seed, grain):
     """Also with replies dated before their questions, and several tickets in one conversation."""
@@ -412,6 +431,70 @@ def test_times_with_an_offset_are_exact_and_those_without_are_local(load_text):
         "5": "2025-01-01 12:00:00",
         "6": "2025-06-30 23:00:00",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "utc"),
+    [
+        ("2025-07-01T12:00:00z", "2025-07-01 12:00:00"),
+        ("2025-07-01t12:00:00Z", "2025-07-01 12:00:00"),
+        ("2025-07-01T12:00:00+05", "2025-07-01 07:00:00"),
+        ("2025-07-01T12:00:00.5+05", "2025-07-01 07:00:00.500000"),
+        ("2025-07-01T12:00:00-0530", "2025-07-01 17:30:00"),
+        ("2025-07-01T12:00:00 +05:30", "2025-07-01 06:30:00"),
+        ("2025-07-01T12:00:00-5", "2025-07-01 17:00:00"),
+        ("2025-07-01T12+05", "2025-07-01 07:00:00"),
+        ("2025-07-01T12Z", "2025-07-01 12:00:00"),
+        ("20250701T120000+0530", "2025-07-01 06:30:00"),
+        ("20250701T1200-05", "2025-07-01 17:00:00"),
+        ("2025-07-01T12:00", "2025-07-01 11:00:00"),
+        ("2025-07-01 12", "2025-07-01 11:00:00"),
+        ("2025-07-01", "2025-06-30 23:00:00"),
+        ("20250701", "2025-06-30 23:00:00"),
+        ("2025-07", "2025-06-30 23:00:00"),
+    ],
+)
+@pytest.mark.parametrize("other", ["2025-01-01T12:00:00+14:00", "2025-01-01 12:00"])
+def test_each_time_is_read_by_its_own_offset_whatever_its_neighbours_have(given, utc, other):
+    assert _moments([given, other], zone="Europe/London")[0] == pd.Timestamp(utc)
+    assert _moments([other, given, "x"], zone="Europe/London")[1:] == [pd.Timestamp(utc), None]
+
+
+@pytest.mark.parametrize(
+    "given", ["now", "today", "nan", "2025-07-01T12:00:00+99:99", "2025-07-01T24:00:01", "2025-07-01Z", "1.7e9", "-5"]
+)
+def test_words_and_impossible_times_are_no_times(given):
+    assert _moments([given, "2025-07-01T12:00:00+05"]) == [None, pd.Timestamp("2025-07-01 07:00")]
+
+
+def test_a_format_with_offsets_or_zone_names_reads_several_in_one_column():
+    form = "%d.%m.%Y %H:%M %z"
+    given = ["01.07.2025 12:00 +0200", "01.07.2025 12:00 -05:00", "01.07.2025 12:00"]
+    assert _moments(given, form) == [pd.Timestamp("2025-07-01 10:00"), pd.Timestamp("2025-07-01 17:00"), None]
+    assert _moments(["01.07.2025 UTC", "01.07.2025 ?"], "%d.%m.%Y %Z") == [pd.Timestamp("2025-07-01"), None]
+
+
+@given(
+    texts=st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.from_regex(r"\A20\d\d-?[01]\d-?[0-3]\d[T t][012]\d:?[0-5]\d([zZ]|[+-]\d\d?(:?\d\d)?)?\Z"),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    zone=st.sampled_from(["UTC", "Europe/London", "Asia/Kathmandu"]),
+)
+def test_no_column_of_times_raises_and_no_time_depends_on_its_neighbours(texts, zone):
+    assert _moments(texts, zone=zone) == [_moments([text], zone=zone)[0] for text in texts]
+
+
+def _moments(texts: list[str], form: str | None = None, zone: str = "UTC") -> list[pd.Timestamp | None]:
+    """Times as the adapter reads a column of them."""
+    raw = {"source": "x", "columns": {n: n for n in ("id", "occurred_at")}, "constants": {"channel": "email"}}
+    mapping = mapping_of({**raw, "time": {"zone": zone, **({"format": form} if form else {})}}, "t")
+    rows = _Rows([Record(n, [str(n), text], "\n") for n, text in enumerate(texts)], ["id", "occurred_at"], mapping)
+    return [None if moment is pd.NaT else moment for moment in rows.time("occurred_at")]
 
 
 def test_on_dst_nights_the_hour_that_comes_twice_is_its_first_coming_and_the_one_that_never_comes_is_rejected(
@@ -513,8 +596,9 @@ def test_a_caller_who_hung_up_is_unanswered_but_waits_no_longer(load_text):
     ],
 )
 def test_facts_that_cannot_be_are_rejected_by_name(load_text, header, cells, named):
+    commas = "," * (cells.count(",") + 1)
     result = load_text(
-        f"id,channel,opened_at,{header}\n1,email,2025-05-05T09:00:00Z,{cells}\n2,email,2025-05-05T09:00:00Z\n",
+        f"id,channel,opened_at,{header}\n1,email,2025-05-05T09:00:00Z,{cells}\n2,email,2025-05-05T09:00:00Z{commas}\n",
         grain="conversation",
     )
     assert (result.stored_count, result.rejected_count) == (1, 1)

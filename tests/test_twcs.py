@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from stored_rows import differing, frame_of, rows_of
 from twcs_recount import (
@@ -29,7 +29,7 @@ from twcs_recount import (
 
 from data_access.cli import main
 from data_access.filters import Filter
-from data_access.loader import LoadOrder, LoadResult, load
+from data_access.loader import LoadOrder, LoadResult, load, rebuild
 from data_access.reports import run_report
 from data_access.schema import conversations, interactions, load_runs, rejected_rows, waits
 from data_access.store import open_reader, read_status, resolved
@@ -475,6 +475,27 @@ def test_loading_again_after_an_account_was_added_to_the_settings_finds_its_twee
     assert kinds(load_rows.url()) == {("109", "TMobileHelp"): "customer_opened"}
 
 
+@pytest.mark.parametrize("by", ["rebuild", "a load of another file"])
+def test_accounts_added_to_or_removed_from_the_settings_apply_to_stored_tweets(tmp_path, load_rows, by):
+    asked, other = tweet(9, "109", 1, "@115911 nobody answers"), tweet(20, "120", 2, "@Nobody hm")
+    answered = [tweet(30, "130", 3, "@115912 hm"), tweet(31, "115912", 4, "@130 yes", 30, inbound=False)]
+    load_rows(asked, *answered)
+    before = rows_of(load_rows.url())
+    file = tmp_path / "store" / "settings.toml"
+    file.write_text('[accounts.twcs]\n"115911" = "TMobileHelp"\n"115912" = "Sprint"\n')
+    rebuild(load_rows.url()) if by == "rebuild" else load_rows(other)
+    found = kinds(load_rows.url())
+    assert found["109", "TMobileHelp"] == found["130", "Sprint"] == "customer_opened"
+    (tmp_path / "fresh").mkdir()
+    shutil.copy(file, tmp_path / "fresh")
+    load_rows(*([] if by == "rebuild" else [other]), asked, *answered, store="fresh")
+    assert rows_of(load_rows.url()) == rows_of(load_rows.url("fresh"))
+    if by == "rebuild":
+        file.write_text("")
+        rebuild(load_rows.url())
+        assert rows_of(load_rows.url()) == before
+
+
 @pytest.mark.parametrize(
     ("answers", "others", "is_reported"),
     [
@@ -556,6 +577,15 @@ def test_an_answer_dated_before_its_question_is_found_whichever_is_loaded_first(
     assert rows_of(load_rows.url()) == rows_of(load_rows.url("whole"))
 
 
+def test_a_ring_of_replies_is_one_thread_wherever_one_enters_it(load_rows):
+    ring = [tweet(8, "Acme", 1, "a", 3), tweet(3, "Beta", 1, "b", 8), tweet(1, "101", 1, "c", 8)]
+    load_rows(*ring, store="whole")
+    for row in ring:
+        load_rows(row)
+    assert set(frame_of(load_rows.url(), interactions)["thread_id"]) == {"3"}
+    assert rows_of(load_rows.url()) == rows_of(load_rows.url("whole"))
+
+
 def test_a_correction_of_the_wrong_time_makes_it_an_answer(load_rows):
     load_rows(LATE_QUESTION, EARLY_ANSWER)
     assert load_rows(tweet(2, "Acme", 19, "@101 yes", 1)).notes == []
@@ -563,7 +593,7 @@ def test_a_correction_of_the_wrong_time_makes_it_an_answer(load_rows):
     assert (row.response_seconds, row.has_reported_answer) == (600, False)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6, phases=[Phase.generate])
 @given(seed=st.integers(0, 10**6))
 def test_threads_with_wrong_times_give_the_same_rows_in_any_order_of_loads(tmp_path_factory, seed):
     folder, dice = tmp_path_factory.mktemp("misdated"), random.Random(seed)
