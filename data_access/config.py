@@ -214,8 +214,7 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         raise MappingError(f"{where}: zone {raw['zone']!r} is not an IANA time zone") from problem
     if raw["unknown_time_counts_as"] not in ("answered", "unanswered"):
         raise MappingError(f"{where}: unknown_time_counts_as must be 'answered' or 'unanswered'")
-    for band in raw["age_bands"]:
-        age_band_bounds(band, where)
+    _check_age_bands(raw["age_bands"], where)
     replaced: dict[tuple[Any, ...], Threshold] = {}
     for number, entry in enumerate(raw["thresholds"], 1):
         threshold = _threshold_of(entry, f"{where}: thresholds entry {number}")
@@ -276,6 +275,25 @@ def duration_seconds(value: object, where: str) -> int:
     if match is None:
         raise MappingError(f"{where} must be a duration such as '20 s', '30 min', '8 h' or '7 d', not {value!r}")
     return round(float(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def _check_age_bands(bands: list[str], where: str) -> None:
+    """Every age has exactly one band: they follow each other from 0 to an open end."""
+    if not bands:
+        raise MappingError(f"{where}: age_bands is empty; name bands such as '<18', '18-64', '65+'")
+    following = 0
+    for number, band in enumerate(bands, 1):
+        entry = f"{where}: age_bands entry {number} ({band!r})"
+        low, high = age_band_bounds(band, where)
+        if high < low:
+            raise MappingError(f"{entry} holds no age")
+        if low < following:
+            raise MappingError(f"{entry} overlaps the entries before; it must begin at {following}")
+        if low > following:
+            raise MappingError(f"{entry} leaves a gap; it must begin at {following}")
+        following = high + 1
+    if not bands[-1].endswith("+"):
+        raise MappingError(f"{where}: age_bands entry {len(bands)} ({bands[-1]!r}) must be open, such as '{low}+'")
 
 
 def age_band_bounds(band: str, where: str = "settings") -> tuple[int, int]:

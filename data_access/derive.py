@@ -1,6 +1,7 @@
 """Derive `waits` and `conversations` from the events: one documented step, set-based, for touched customers only.
 
-1. Visible events are put in order: by time, at the same second inbound before outbound.
+1. Visible events are put in order: by time, at the same second inbound before outbound, then by their id in
+   the source (9 before 10). A reply dated before what it answers is no response: it says *answered*, not when.
 2. A *wait* is the run of inbound events between two human responses; the number of responses before an
    event numbers the runs, so one aggregation gives all waits (gaps and islands).
 3. A conversation's first response, complaint and texts come from its waits and first events.
@@ -28,10 +29,12 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
     case,
+    collate,
     delete,
     exists,
     false,
@@ -156,6 +159,14 @@ _thresholds = Table(
     Column("calendar", Text),
     prefixes=["TEMPORARY"],
 )
+_misdated = Table(
+    "derive_misdated",
+    _work,
+    Column("reply_id", Text),
+    Column("question_id", Text),
+    Column("is_response", Boolean),
+    prefixes=["TEMPORARY"],
+)
 _points = Table(
     "derive_points",
     _work,
@@ -200,8 +211,9 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     mine = select(touched.c.customer_id)
     connection.execute(delete(waits).where(waits.c.customer_id.in_(mine)))
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
-    for table in (_events, _opened, _waits, _thresholds, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, _elsewhere):
         dialects.create_temporary(connection, table)
+    _fill(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
     _fill(connection, _events, _ordered_events())
     _fill(connection, _opened, _opened_conversations(settings))
     _fill_thresholds(connection, settings)
@@ -212,7 +224,7 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill(connection, conversations, _final_conversations())
     _refresh_agents(connection)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
-    for table in (_events, _opened, _waits, _thresholds, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, _elsewhere):
         table.drop(connection)
 
 
@@ -269,6 +281,30 @@ def _fill(connection: Connection, table: Table, rows: Select[Any]) -> None:
     connection.execute(insert(table).from_select(names, rows))
 
 
+def misdated_replies() -> Select[Any]:
+    """Replies of the company (`interactions`) dated before what they answer; one of both times is wrong."""
+    reply, question = interactions, interactions.alias("question")
+    return select(
+        reply.c.interaction_id.label("reply_id"),
+        question.c.interaction_id.label("question_id"),
+        and_(reply.c.author_kind == "agent", reply.c.is_visible.is_(True)).label("is_response"),
+    ).join(
+        question,
+        and_(
+            question.c.customer_id == reply.c.customer_id,
+            question.c.conversation_id == reply.c.conversation_id,
+            question.c.external_id == reply.c.reply_to,
+            question.c.occurred_at > reply.c.occurred_at,
+            reply.c.direction == "outbound",
+        ),
+    )
+
+
+def _in_order(external_id: ColumnElement[str], event_id: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
+    """How events of the same second are ordered: by their id in the source, the shorter first (9 before 10)."""
+    return func.length(external_id), collate(external_id, "C"), collate(event_id, "C")
+
+
 def _ordered_events() -> Select[Any]:
     i = interactions
     is_inbound = and_(i.c.direction == "inbound", i.c.author_kind == "customer")
@@ -294,6 +330,15 @@ def _ordered_events() -> Select[Any]:
         "blamed_channel",
         "audience",
     ]
+    f, m = reported_facts, _misdated.c
+    # The source says answered, but not when: of this ticket or call, or by a reply with a wrong time.
+    answered_tickets = select(f.c.interaction_id).where(f.c.is_answered.is_(True), f.c.first_response_at.is_(None))
+    misdated = select(m.reply_id)
+    has_reported_answer = or_(
+        i.c.has_reported_answer,
+        i.c.interaction_id.in_(answered_tickets.where(f.c.customer_id.in_(select(touched.c.customer_id)))),
+        i.c.interaction_id.in_(select(m.question_id).where(m.is_response)),
+    )
     from_events = select(
         i.c.customer_id,
         i.c.conversation_id,
@@ -304,22 +349,26 @@ def _ordered_events() -> Select[Any]:
         is_inbound.label("is_inbound"),
         is_response.label("is_response"),
         is_bot.label("is_bot"),
-        *(i.c[name] for name in shared),
-    ).where(i.c.customer_id.in_(select(touched.c.customer_id)), i.c.is_visible.is_(True))
+        *(has_reported_answer.label(name) if name == "has_reported_answer" else i.c[name] for name in shared),
+    ).where(
+        i.c.customer_id.in_(select(touched.c.customer_id)),
+        i.c.is_visible.is_(True),
+        i.c.interaction_id.not_in(misdated),
+    )
     # A ticket or call whose answer is reported, but none of whose events is an answer: events win.
-    f = reported_facts
     answered_by_event = exists().where(
         i.c.customer_id == f.c.customer_id,
         i.c.conversation_id == f.c.conversation_id,
         i.c.direction == "outbound",
         i.c.author_kind == "agent",
         i.c.is_visible.is_(True),
+        i.c.interaction_id.not_in(misdated),
     )
     from_facts = select(
         f.c.customer_id,
         f.c.conversation_id,
-        literal("").label("event_id"),
-        sql_cast(null(), Text).label("external_event_id"),
+        f.c.interaction_id.label("event_id"),
+        literal("").label("external_event_id"),
         sql_cast(null(), Text).label("reply_to"),
         f.c.first_response_at.label("at"),
         false().label("is_inbound"),
@@ -336,7 +385,8 @@ def _ordered_events() -> Select[Any]:
     ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
     events = union_all(from_events, from_facts).subquery("events")
     conversation = (events.c.customer_id, events.c.conversation_id)
-    order = (events.c.at, case((events.c.is_inbound, 0), else_=1), events.c.event_id)
+    at_once = _in_order(events.c.external_event_id, events.c.event_id)
+    order = (events.c.at, case((events.c.is_inbound, 0), else_=1), *at_once)
     responses_before = func.coalesce(
         func.sum(case((events.c.is_response, 1), else_=0)).over(
             partition_by=conversation, order_by=order, rows=(None, -1)
@@ -345,7 +395,8 @@ def _ordered_events() -> Select[Any]:
     )
     numbered = select(*events.columns, sql_cast(responses_before, BigInteger).label("run")).subquery("numbered")
     run = (numbered.c.customer_id, numbered.c.conversation_id, numbered.c.run)
-    order = (numbered.c.at, case((numbered.c.is_inbound, 0), else_=1), numbered.c.event_id)
+    at_once = _in_order(numbered.c.external_event_id, numbered.c.event_id)
+    order = (numbered.c.at, case((numbered.c.is_inbound, 0), else_=1), *at_once)
     return select(
         *(numbered.c[column.name] for column in _events.columns if column.name in numbered.c),
         func.min(case((numbered.c.is_inbound, numbered.c.at))).over(partition_by=run).label("run_start"),
@@ -361,13 +412,15 @@ def _ordered_events() -> Select[Any]:
 def _opened_conversations(settings: Settings) -> Select[Any]:
     e = _events
     conversation = (e.c.customer_id, e.c.conversation_id)
-    order = (e.c.at, case((e.c.is_inbound, 0), else_=1), e.c.event_id)
+    at_once = _in_order(e.c.external_event_id, e.c.event_id)
+    order = (e.c.at, case((e.c.is_inbound, 0), else_=1), *at_once)
+    newest_first = (e.c.at.desc(), *(part.desc() for part in at_once))
     group = (*conversation, e.c.is_inbound)
     ranked = select(
         *e.columns,
         func.row_number().over(partition_by=(*conversation, e.c.is_bot), order_by=order).label("place"),
         func.row_number().over(partition_by=group, order_by=order).label("from_first"),
-        func.row_number().over(partition_by=group, order_by=(e.c.at.desc(), e.c.event_id.desc())).label("from_last"),
+        func.row_number().over(partition_by=group, order_by=newest_first).label("from_last"),
         func.row_number()
         .over(partition_by=group, order_by=(case((e.c.topic.is_(None), 1), else_=0), *order))
         .label("topic_place"),
@@ -378,7 +431,7 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         .over(partition_by=conversation, order_by=(case((e.c.is_inbound, 0), else_=1), *order))
         .label("opening_id"),
         func.row_number()
-        .over(partition_by=(*conversation, e.c.is_response), order_by=(e.c.at.desc(), e.c.event_id.desc()))
+        .over(partition_by=(*conversation, e.c.is_response), order_by=newest_first)
         .label("response_from_last"),
     ).subquery("ranked")
     r = ranked.c
@@ -497,16 +550,6 @@ def _runs() -> Select[Any]:
     numbered = select(*runs.columns, sql_cast(number, Integer).label("wait_number")).subquery("numbered")
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
-    # "Answered", without a time, by the ticket or call: said of its first wait.
-    reported_by_fact = and_(
-        w.wait_number == 1,
-        exists().where(
-            reported_facts.c.customer_id == w.customer_id,
-            reported_facts.c.conversation_id == w.conversation_id,
-            reported_facts.c.is_answered.is_(True),
-            reported_facts.c.first_response_at.is_(None),
-        ),
-    )
     return (
         select(
             w.customer_id,
@@ -528,7 +571,7 @@ def _runs() -> Select[Any]:
             w.inbound_count,
             w.complaint_count,
             w.needs_reply_at,
-            and_(w.response_at.is_(None), or_(w.reported == 1, reported_by_fact)).label("has_reported_answer"),
+            and_(w.response_at.is_(None), w.reported == 1).label("has_reported_answer"),
             w.response_at,
             w.responder_agent,
             w.responder_team,
@@ -766,9 +809,30 @@ def _final_waits() -> Select[Any]:
     )
 
 
+def _reported() -> Subquery:
+    """Per conversation the ticket or call that speaks for it: one that is open before closed ones, then the newest."""
+    f, i = reported_facts.c, interactions.c
+    # A ticket that was opened again is open, whenever it was solved before.
+    is_closed = case(
+        (f.status.is_not(None), func.lower(f.status).in_(_CLOSED_STATUSES)), else_=f.resolved_at.is_not(None)
+    )
+    newest_first = (i.occurred_at.desc(), *(part.desc() for part in _in_order(i.external_id, i.interaction_id)))
+    place = func.row_number().over(
+        partition_by=(f.customer_id, f.conversation_id), order_by=(case((is_closed, 1), else_=0), *newest_first)
+    )
+    ranked = (
+        select(reported_facts, is_closed.label("is_closed"), place.label("place"))
+        .join(interactions, and_(i.customer_id == f.customer_id, i.interaction_id == f.interaction_id))
+        .where(f.customer_id.in_(select(touched.c.customer_id)))
+        .subquery("ranked")
+    )
+    return select(ranked).where(ranked.c.place == 1).subquery("reported")
+
+
 def _final_conversations() -> Select[Any]:
     o, w = _opened.c, waits.c
-    f = reported_facts.c
+    reported = _reported()
+    f = reported.c
     first = select(waits).where(w.wait_number == 1, w.customer_id.in_(select(touched.c.customer_id))).subquery("first")
     totals = (
         select(
@@ -789,7 +853,6 @@ def _final_conversations() -> Select[Any]:
     }
     previous_opened_at = func.lag(o.opened_at).over(**window)
     is_answered = or_(first.c.response_at.is_not(None), first.c.has_reported_answer.is_(True))
-    is_closed = or_(f.resolved_at.is_not(None), func.lower(f.status).in_(_CLOSED_STATUSES))
     filled: dict[str, Any] = {
         "is_public": o.channel.in_(sorted(PUBLIC_CHANNELS)),
         "first_response_at": first.c.response_at,
@@ -813,7 +876,7 @@ def _final_conversations() -> Select[Any]:
         "is_abandoned": func.coalesce(f.is_abandoned, false()),
         "abandoned_seconds": f.abandoned_seconds,
         "talk_seconds": f.talk_seconds,
-        "is_closed_without_reply": and_(func.coalesce(is_closed, false()), ~func.coalesce(is_answered, false())),
+        "is_closed_without_reply": and_(func.coalesce(f.is_closed, false()), ~func.coalesce(is_answered, false())),
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),
@@ -831,7 +894,7 @@ def _final_conversations() -> Select[Any]:
         .select_from(_opened)
         .outerjoin(first, same(first.c))
         .outerjoin(totals, same(totals.c))
-        .outerjoin(reported_facts, same(f))
+        .outerjoin(reported, same(f))
     )
 
 

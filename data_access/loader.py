@@ -31,6 +31,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -60,7 +61,7 @@ from data_access.schema import (
 from data_access.sources import SOURCES
 from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent, without_impossible_times
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info, write_info
+from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
 
 Progress = Callable[[str, int], None]
@@ -187,7 +188,8 @@ _PLACEMENT_FIELDS = (
     "is_parent_missing",
     "has_reported_answer",
 )
-_THREADED_SOURCES = frozenset({"twcs"})
+_THREADED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.rethread)
+_NO_LIMIT = dt.datetime(9000, 1, 1)
 # Where conversations are threads, later loads may say better who the customer is: no content of the event.
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
@@ -257,8 +259,11 @@ def rebuild(url: str, *, progress: Progress | None = None) -> int:
 
     if progress:
         progress("deriving", 0)
+    settings = current_settings(url)
     with open_writer(url) as connection:
-        derive.rebuild(connection, current_settings(url))
+        derive.begin_touched(connection)
+        _rethread(connection, settings, progress or (lambda _stage, _rows: None))
+        derive.rebuild(connection, settings)
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
 
 
@@ -348,9 +353,23 @@ def derive_changed(connection: Connection, settings: Settings, report: Progress)
     """Derive what the load touched; everything, where the settings are others than those in force."""
     report("deriving", 0)
     if read_info(connection).get("settings_fingerprint") != settings.fingerprint():
+        _rethread(connection, settings, report)
         derive.rebuild(connection, settings)
     elif connection.scalar(select(func.count()).select_from(derive.touched)):
         derive.derive_touched(connection, settings)
+
+
+def _rethread(connection: Connection, settings: Settings, report: Progress) -> None:
+    """Place the stored events again where the settings name other accounts of a source than those in force."""
+    before = settings_in_force(connection)
+    runs = select(load_runs.c.source, load_runs.c.adapter).where(load_runs.c.adapter.in_(_THREADED_SOURCES)).distinct()
+    for source, adapter in sorted(map(tuple, connection.execute(runs))):
+        rethread = SOURCES[adapter].rethread
+        if rethread is None or before.company_accounts(source) == settings.company_accounts(source):
+            continue
+        batches = rethread(_StoredContext(connection, source, settings))
+        order = LoadOrder(Path(), adapter, source_name=source)
+        _load_events(connection, batches, order, settings, _NO_LIMIT, 0, report)
 
 
 def _load_file(
@@ -368,6 +387,7 @@ def _load_file(
         mapping=order.mapping,
         encoding=order.encoding,
         age_bands=settings.age_bands,
+        today=started.date(),
     )
     if order.kind == "customers":
         result, rejects = _load_customers(connection, batches, order, report)
@@ -455,6 +475,7 @@ def _load_events(
         or 0
     )
     _merge(connection)
+    result.notes += _notes_on_times(connection)
     for table in (_stage, _stage_facts, _stage_identities, _changes, _owners, _scores):
         table.drop(connection)
     return result, rejects
@@ -489,7 +510,7 @@ def _stage_batch(
     _stage_identity_keys(connection, columns, conversation_ids, source)
     if facts is not None:
         named = {name: facts[name].to_pylist() for name in facts.column_names if name != "conversation"}
-        named |= {"conversation_id": conversation_ids, "source": [source] * count, "place": staged["place"]}
+        named |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
         dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, named))
     return rejects
 
@@ -946,22 +967,42 @@ def _merge(connection: Connection) -> None:
 
 
 def _merge_facts(connection: Connection) -> None:
+    """What became of a ticket or call is kept by its own row, also where several stand in one conversation."""
     s, f = _stage.c, _stage_facts.c
-    # One ticket may stand in several rows of a file that were not rejected: the first counts.
-    place = func.row_number().over(partition_by=f.conversation_id, order_by=s.place)
-    rows = (
-        select(s.customer_id, *(f[name] for name in _FACT_NAMES), place.label("nth"))
-        .select_from(_stage_facts)
-        .join(_stage, s.place == f.place)
-        .where(s.change != "same")
-        .subquery("rows")
-    )
-    ids = select(rows.c.conversation_id)
-    connection.execute(delete(reported_facts).where(reported_facts.c.conversation_id.in_(ids)))
+    written = select(s.interaction_id).where(s.change != "same")
+    connection.execute(delete(reported_facts).where(reported_facts.c.interaction_id.in_(written)))
     names = ["customer_id", *_FACT_NAMES]
     connection.execute(
-        insert(reported_facts).from_select(names, select(*(rows.c[name] for name in names)).where(rows.c.nth == 1))
+        insert(reported_facts).from_select(
+            names,
+            select(s.customer_id, *(f[name] for name in _FACT_NAMES))
+            .select_from(_stage_facts)
+            .join(_stage, s.place == f.place)
+            .where(s.change != "same"),
+        )
     )
+
+
+def _notes_on_times(connection: Connection) -> list[str]:
+    """Says which replies of this load, or to events of this load, are dated before what they answer."""
+    written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
+    pairs = derive.misdated_replies().subquery("pairs")
+    reply, question = interactions.alias("reply"), interactions.alias("asked")
+    rows = connection.execute(
+        select(reply.c.external_id, question.c.external_id)
+        .select_from(pairs)
+        .join(reply, reply.c.interaction_id == pairs.c.reply_id)
+        .join(question, question.c.interaction_id == pairs.c.question_id)
+        .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
+        .order_by(reply.c.occurred_at, reply.c.external_id)
+    ).all()
+    if not rows:
+        return []
+    shown = ", ".join(f"{reply_id} before {question_id}" for reply_id, question_id in rows[:5])
+    return [
+        f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
+        "one of the two times is wrong, so it counts as an answer at an unknown time"
+    ]
 
 
 class _StoredContext:
@@ -974,12 +1015,13 @@ class _StoredContext:
 
     def company_accounts(self) -> Mapping[str, str]:
         i = interactions.c
-        rows = self._connection.execute(
-            select(i.author, i.brand)
+        rows = self._connection.scalars(
+            select(i.author)
             .where(i.source == self._source, i.direction == "outbound", i.author.is_not(None))
             .distinct()
+            .order_by(i.author)
         )
-        stored = {row.author.lower(): row.brand or row.author for row in rows}
+        stored = {author.lower(): author for author in rows}
         return {**stored, **self._settings.company_accounts(self._source)}
 
     def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
@@ -990,13 +1032,17 @@ class _StoredContext:
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
         naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
-        rows = self._connection.execute(
-            select(
-                i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses
-            ).where(i.source == self._source, i.thread_id.in_(threads))
-        ).all()
+        found = list(self._events(i.thread_id.in_(threads)))
         _keys.drop(self._connection)
-        for row in rows:
+        yield from found
+
+    def stored_events(self) -> Iterator[StoredEvent]:
+        return self._events(true())
+
+    def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
+        i = interactions.c
+        columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
+        for row in self._connection.execute(select(*columns).where(i.source == self._source, condition)).all():
             yield StoredEvent(
                 row.external_id,
                 row.author,

@@ -120,6 +120,7 @@ reported_facts = Table(
     metadata,
     _column("customer_id", Text, "Customer of the conversation", key=True),
     _column("conversation_id", Text, "The conversation", key=True),
+    _column("interaction_id", Text, "The ticket or call itself, as an interaction", key=True),
     _column("source", Text, "Name under which the file was loaded", null=False),
     _column("is_answered", Boolean, "Answered or not, where the source says so"),
     _column("first_response_at", DateTime, "First human response, UTC"),
@@ -130,7 +131,7 @@ reported_facts = Table(
     _column("is_abandoned", Boolean, "The customer gave up before an answer"),
     _column("abandoned_seconds", Integer, "Seconds until the customer gave up"),
     _column("talk_seconds", Integer, "Seconds of talk"),
-    comment="One row per conversation whose ticket or call is known, but not its events",
+    comment="One row per ticket or call of which the source says what became of it, but not by which events",
 )
 
 _CONTACT_COLUMNS: tuple[tuple[str, type | object, str], ...] = (

@@ -82,7 +82,8 @@ def fields() -> str:
     for grain, names in FIELDS.items():
         rows = [f'**grain = "{grain}"**\n', "| field | values |", "|---|---|"]
         for name in names:
-            values = ", ".join(CLOSED_VALUES.get(name, ())) or ("required" if name in REQUIRED[grain] else "")
+            required = ["required"] if name in REQUIRED[grain] else []
+            values = ": ".join([*required, *filter(None, [", ".join(CLOSED_VALUES.get(name, ()))])])
             rows.append(f"| `{name}` | {values} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
