@@ -84,9 +84,8 @@ _events = Table(
     Column("is_inbound", Boolean),
     Column("is_response", Boolean),
     Column("is_bot", Boolean),
+    Column("position", BigInteger),
     Column("run", BigInteger),
-    Column("run_start", DateTime),
-    Column("inbound_in_run", BigInteger),
     Column("source", Text),
     Column("channel", Text),
     Column("team", Text),
@@ -133,7 +132,7 @@ _opened = Table(
     Column("inbound_count", Integer),
     Column("outbound_count", Integer),
     Column("audience", BigInteger),
-    Column("first_bot_response_at", DateTime),
+    Column("opening_event_id", Text),
     Column("direct_response_at", DateTime),
     Column("has_reply_links", Boolean),
     Column("last_agent", Text),
@@ -216,6 +215,7 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
     _fill(connection, _events, _ordered_events())
     _fill(connection, _opened, _opened_conversations(settings))
+    _set_direct_responses(connection)
     _fill_thresholds(connection, settings)
     _fill(connection, _waits, _runs())
     _fill_business_time(connection, settings)
@@ -384,103 +384,74 @@ def _ordered_events() -> Select[Any]:
         ),
     ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
     events = union_all(from_events, from_facts).subquery("events")
-    conversation = (events.c.customer_id, events.c.conversation_id)
-    at_once = _in_order(events.c.external_event_id, events.c.event_id)
-    order = (events.c.at, case((events.c.is_inbound, 0), else_=1), *at_once)
-    responses_before = func.coalesce(
-        func.sum(case((events.c.is_response, 1), else_=0)).over(
-            partition_by=conversation, order_by=order, rows=(None, -1)
+    # One order for everything that follows: whatever is "first" or "last" is so by `position`.
+    in_order: dict[str, Any] = {
+        "partition_by": (events.c.customer_id, events.c.conversation_id),
+        "order_by": (
+            events.c.at,
+            case((events.c.is_inbound, 0), else_=1),
+            *_in_order(events.c.external_event_id, events.c.event_id),
         ),
-        0,
-    )
-    numbered = select(*events.columns, sql_cast(responses_before, BigInteger).label("run")).subquery("numbered")
-    run = (numbered.c.customer_id, numbered.c.conversation_id, numbered.c.run)
-    at_once = _in_order(numbered.c.external_event_id, numbered.c.event_id)
-    order = (numbered.c.at, case((numbered.c.is_inbound, 0), else_=1), *at_once)
+    }
+    responses_before = func.sum(case((events.c.is_response, 1), else_=0)).over(**in_order, rows=(None, -1))
     return select(
-        *(numbered.c[column.name] for column in _events.columns if column.name in numbered.c),
-        func.min(case((numbered.c.is_inbound, numbered.c.at))).over(partition_by=run).label("run_start"),
-        case(
-            (
-                numbered.c.is_inbound,
-                func.row_number().over(partition_by=(*run, numbered.c.is_inbound), order_by=order),
-            )
-        ).label("inbound_in_run"),
+        *events.columns,
+        func.row_number().over(**in_order).label("position"),
+        sql_cast(func.coalesce(responses_before, 0), BigInteger).label("run"),
     )
 
 
 def _opened_conversations(settings: Settings) -> Select[Any]:
-    e = _events
-    conversation = (e.c.customer_id, e.c.conversation_id)
-    at_once = _in_order(e.c.external_event_id, e.c.event_id)
-    order = (e.c.at, case((e.c.is_inbound, 0), else_=1), *at_once)
-    newest_first = (e.c.at.desc(), *(part.desc() for part in at_once))
-    group = (*conversation, e.c.is_inbound)
-    ranked = select(
-        *e.columns,
-        func.row_number().over(partition_by=(*conversation, e.c.is_bot), order_by=order).label("place"),
-        func.row_number().over(partition_by=group, order_by=order).label("from_first"),
-        func.row_number().over(partition_by=group, order_by=newest_first).label("from_last"),
-        func.row_number()
-        .over(partition_by=group, order_by=(case((e.c.topic.is_(None), 1), else_=0), *order))
-        .label("topic_place"),
-        func.row_number()
-        .over(partition_by=group, order_by=(case((e.c.blamed_channel.is_(None), 1), else_=0), *order))
-        .label("blame_place"),
-        func.first_value(e.c.external_event_id)
-        .over(partition_by=conversation, order_by=(case((e.c.is_inbound, 0), else_=1), *order))
-        .label("opening_id"),
-        func.row_number()
-        .over(partition_by=(*conversation, e.c.is_response), order_by=newest_first)
-        .label("response_from_last"),
-    ).subquery("ranked")
-    r = ranked.c
+    e = _events.c
 
-    def pick(column: ColumnElement[Any], *when: ColumnElement[bool]) -> ColumnElement[Any]:
-        return func.max(case((and_(*when), column)))
+    def first(column: ColumnElement[Any], *when: ColumnElement[bool]) -> ColumnElement[Any]:
+        return dialects.value_at_least(column, e.position, and_(*when))
 
-    inbound = r.is_inbound
-    is_first_contact = and_(r.place == 1, ~r.is_bot)
-    opened_by_us = func.max(case((and_(is_first_contact, or_(r.is_response, r.is_outreach)), 1), else_=0)) == 1
+    def last(column: ColumnElement[Any], *when: ColumnElement[bool]) -> ColumnElement[Any]:
+        return dialects.value_at_least(column, -e.position, and_(*when))
+
+    inbound = e.is_inbound
+    by_us = or_(e.is_response, e.is_outreach.is_(True))
+    opened_by_us = func.coalesce(first(by_us, ~e.is_bot), false())
     no_customer = func.max(case((inbound, 1), else_=0)) == 0
     kind = case(
-        (func.max(case((r.is_addressed, 1), else_=0)) == 0, "not_addressed"),
-        (func.max(case((r.is_parent_missing, 1), else_=0)) == 1, "fragment"),
+        (func.max(case((e.is_addressed, 1), else_=0)) == 0, "not_addressed"),
+        (func.max(case((e.is_parent_missing, 1), else_=0)) == 1, "fragment"),
         (or_(opened_by_us, no_customer), "outreach"),
         else_="customer_opened",
     )
+    has_topic, blames = e.topic.is_not(None), e.blamed_channel.is_not(None)
     grouped = (
         select(
-            r.customer_id,
-            r.conversation_id,
-            func.max(r.source).label("source"),
-            func.coalesce(pick(r.channel, inbound, r.from_first == 1), func.max(r.channel)).label("channel"),
-            func.max(r.brand).label("brand"),
-            func.coalesce(pick(r.team, inbound, r.from_first == 1), case((no_customer, func.max(r.team)))).label(
-                "team"
-            ),
+            e.customer_id,
+            e.conversation_id,
+            func.max(e.source).label("source"),
+            func.coalesce(first(e.channel, inbound), func.max(e.channel)).label("channel"),
+            func.max(e.brand).label("brand"),
+            func.coalesce(first(e.team, inbound), case((no_customer, func.max(e.team)))).label("team"),
             kind.label("kind"),
-            func.max(r.thread_id).label("external_id"),
-            func.coalesce(func.min(case((~r.is_bot, r.at))), func.min(r.at)).label("opened_at"),
-            func.min(case((inbound, r.at))).label("first_inbound_at"),
-            func.max(case((inbound, r.at))).label("last_inbound_at"),
-            func.max(r.at).label("last_event_at"),
-            pick(r.topic, inbound, r.topic_place == 1).label("topic"),
-            pick(r.topics, inbound, r.topic_place == 1).label("topics"),
-            pick(r.blamed_channel, inbound, r.blame_place == 1).label("blamed_channel"),
-            pick(r.sentiment_label, inbound, r.from_first == 1).label("sentiment_label"),
-            pick(r.sentiment_score, inbound, r.from_first == 1).label("sentiment_score"),
-            pick(r.sentiment_label, inbound, r.from_last == 1).label("closing_sentiment_label"),
-            pick(r.sentiment_score, inbound, r.from_last == 1).label("closing_sentiment_score"),
+            func.max(e.thread_id).label("external_id"),
+            func.coalesce(func.min(case((~e.is_bot, e.at))), func.min(e.at)).label("opened_at"),
+            func.min(case((inbound, e.at))).label("first_inbound_at"),
+            func.max(case((inbound, e.at))).label("last_inbound_at"),
+            func.max(e.at).label("last_event_at"),
+            first(e.topic, inbound, has_topic).label("topic"),
+            first(e.topics, inbound, has_topic).label("topics"),
+            first(e.blamed_channel, inbound, blames).label("blamed_channel"),
+            first(e.sentiment_label, inbound).label("sentiment_label"),
+            first(e.sentiment_score, inbound).label("sentiment_score"),
+            last(e.sentiment_label, inbound).label("closing_sentiment_label"),
+            last(e.sentiment_score, inbound).label("closing_sentiment_score"),
             sql_cast(func.sum(case((inbound, 1), else_=0)), Integer).label("inbound_count"),
-            sql_cast(func.sum(case((r.is_response, 1), else_=0)), Integer).label("outbound_count"),
-            func.max(case((inbound, r.audience))).label("audience"),
-            func.min(case((and_(r.is_bot, r.at >= r.run_start), r.at))).label("first_bot_response_at"),
-            func.min(case((and_(r.is_response, r.reply_to == r.opening_id), r.at))).label("direct_response_at"),
-            func.bool_or(r.reply_to.is_not(None)).label("has_reply_links"),
-            pick(r.agent, r.is_response, r.response_from_last == 1).label("last_agent"),
+            sql_cast(func.sum(case((e.is_response, 1), else_=0)), Integer).label("outbound_count"),
+            func.max(case((inbound, e.audience))).label("audience"),
+            func.coalesce(first(e.external_event_id, inbound), first(e.external_event_id, true())).label(
+                "opening_event_id"
+            ),
+            func.bool_or(e.reply_to.is_not(None)).label("has_reply_links"),
+            last(e.agent, e.is_response).label("last_agent"),
         )
-        .group_by(r.customer_id, r.conversation_id)
+        .group_by(e.customer_id, e.conversation_id)
         .subquery("grouped")
     )
     names = [c.name for c in _opened.columns if c.name in grouped.c and c.name != "topic"]
@@ -517,9 +488,6 @@ def _age_group(at: ColumnElement[Any], settings: Settings) -> ColumnElement[str]
 def _runs() -> Select[Any]:
     e, o, t = _events.c, _opened.c, _thresholds.c
 
-    def first(column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.max(case((e.inbound_in_run == 1, column)))
-
     asks = and_(e.is_inbound, or_(func.coalesce(e.needs_reply, true()), e.is_complaint.is_(True)))
     runs = (
         select(
@@ -527,7 +495,7 @@ def _runs() -> Select[Any]:
             e.conversation_id,
             e.run,
             func.min(case((e.is_inbound, e.at))).label("started_at"),
-            first(e.team).label("team"),
+            dialects.value_at_least(e.team, e.position, e.is_inbound).label("team"),
             func.min(case((and_(e.is_inbound, e.is_complaint.is_(True)), e.at))).label("first_complaint_at"),
             sql_cast(func.sum(case((e.is_inbound, 1), else_=0)), Integer).label("inbound_count"),
             sql_cast(func.sum(case((and_(e.is_inbound, e.is_complaint.is_(True)), 1), else_=0)), Integer).label(
@@ -538,7 +506,6 @@ def _runs() -> Select[Any]:
             func.max(case((e.is_response, e.at))).label("response_at"),
             func.max(case((e.is_response, e.agent))).label("responder_agent"),
             func.max(case((e.is_response, e.team))).label("responder_team"),
-            func.min(case((and_(e.is_bot, e.at >= e.run_start), e.at))).label("first_bot_response_at"),
             func.max(case((e.is_inbound, e.audience))).label("audience"),
         )
         .group_by(e.customer_id, e.conversation_id, e.run)
@@ -550,6 +517,7 @@ def _runs() -> Select[Any]:
     numbered = select(*runs.columns, sql_cast(number, Integer).label("wait_number")).subquery("numbered")
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
+    bots = _first_bot_responses().subquery("bots")
     return (
         select(
             w.customer_id,
@@ -575,7 +543,7 @@ def _runs() -> Select[Any]:
             w.response_at,
             w.responder_agent,
             w.responder_team,
-            w.first_bot_response_at,
+            bots.c.first_bot_response_at,
             dialects.seconds_between(w.started_at, w.response_at).label("response_seconds"),
             dialects.seconds_between(w.first_complaint_at, w.response_at).label("complaint_response_seconds"),
             t.target_seconds,
@@ -589,6 +557,14 @@ def _runs() -> Select[Any]:
             w.audience,
         )
         .select_from(numbered)
+        .outerjoin(
+            bots,
+            and_(
+                bots.c.customer_id == w.customer_id,
+                bots.c.conversation_id == w.conversation_id,
+                bots.c.run == w.run,
+            ),
+        )
         .join(_opened, and_(o.customer_id == w.customer_id, o.conversation_id == w.conversation_id))
         .join(
             _thresholds,
@@ -600,6 +576,44 @@ def _runs() -> Select[Any]:
                 t.to_at > w.started_at,
             ),
         )
+    )
+
+
+def _first_bot_responses() -> Select[Any]:
+    """Per run: the first bot or automatic answer after its first inbound event."""
+    e, bot = _events.c, _events.alias("bot").c
+    run = (e.customer_id, e.conversation_id, e.run)
+    with_bot = select(bot.conversation_id).where(bot.is_bot)
+    starts = (
+        select(*run, func.min(e.position).label("position"))
+        .where(e.is_inbound, e.conversation_id.in_(with_bot))
+        .group_by(*run)
+        .subquery("starts")
+    )
+    s = starts.c
+    same_run = and_(bot.customer_id == s.customer_id, bot.conversation_id == s.conversation_id, bot.run == s.run)
+    return (
+        select(s.customer_id, s.conversation_id, s.run, func.min(bot.at).label("first_bot_response_at"))
+        .join(starts, and_(same_run, bot.position > s.position))
+        .where(bot.is_bot)
+        .group_by(s.customer_id, s.conversation_id, s.run)
+    )
+
+
+def _set_direct_responses(connection: Connection) -> None:
+    """The first human response that answers the opening event itself, by its reply link."""
+    e, o = _events.c, _opened.c
+    direct = (
+        select(o.customer_id, o.conversation_id, func.min(e.at).label("at"))
+        .join(_events, and_(e.customer_id == o.customer_id, e.conversation_id == o.conversation_id))
+        .where(e.is_response, e.reply_to == o.opening_event_id)
+        .group_by(o.customer_id, o.conversation_id)
+        .subquery("direct")
+    )
+    connection.execute(
+        update(_opened)
+        .where(o.customer_id == direct.c.customer_id, o.conversation_id == direct.c.conversation_id)
+        .values(direct_response_at=direct.c.at)
     )
 
 
@@ -840,6 +854,7 @@ def _final_conversations() -> Select[Any]:
             w.conversation_id,
             sql_cast(func.count(), Integer).label("wait_count"),
             func.min(w.first_complaint_at).label("first_complaint_at"),
+            func.min(w.first_bot_response_at).label("first_bot_response_at"),
         )
         .where(w.customer_id.in_(select(touched.c.customer_id)))
         .group_by(w.customer_id, w.conversation_id)
@@ -858,6 +873,7 @@ def _final_conversations() -> Select[Any]:
         "first_response_at": first.c.response_at,
         "responder_agent": first.c.responder_agent,
         "responder_team": first.c.responder_team,
+        "first_bot_response_at": totals.c.first_bot_response_at,
         "first_response_seconds": first.c.response_seconds,
         "calendar": first.c.calendar,
         "business_start_seconds": first.c.business_start_seconds,
