@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ from sqlalchemy import Engine, Select, and_, case, exists, func, literal, null, 
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access.filters import Filter
-from data_access.frames import fetch, typed
+from data_access.frames import fetch, fetch_parts, typed
 from data_access.measures import (
     MEASURES,
     Selection,
@@ -143,6 +144,13 @@ def selected_rows(
     if limit is not None:
         statement = statement.limit(limit).offset(offset)
     return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+def selected_row_parts(engine: Engine, selection: Selection) -> Iterator[pd.DataFrame]:
+    """The same rows in the same order, in frames of some thousand: for exports of any length."""
+    statement, columns = _selected(selection, newest_first=True)
+    for part in fetch_parts(engine, statement):
+        yield typed(part, {name: kind for name, (_, kind) in columns.items()})
 
 
 def count_rows(engine: Engine, selection: Selection) -> int:
@@ -279,5 +287,6 @@ __all__ = [
     "count_rows",
     "customer_conversations",
     "customer_facts",
+    "selected_row_parts",
     "selected_rows",
 ]

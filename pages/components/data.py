@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import pandas as pd
@@ -452,6 +452,21 @@ def rows_later(selection: Selection) -> Callable[[], pd.DataFrame]:
     _viewer()
     pinned, limited = _pinned(), _in_scope(selection)
     return lambda: conversations_query.selected_rows(pinned.engine, limited)
+
+
+def row_parts(
+    selection: Selection, version: int, teams: tuple[str, ...] | None, brands: tuple[str, ...] | None
+) -> Iterator[pd.DataFrame]:
+    """The rows of a signed export link, in frames: outside any session, so who may see what comes with the link.
+
+    Raises StoreError where the store was loaded anew since: the rows would not be those of the page.
+    """
+    url = default_store_url()
+    if current_version(url) != version:
+        raise StoreError("The store was loaded again since this page was opened. Reload it and click again.")
+    engine, found = _opened(url, version)
+    limited = resolved(selection.filter, found).replace(scope_teams=teams, scope_brands=brands)
+    return conversations_query.selected_row_parts(engine, dataclasses.replace(selection, filter=limited))
 
 
 def worklist_later(wanted: Filter, order: str) -> Callable[[], pd.DataFrame]:
