@@ -353,6 +353,18 @@ def rejected_rows(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
     return _frame(data_quality_query.rejected_rows, wanted, limit)
 
 
+def rejected_count(wanted: Filter) -> int:
+    """How many rejected records there are, each once."""
+    return cast("int", _ask(data_quality_query.rejected_count, scoped(wanted)))
+
+
+def rejected_later(wanted: Filter) -> Callable[[], pd.DataFrame]:
+    """All rejected records, read when called."""
+    _viewer()
+    pinned, limited = _pinned(), scoped(wanted)
+    return lambda: data_quality_query.rejected_rows(pinned.engine, limited)
+
+
 def sources() -> pd.DataFrame:
     """Sources and up to when they are complete."""
     return cast("pd.DataFrame", _ask(data_quality_query.sources, None))

@@ -171,19 +171,25 @@ def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, 
     ]  # fmt: skip
 
 
-def data(status: Any, zone: str, loads: pd.DataFrame, sources: pd.DataFrame, coverage: pd.DataFrame) -> list[Card]:
+REJECTED_ANCHOR = "rejected-rows"
+
+
+def data(
+    status: Any, zone: str, loads: pd.DataFrame, rejected: int, sources: pd.DataFrame, coverage: pd.DataFrame
+) -> list[Card]:
     """Freshness, rejects, what is set aside, and the coverage that limits most."""
     known: Any = coverage.set_index("item").to_dict("index")
     addressed, ages = known["addressed_to_us"], known["age_known"]
     everything = counted(int(addressed["conversation_count"]), "conversation")
     aside = int(addressed["conversation_count"] - addressed["known_count"])
-    rejected, read = loads["rejected_count"].sum(), loads["read_count"].sum()
     return [
         Card("Data as of", moment(status.as_of, zone),
              f"{counted(len(sources), 'source')}, store version {status.version}", everything,
              "all_conversations", "as_of"),
-        Card("Rows rejected", count(rejected), f"of {count(read)} rows read; listed below with reasons",
-             everything, "all_conversations", "rejected_count", count(rejected), f"{count(read)} rows read"),
+        Card("Rows rejected", count(rejected),
+             f"from {counted(len(loads), 'load')}; each once, however often its file was loaded",
+             "listed below with reasons" if rejected else "none to list", "", "rejected_count", count(rejected),
+             "rejected rows in the store, whatever the filter", anchor=REJECTED_ANCHOR),
         Card("Not addressed to us", count(aside), "kept, and counted in no other figure",
              counted(aside, "conversation"), "not_addressed", "not_addressed"),
         Card("Age known", percent(ages["known_share"]), "the others stay visible as unknown",
