@@ -32,10 +32,11 @@ def in_target(times: Row, past: Row | None, wanted: Filter) -> Card:
 def median(times: Row) -> Card:
     """The median with silence in, and the flattering one beside it."""
     usual, tail = minutes(times["median_minutes_answered"]), minutes(times["p90_minutes_answered"])
+    open_yet = count(times["unanswered_count"])
     return Card(
         label="Median wait, silence included",
         value=minutes(times["median_minutes_all"], NOT_REACHED),
-        comparison=f"Answered only: {usual}, 9 of 10 within {tail}; {count(times['unanswered_count'])} never answered",
+        comparison=f"Answered only: {usual}, 9 of 10 within {tail}; {open_yet} not answered so far",
         basis=counted(times["conversation_count"], "conversation"),
         measure="first_responses",
         metric="median_minutes_all",
@@ -44,7 +45,7 @@ def median(times: Row) -> Card:
     )
 
 
-def never_answered(times: Row) -> Card:
+def not_answered(times: Row) -> Card:
     """Those without a human answer so far."""
     parts = (
         (times["closed_without_reply_count"], "closed without a reply"),
@@ -52,7 +53,7 @@ def never_answered(times: Row) -> Card:
     )
     named = "; ".join(f"{count(number)} {text}" for number, text in parts if number)
     return Card(
-        label="Never answered so far",
+        label="Not answered so far",
         value=percent(1 - times["answered_share"]),
         comparison=named or "Silence stays in every share of this page",
         basis=counted(times["unanswered_count"], "conversation"),

@@ -222,9 +222,7 @@ def curve_of(wanted: Filter, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 def curve_counted(total: Row, *, is_split: bool) -> str:
     """What the answer curve counts."""
     known = total["conversation_count"] - total["answered_unknown_time_count"]
-    text = (
-        f"Share of {words.count(known)} conversations answered by a human within the time, the never-answered kept in"
-    )
+    text = f"Share of {words.count(known)} conversations answered by a human within the time, the unanswered kept in"
     text += f"; the {MOST_CURVES} largest groups of 30 or more." if is_split else "; 95 % interval."
     unknown = total["answered_unknown_time_count"]
     return f"{text} {words.count(unknown)} answered at an unknown time are left out." if unknown else text

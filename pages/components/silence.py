@@ -80,9 +80,9 @@ def teams(wanted: Filter) -> None:
     group = choice("Compare", GROUPS, "funnel_by")
     frame = data.funnel(wanted, (group,))
     whose = (
-        "by who answered; the never-answered belong to nobody."
+        "by who answered; the unanswered belong to nobody."
         if group == "agent"
-        else "by assigned team, the never-answered in it."
+        else "by assigned team, the unanswered in it."
     )
     panel.chart(
         "funnel",
