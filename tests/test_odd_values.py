@@ -218,3 +218,41 @@ def test_a_moment_out_of_range_is_refused_by_the_filter_itself():
     for moment in (dt.datetime.max, dt.datetime.min):
         with pytest.raises(FilterError, match="out of range"):
             Filter(as_of=moment)
+
+
+# --- names that the store does not have
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--brand", "acme", "note: no brand 'acme' in the store (nearest: Acme)"),
+        ("--team", "Mial", "note: no team 'Mial' in the store (nearest: Mail, Social)"),
+        ("--topic", "biling", "note: no topic 'biling' in the store (nearest: billing)"),
+        ("--team", "Zzz", "note: no team 'Zzz' in the store (known: Chat, Mail, Phone …)"),
+    ],
+)
+def test_a_name_that_the_store_does_not_have_is_said_in_one_line_and_is_no_error(tiny_store_url, option, value, said):
+    status, out, err = run("report", "conversations", "--store", tiny_store_url, option, value)
+    assert (status, err) == (0, said + "\n")
+    assert out.count("\n") == 1  # the heading, no row
+
+
+def test_names_that_the_store_has_are_not_mentioned(tiny_store_url):
+    options = ("--brand", "Acme", "--team", "Mail", "--team", "unknown", "--topic", "billing", "--age-group", "65+")
+    assert run("report", "conversations", "--store", tiny_store_url, *options)[::2] == (0, "")
+    assert run("report", "conversations", "--store", tiny_store_url, "--age-group", "18-24")[::2] == (0, "")
+
+
+def test_an_age_group_that_no_setting_and_no_row_has_is_refused_like_a_channel(tiny_store_url):
+    status, out, err = run("report", "conversations", "--store", tiny_store_url, "--age-group", "20-30")
+    assert (status, out) == (2, "")
+    assert err.startswith("frontdoor: unknown age group '20-30'; known are <18, 18-24")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("parameter", ["brand", "team", "age_group", "topic", "channel"])
+def test_a_url_that_names_what_the_store_does_not_have_is_answered_with_a_notice(rows_page, parameter):
+    app = rows_page(period="all", **{parameter: "letter"})
+    assert f"{parameter}=letter is not in the store" in warned(app)
+    assert app.subheader[0].value.startswith("9 ")
