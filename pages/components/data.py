@@ -273,6 +273,11 @@ def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(channel_mix_query.channel_mix, wanted, by)
 
 
+def customers_using(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
+    """Customers, and those of them who used one of the channels; one row per age group."""
+    return _frame(channel_mix_query.customers_using, wanted, channels)
+
+
 def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """How customers sound; one row per group."""
     return _frame(sentiment_query.sentiment, wanted, by)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from data_access.estimates import wilson_interval
 from data_access.filters import Filter
 from data_access.published import PublishedFigure, figures_for
 from pages.components import (
@@ -290,7 +289,7 @@ def customers_of_door(wanted: Filter) -> None:
     door = choice("Customers who use", DOORS, "published_door")
     wished = SOCIAL if door == "social" else (door,)
     channels = tuple(channel for channel in wished if not wanted.channels or channel in wanted.channels)
-    frame = _users(wanted, channels)
+    frame = data.customers_using(wanted, channels)
     if not frame["customer_count"].sum():
         st.text(f"No customer of this filter used {words.in_sentence(DOORS[door])}.")
         return
@@ -308,28 +307,6 @@ def customers_of_door(wanted: Filter) -> None:
         + (f" {_marks(figures)}" if is_published else ""),
         cells=selection.cells(frame, ("age_group",), "contacts"),
     )
-
-
-def _users(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
-    """Customers per age group, and how many of them used one of the channels. One row per age group."""
-    columns = ["age_group", "everybody_count", "customer_count"]
-    columns += ["customer_share", "customer_share_low", "customer_share_high"]
-    if not channels:
-        return pd.DataFrame(0, index=[], columns=columns)
-    everybody = _people(data.channel_mix(wanted))
-    users = _people(data.channel_mix(wanted.replace(channels=channels)))
-    frame = everybody.rename("everybody_count").to_frame()
-    frame["customer_count"] = users.reindex(frame.index).fillna(0).astype("int64")
-    frame["customer_share"] = frame["customer_count"] / frame["everybody_count"]
-    low, high = wilson_interval(frame["customer_count"], frame["everybody_count"])
-    frame["customer_share_low"], frame["customer_share_high"] = low, high
-    return frame.reset_index()[columns]
-
-
-def _people(mix: pd.DataFrame) -> pd.Series[Any]:
-    """Distinct customers per age group, from a channel's customers and their share of them."""
-    whole = (mix["customer_count"] / mix["customer_share"]).round().astype("int64")
-    return cast("pd.Series[Any]", whole.groupby(mix["age_group"], sort=False).first())
 
 
 def standardised(wanted: Filter) -> None:
