@@ -166,9 +166,9 @@ def test_hours_of_fewer_than_thirty_are_grey_in_shares_and_not_in_counts() -> No
     assert shares.z[6][23] == pytest.approx(0.8)
     assert counts.z[0][10] == 12
     assert ["complaints_ignored_in_time", "weekday=7", "hour=23"] in [list(cell) for cell in share_marks.customdata]
-    places = dict(
-        zip([tuple(cell) for cell in count_marks.customdata], zip(count_marks.x, count_marks.y, strict=True))
-    )
+    places = {
+        tuple(cell): (x, y) for cell, x, y in zip(count_marks.customdata, count_marks.x, count_marks.y, strict=True)
+    }
     assert places["complaints", "weekday=1", "hour=10"] == (10, 0)
 
 

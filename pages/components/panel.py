@@ -150,8 +150,9 @@ def _behind(
         )
         if place is not None and place < len(cells):
             cell = cells[place]
-            number = data.count_rows(Selection(wanted, cell.measure, cell.values))
-            selection.link(f"Open {words.counted(number, 'row')}", wanted, cell.measure, cell.values)
+            opened = cell.selection(wanted)
+            number = data.count_rows(opened)
+            selection.link(f"Open {words.counted(number, 'row')}", opened.filter, cell.measure, cell.values)
 
 
 def target_marks(wanted: Filter) -> dict[str, float]:

@@ -20,11 +20,19 @@ _HANDLED = "selection_handled"
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One clickable thing of a chart: its label, the measure it counts and the values it is limited to."""
+    """One clickable thing of a chart: its label, the measure it counts and the values it is limited to.
+
+    `changes` are fields of the filter that differ from the page's, such as the clock.
+    """
 
     label: str
     measure: str
     values: tuple[tuple[str, str], ...] = ()
+    changes: tuple[tuple[str, Any], ...] = ()
+
+    def selection(self, wanted: Filter) -> Selection:
+        """The rows it opens."""
+        return Selection(wanted.replace(**dict(self.changes)), self.measure, self.values)
 
 
 def cells(

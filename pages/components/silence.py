@@ -59,8 +59,8 @@ def definitions(wanted: Filter) -> None:
         wanted,
         finding=f"{question} {findings_silence.spread(shown)}",
         counted="Bold and filled: the definition of this dashboard. Lines are 95 % intervals; each definition "
-        "counts other rows, in the table with numerator and denominator.",
-        cells=[selection.Cell(question, _measure_of(question))],
+        f"counts other rows, in the table with numerator and denominator.{_rowless(shown)}",
+        cells=definition_cells(shown),
     )
 
 
@@ -69,9 +69,43 @@ def _short(question: str) -> str:
     return next((name for start, name in names.items() if question.startswith(start)), "Phone service level")
 
 
-def _measure_of(question: str) -> str:
-    names = {"Ignored": "complaints_due", "Phone service level": "calls_offered"}
-    return names.get(_short(question), "first_responses")
+# The rows of each definition's denominator, by its words: a measure, and the clock where it differs.
+_DEFINITION_ROWS: Mapping[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "calendar clock, first human answer": ("first_responses", (("clock", "calendar"),)),
+    "business clock, first human answer": ("first_responses", (("clock", "business"),)),
+    "answered only (silence left out)": ("answered_timed", ()),
+    "bots count as answers": ("first_responses", ()),
+    "only a direct reply to the opening counts": ("first_responses", ()),
+    "conversations, any human answer": ("first_responses", ()),
+    "conversations, bots count": ("first_responses", ()),
+    "conversations, only answers in the data": ("first_responses", ()),
+    "conversations, direct reply to the opening": ("first_responses", ()),
+    "waits: every time a customer was left waiting": ("waits", ()),
+    "complaints": ("complaints_due", ()),
+    "complaints, answers at an unknown time not believed": ("complaints_due", ()),
+    "of all calls offered": ("calls_offered", ()),
+    "of calls answered (abandons left out)": ("calls_answered", ()),
+}
+
+
+def definition_cells(shown: pd.DataFrame) -> list[selection.Cell]:
+    """What each definition is counted over, where a list of rows can show exactly that."""
+    return [
+        selection.Cell(f"Counted over: {text}", *_cell_of(text))
+        for text in shown["definition"]
+        if text in _DEFINITION_ROWS
+    ]
+
+
+def _cell_of(definition: str) -> tuple[str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    measure, changes = _DEFINITION_ROWS[definition]
+    return measure, (), changes
+
+
+def _rowless(shown: pd.DataFrame) -> str:
+    """The definitions whose grain no list of rows has."""
+    names = [text for text in shown["definition"] if text not in _DEFINITION_ROWS]
+    return f" No list of rows shows what these count: {'; '.join(names)}." if names else ""
 
 
 def teams(wanted: Filter) -> None:
@@ -102,7 +136,7 @@ def teams(wanted: Filter) -> None:
             "queue_jumping",
             findings_silence.overtaking,
             "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
-            "and channel; under 30 too few to judge.",
+            "and channel; under 30 too few to judge. Single overtakings cannot be opened as rows.",
             wanted,
         )
     with right:
