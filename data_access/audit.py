@@ -15,6 +15,7 @@ from data_access.measures import Selection
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.conversations import count_rows, selected_rows
+from data_access.queries.data_quality import rejected_count, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import answer_curve, reply_times, response_times
 from data_access.queries.sentiment import sentiment
@@ -176,6 +177,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
             counted,
             len(selected_rows(engine, Selection(wanted, measure))),
         )
+    yield _equal("rejected rows: figure = table", rejected_count(engine, wanted), len(rejected_rows(engine, wanted)))
     states = sum(int(ignored[f"{state}_count"]) for state in RESPONSE_STATES)
     yield _equal("response states partition the complaints", int(ignored["complaint_count"]), states)
     for name in _PARTS:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
@@ -25,6 +26,7 @@ from data_access.export import csv_lines, write_json
 from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, parse_cell
 from data_access.queries.conversations import selected_rows
+from data_access.queries.options import unknown_values
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
@@ -32,6 +34,7 @@ from data_access.sources.delimited import guessed_encoding, read_records
 from data_access.sources.mapped import preview
 from data_access.sources.mapping import read_mapping
 from data_access.store import (
+    StoreStatus,
     current_generation,
     current_settings,
     default_store_url,
@@ -175,6 +178,15 @@ def _filter(options: argparse.Namespace) -> Filter:
         clock=options.clock,
         with_no_reply_needed=options.no_reply_needed == "include",
     )
+
+
+def _wanted(options: argparse.Namespace, engine: Engine, status: StoreStatus) -> Filter:
+    """The filter of a command, resolved; says on standard error what no row can match because nothing is called so."""
+    wanted = resolved(_filter(options), status)
+    unknown = unknown_values(engine, wanted, status.settings.age_bands)
+    if unknown:
+        _say(f"note: {'; '.join(unknown)}")
+    return wanted
 
 
 def _day(text: str) -> dt.date:
@@ -447,7 +459,7 @@ def _check(options: argparse.Namespace) -> int:
     status = read_status(engine, _url(options))
     findings = list(audit.check_store(engine))
     if options.numbers:
-        findings += audit.check_numbers(engine, resolved(_filter(options), status))
+        findings += audit.check_numbers(engine, _wanted(options, engine, status))
     wrong = [finding for finding in findings if not finding.is_ok]
     if options.json:
         print(json.dumps({"checks": len(findings), "failed": [vars(finding) for finding in wrong]}))
@@ -463,7 +475,7 @@ def _check(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     engine = open_reader(_url(options))
     status = read_status(engine, _url(options))
-    wanted = resolved(_filter(options), status)
+    wanted = _wanted(options, engine, status)
     if options.measure:
         if options.name != "conversations":
             raise FilterError("--measure goes with report conversations")
@@ -486,7 +498,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     engine = open_reader(_url(options))
-    wanted = resolved(_filter(options), read_status(engine, _url(options)))
+    wanted = _wanted(options, engine, read_status(engine, _url(options)))
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     written = []

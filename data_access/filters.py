@@ -81,6 +81,11 @@ class Filter:
         for day in (self.date_from, self.date_to):
             if day and not EARLIEST_DAY <= day <= LATEST_DAY:
                 raise FilterError(f"{day} is out of range: dates go from {EARLIEST_DAY} to {LATEST_DAY}")
+        if self.as_of and not EARLIEST_DAY <= self.as_of.date() <= LATEST_DAY:
+            raise FilterError(f"as of {self.as_of} is out of range: dates go from {EARLIEST_DAY} to {LATEST_DAY}")
+        for field, name in _PARAMETER.items():
+            for value in getattr(self, field):
+                check_text(name, value)
         for field, known in _CLOSED_LISTS.items():
             for value in getattr(self, field):
                 if value not in known:
@@ -230,13 +235,27 @@ class Filter:
         for field, name in _PARAMETER.items():
             values = [v for v in params.get(name, ()) if v]
             allowed = _CLOSED_LISTS.get(field)
-            kept = [v for v in values if allowed is None or v in allowed]
+            kept = [v for v in values if is_text(v) and (allowed is None or v in allowed)]
             notices += [f"{name}={v} is unknown" for v in values if v not in kept]
             if kept:
                 fields[field] = tuple(dict.fromkeys(kept))
-        if list(params.get("no_reply_needed", ()))[:1] == ["include"]:
-            fields["with_no_reply_needed"] = True
+        for value in list(params.get("no_reply_needed", ()))[:1]:
+            if value in ("include", "exclude"):
+                fields["with_no_reply_needed"] = value == "include"
+            else:
+                notices.append(f"no_reply_needed={value} is none of include, exclude")
         return Filter(**fields), notices
+
+
+def is_text(value: str) -> bool:
+    """Whether every engine can hold it: no NUL, and no byte of a command line that was not UTF-8."""
+    return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def check_text(name: str, value: str) -> None:
+    """Raise FilterError for a value that is no text."""
+    if not is_text(value):
+        raise FilterError(f"{name} {value!r} is not a text in UTF-8")
 
 
 def matches_any(column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:

@@ -13,12 +13,14 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.errors import FilterError
-from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, known_or_unknown
+from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, check_text, known_or_unknown
 from data_access.schema import conversations, waits
 from data_access.vocabulary import CHANNELS, GRAINS, NOBODY, RESPONSE_STATES, SENTIMENTS, UNKNOWN
 
 Clause = ColumnElement[bool]
 MAX_CELL = 1e12
+_ONLY_OF = {"age": waits, "state": waits, "closing_sentiment": conversations}
+_WHOLE_NUMBERS = {"hour": (0, 23), "weekday": (1, 7)}
 DIMENSIONS = (
     "period",
     "channel",
@@ -529,10 +531,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Unknown measures and cells are refused here, before any query."""
-        measure_named(self.measure)
-        for key, _ in self.cell:
-            if key not in (*DIMENSIONS, "within_minutes", "customer"):
-                raise FilterError(f"unknown cell {key!r}; known are {', '.join(DIMENSIONS)}, within_minutes, customer")
+        measure = measure_named(self.measure)
+        for key, value in self.cell:
+            _check_cell(measure, key, value, self.filter.grain)
 
     def clauses(self) -> list[Clause]:
         """The predicate of the rows: that of the measure, limited to the cell."""
@@ -556,7 +557,7 @@ class Selection:
         if key == "customer":
             return measure.table.c.customer_id == value
         if key in ("hour", "weekday"):
-            return dimension(key, measure, self.filter) == int(_number(key, value))
+            return dimension(key, measure, self.filter) == _whole_number(key, value)
         return dimension(key, measure, self.filter) == literal(value)
 
     def sentence(self) -> str:
@@ -591,7 +592,7 @@ def period_start(day: dt.date, grain: str) -> dt.date:
 def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
     """First and last local day of the period that begins on `value`."""
     try:
-        start = dt.date.fromisoformat(value[:10])
+        start = dt.datetime.fromisoformat(value).date()
         if not EARLIEST_DAY <= start < LATEST_DAY - dt.timedelta(days=100):
             raise ValueError
     except ValueError:
@@ -606,14 +607,37 @@ def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
     return start, after - dt.timedelta(days=1)
 
 
+def _check_cell(measure: Measure, key: str, value: str, grain: str) -> None:
+    """Raise FilterError for a cell that the measure does not have or whose value cannot be meant."""
+    if key not in (*DIMENSIONS, "within_minutes", "customer"):
+        raise FilterError(f"unknown cell {key!r}; known are {', '.join(DIMENSIONS)}, within_minutes, customer")
+    if _ONLY_OF.get(key, measure.table) is not measure.table:
+        raise FilterError(f"{measure.label} cannot be split by {key!r}")
+    check_text(f"cell {key}", value)
+    if key == "period":
+        period_bounds(value, grain)
+    elif key == "within_minutes":
+        _number(key, value)
+    elif key in _WHOLE_NUMBERS:
+        _whole_number(key, value)
+
+
 def _number(key: str, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not abs(number) < MAX_CELL:
-        raise FilterError(f"cell {key}={value!r} is not a number")
+    if not 0 <= number < MAX_CELL:
+        raise FilterError(f"cell {key}={value!r} is not a number of 0 or more")
     return number
+
+
+def _whole_number(key: str, value: str) -> int:
+    first, last = _WHOLE_NUMBERS[key]
+    number = _number(key, value)
+    if number != int(number) or not first <= number <= last:
+        raise FilterError(f"cell {key}={value!r} is not a whole number from {first} to {last}")
+    return int(number)
 
 
 def dimension_order(name: str) -> list[str] | None:

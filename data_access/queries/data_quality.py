@@ -52,6 +52,12 @@ def rejected_rows(engine: Engine, wanted: Filter, limit: int | None = None) -> p
     return typed(fetch(engine, statement), kinds)
 
 
+def rejected_count(engine: Engine, wanted: Filter) -> int:
+    """How many rows `rejected_rows` has uncut: each record once, however often its file was loaded."""
+    r = rejected_rows_table.c
+    return int(fetch(engine, select(func.count(r.reject_id).label("n"))).iloc[0]["n"])
+
+
 def sources(engine: Engine) -> pd.DataFrame:
     """One row per source: up to when it is complete, and whether it can tell response times at all."""
     s, c = source_status.c, conversations.c

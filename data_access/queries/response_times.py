@@ -65,7 +65,7 @@ def response_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd
     """First response times. One row per group of customer-opened conversations; without `by` exactly one row.
 
     `answered_count` includes answers at an unknown time, which leave the target and the medians.
-    `median_minutes_all` keeps the unanswered in; NaN where half are never answered ("not reached").
+    `median_minutes_all` keeps the unanswered in; NaN where half are not answered so far ("not reached").
     """
     return _times(engine, wanted, by, MEASURES["first_responses"], "conversation_count")
 
@@ -189,7 +189,7 @@ def _timing(part: pd.DataFrame) -> tuple[float, float, float]:
 def answer_curve(
     engine: Engine, wanted: Filter, by: Sequence[str] = (), *, of: str = "first_responses"
 ) -> pd.DataFrame:
-    """Share answered within t, never-answered kept in. One row per group and whole-second answer time.
+    """Share answered within t, the unanswered kept in. One row per group and whole-second answer time.
 
     `of` is `first_responses` (conversations) or `waits` (replies). Unanswered ones are censored at
     `as_of` or their source's *complete to*; answers at an unknown time are left out. Columns: `minutes`,

@@ -273,6 +273,11 @@ def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(channel_mix_query.channel_mix, wanted, by)
 
 
+def customers_using(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
+    """Customers, and those of them who used one of the channels; one row per age group."""
+    return _frame(channel_mix_query.customers_using, wanted, channels)
+
+
 def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """How customers sound; one row per group."""
     return _frame(sentiment_query.sentiment, wanted, by)
@@ -351,6 +356,18 @@ def loads() -> pd.DataFrame:
 def rejected_rows(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
     """Rejected records with reasons."""
     return _frame(data_quality_query.rejected_rows, wanted, limit)
+
+
+def rejected_count(wanted: Filter) -> int:
+    """How many rejected records there are, each once."""
+    return cast("int", _ask(data_quality_query.rejected_count, scoped(wanted)))
+
+
+def rejected_later(wanted: Filter) -> Callable[[], pd.DataFrame]:
+    """All rejected records, read when called."""
+    _viewer()
+    pinned, limited = _pinned(), scoped(wanted)
+    return lambda: data_quality_query.rejected_rows(pinned.engine, limited)
 
 
 def sources() -> pd.DataFrame:

@@ -43,6 +43,20 @@ def rows(selection: Selection, name: str, *, label: str = "CSV of the rows behin
     )
 
 
+def rejected(wanted: Filter, name: str = "rejected_rows", *, label: str = "CSV of all rejected rows") -> None:
+    """A button for every rejected row; read from the store when clicked."""
+    read = data.rejected_later(wanted)
+    st.download_button(
+        label,
+        data=lambda: to_csv(read()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
 def worklist(wanted: Filter, order: str, name: str, *, label: str = "CSV of the whole list") -> None:
     """A button for every unanswered complaint; read from the store when clicked."""
     read = data.worklist_later(wanted, order)

@@ -145,9 +145,9 @@ def value(dimension: str, raw: object, grain: str = "week") -> str:
     if dimension == "period":
         return period(raw, grain)
     if dimension == "weekday":
-        return WEEKDAYS[int(text) - 1]
+        return WEEKDAYS[int(float(text)) - 1]
     if dimension == "hour":
-        return f"{int(text):02d}:00"
+        return f"{int(float(text)):02d}:00"
     if text == UNKNOWN:
         return "No team" if dimension == "team" else "Unknown"
     if text == NOBODY:
