@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, loader, text
+from data_access import __version__, audit, engine_commands, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError
 from data_access.export import csv_lines, write_json
@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
     load.add_argument("--dry-run", action="store_true", help="show what would be loaded and rejected")
     command("rebuild", _rebuild, "derive waits and conversations again with the present settings")
+    command(
+        "upgrade", _outcome_of(engine_commands.upgrade), "bring an older store to the present schema; nothing is lost"
+    )
     rescore = command("rescore", _rescore, "read all texts again: sentiment, complaints, topics, blamed channel")
     rescore.add_argument("--scorer", help="lexlinear-en (default), use-multilingual or transformers:FOLDER")
     rescore.add_argument("--since", type=_moment, metavar="TIME", help="only interactions from this time on")
@@ -389,6 +392,15 @@ def _done(options: argparse.Namespace, words: str, **values: Any) -> None:
         _say(words)
     else:
         print(words)
+
+
+def _outcome_of(run: Callable[[argparse.Namespace], engine_commands.Outcome]) -> Callable[[argparse.Namespace], int]:
+    def _run(options: argparse.Namespace) -> int:
+        outcome = run(options)
+        _done(options, outcome.words, **outcome.values)
+        return outcome.status
+
+    return _run
 
 
 def _rebuild(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any, cast
 
 import pyarrow as pa
-from sqlalchemy import BigInteger, DateTime, String, Table, literal_column, text, types
+from sqlalchemy import BigInteger, Column, DateTime, String, Table, literal_column, text, types
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
@@ -184,3 +184,79 @@ def create_temporary(connection: Connection, table: Table) -> None:
     """Create a session-local table, empty, dropping one of the same name."""
     connection.execute(text(f'DROP TABLE IF EXISTS "{table.name}"'))
     connection.execute(CreateTable(table))
+
+
+# What the engines call the types of the store, and how the store names them.
+_STORED_KINDS = {
+    "text": "text",
+    "varchar": "text",
+    "bigint": "bigint",
+    "integer": "integer",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "timestamp without time zone": "timestamp",
+    "double": "double",
+    "double precision": "double",
+}
+_DECLARED_KINDS: dict[type[types.TypeEngine[Any]], str] = {
+    types.Boolean: "boolean",
+    types.Integer: "integer",
+    types.BigInteger: "bigint",
+    types.Double: "double",
+    types.Date: "date",
+    types.DateTime: "timestamp",
+    types.Text: "text",
+}
+
+
+def _catalog_schema(connection: Connection) -> str:
+    return "main" if connection.dialect.name == "duckdb" else str(connection.scalar(text("SELECT current_schema()")))
+
+
+def stored_columns(connection: Connection, table: str) -> dict[str, str]:
+    """Columns of a stored table with type and "not null", as `declared_column` says them; empty without the table."""
+    rows = connection.execute(
+        text(
+            "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
+            "WHERE table_name = :table AND table_schema = :schema ORDER BY ordinal_position"
+        ),
+        {"table": table, "schema": _catalog_schema(connection)},
+    )
+    return {
+        row.column_name: _STORED_KINDS.get(row.data_type.lower(), row.data_type)
+        + ("" if row.is_nullable == "YES" else " not null")
+        for row in rows
+    }
+
+
+def declared_column(column: Column[Any]) -> str:
+    """Type of a declared column and whether it may be empty."""
+    return _DECLARED_KINDS[type(column.type)] + ("" if column.nullable else " not null")
+
+
+def stored_keys(connection: Connection, table: str) -> list[str] | None:
+    """Columns of a stored table's primary key; None on DuckDB, which keeps no keys."""
+    if connection.dialect.name == "duckdb":
+        return None
+    rows = connection.execute(
+        text(
+            "SELECT k.column_name FROM information_schema.key_column_usage k "
+            "JOIN information_schema.table_constraints c USING (constraint_schema, constraint_name, table_name) "
+            "WHERE c.constraint_type = 'PRIMARY KEY' AND k.table_name = :table AND k.table_schema = :schema "
+            "ORDER BY k.ordinal_position"
+        ),
+        {"table": table, "schema": _catalog_schema(connection)},
+    )
+    return [row.column_name for row in rows]
+
+
+def add_column(connection: Connection, table: Table, column: Column[Any]) -> None:
+    """Add a declared column to a stored table; its rows hold null."""
+    kind = column.type.compile(dialect=connection.dialect)
+    connection.execute(text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}'))
+
+
+def rename_table(connection: Connection, table: Table, name: str) -> None:
+    """Give a stored table another name."""
+    connection.execute(text(f'ALTER TABLE "{table.name}" RENAME TO "{name}"'))

@@ -129,6 +129,22 @@ def current_generation(folder: Path) -> Path | None:
     return path
 
 
+def stored_schema_version(url: str) -> int:
+    """Schema version of the store, whichever it is. Raises StoreError where there is no store."""
+    folder = store_folder(url)
+    if folder is None:
+        engine = create_engine(url)
+    else:
+        generation = current_generation(folder)
+        if generation is None:
+            raise _no_store(url)
+        engine = _duckdb_engine(generation, read_only=True)
+    try:
+        return _found_version(engine, url)
+    finally:
+        engine.dispose()
+
+
 def current_version(url: str) -> int:
     """Version of the store now: cheap enough to ask on every rerun; 0 where there is no store."""
     folder = store_folder(url)
@@ -159,7 +175,7 @@ def open_reader(url: str) -> Engine:
         return engine
     generation = current_generation(folder)
     if generation is None:
-        raise StoreError(f"there is no store in {folder}; create it with: frontdoor init --store duckdb:///{folder}")
+        raise _no_store(url)
     engine = _duckdb_engine(generation, read_only=True)
     _check_version(engine, url)
     return engine
@@ -181,24 +197,42 @@ def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
     return engine
 
 
-def _check_version(engine: Engine, url: str) -> None:
+def _no_store(url: str) -> StoreError:
+    place = store_folder(url) or shown_url(url)
+    return StoreError(f"there is no store in {place}; create it with: frontdoor init --store {shown_url(url)}")
+
+
+def _found_version(engine: Engine, url: str) -> int:
     try:
         with engine.connect() as connection:
             found = int(read_info(connection).get("schema_version", "0"))
     except (SQLAlchemyError, duckdb.Error) as problem:
-        engine.dispose()
         raise StoreError(f"{shown_url(url)} cannot be opened: {one_line(problem)}") from problem
-    if found > SCHEMA_VERSION:
+    if found == 0:
+        raise _no_store(url)
+    return found
+
+
+def _check_version(engine: Engine, url: str) -> None:
+    """Refuse to read a store of another schema version, saying what to do."""
+    try:
+        found = _found_version(engine, url)
+        _refuse_newer(found, url)
+        if found < SCHEMA_VERSION:
+            raise StoreError(
+                f"{shown_url(url)} has schema {found}, this Frontdoor needs {SCHEMA_VERSION}; "
+                f"run: frontdoor upgrade --store {shown_url(url)} (the next load does the same)"
+            )
+    except StoreError:
         engine.dispose()
+        raise
+
+
+def _refuse_newer(found: int, url: str) -> None:
+    if found > SCHEMA_VERSION:
         raise StoreError(
             f"{shown_url(url)} was written by a newer Frontdoor (schema {found}, this one reads {SCHEMA_VERSION}); "
             "update Frontdoor"
-        )
-    if found < SCHEMA_VERSION:
-        engine.dispose()
-        raise StoreError(
-            f"{shown_url(url)} has schema {found}, this Frontdoor needs {SCHEMA_VERSION}; "
-            "load the sources into a new store"
         )
 
 
@@ -323,9 +357,9 @@ def _generation_writer(url: str, folder: Path) -> Iterator[Connection]:
             shutil.copyfile(current, work)
         engine = _duckdb_engine(work, read_only=False)
         if current is not None:
-            _check_version(engine, url)
+            _refuse_newer(_found_version(engine, url), url)
         with engine.connect() as connection, connection.begin():
-            _create_or_bump(connection, number + 1, current_settings(url))
+            _create_or_bump(connection, url, number + 1)
             yield connection
         with engine.connect() as connection:
             connection.execute(text("CHECKPOINT"))
@@ -356,9 +390,10 @@ def _disk_reason(problem: BaseException) -> str | None:
     return None
 
 
-def _create_or_bump(connection: Connection, version: int, settings: Settings) -> None:
-    is_new = not inspect(connection).has_table(store_info.name)
-    if is_new:
+def _create_or_bump(connection: Connection, url: str, version: int) -> None:
+    """Make the tables where there are none, bring older ones to the present schema, count the version up."""
+    settings = current_settings(url)
+    if not inspect(connection).has_table(store_info.name):
         metadata.create_all(connection)
         write_info(
             connection,
@@ -367,6 +402,13 @@ def _create_or_bump(connection: Connection, version: int, settings: Settings) ->
             settings=settings.to_json(),
             settings_fingerprint=settings.fingerprint(),
         )
+    else:
+        found = int(read_info(connection)["schema_version"])
+        _refuse_newer(found, url)
+        if found < SCHEMA_VERSION:
+            from data_access.migrations import migrate_forward  # noqa: PLC0415 (it derives, and writes through here)
+
+            migrate_forward(connection, settings)
     write_info(connection, store_version=str(version))
 
 
@@ -407,14 +449,8 @@ def _open_server_writer(url: str) -> Iterator[Connection]:
             locked = connection.execute(text("SELECT pg_try_advisory_xact_lock(7023771)")).scalar()
             if not locked:
                 raise StoreLockedError(f"{shown_url(url)} is being loaded by another session; wait and try again")
-            if inspect(connection).has_table(store_info.name):
-                found = int(read_info(connection).get("schema_version", "0"))
-                if found != SCHEMA_VERSION:
-                    raise StoreError(f"{shown_url(url)} has schema {found}, this Frontdoor writes {SCHEMA_VERSION}")
-                version = int(read_info(connection)["store_version"])
-            else:
-                version = 0
-            _create_or_bump(connection, version + 1, current_settings(url))
+            version = int(read_info(connection).get("store_version", "0"))
+            _create_or_bump(connection, url, version + 1)
             yield connection
     except (SQLAlchemyError, OSError) as problem:
         raise StoreError(f"{shown_url(url)}: {one_line(problem)}; nothing was changed") from problem

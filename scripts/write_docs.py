@@ -23,7 +23,20 @@ from data_access.sources import SOURCES
 from data_access.sources.mapping import CLOSED_VALUES, FIELDS, REQUIRED
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-COMMANDS = ("init", "demo", "load", "rebuild", "rescore", "evaluate", "check", "report", "export", "status", "sources")
+COMMANDS = (
+    "init",
+    "demo",
+    "load",
+    "upgrade",
+    "rebuild",
+    "rescore",
+    "evaluate",
+    "check",
+    "report",
+    "export",
+    "status",
+    "sources",
+)
 
 
 def metrics() -> str:

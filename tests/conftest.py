@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import Engine
+from postgresql_server import running_server
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from data_access.cli import main
 from data_access.filters import Filter
@@ -21,6 +23,7 @@ from data_access.store import open_reader, open_writer, read_status, resolved
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+_numbers = itertools.count(1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 TINY_MAPPING = {
@@ -92,6 +95,42 @@ def empty_store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     with open_writer(url):
         pass
     return url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database of a PostgreSQL that is started for the tests."""
+    with running_server(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
+def new_database(postgresql_url: str) -> Iterator[Callable[[], str]]:
+    """Make empty databases on that server, dropped after the test."""
+    made: list[str] = []
+    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+
+    def _make() -> str:
+        name = f"frontdoor_{os.getpid()}_{next(_numbers)}"
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        made.append(name)
+        return make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+
+    yield _make
+    with server.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def new_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL at which a store can be made, once for each engine."""
+    if request.param == "duckdb":
+        return f"duckdb:///{tmp_path / 'new-store'}"
+    make: Callable[[], str] = request.getfixturevalue("new_database")
+    return make()
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import glob
-import os
-import shutil
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,40 +19,6 @@ from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import open_reader, read_status, resolved
 
 pytestmark = pytest.mark.postgresql
-
-
-@pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of our own on a loopback port, in a temporary folder; it never runs as root."""
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-    if not found:
-        pytest.skip("no PostgreSQL server on this machine: apt-get install postgresql")
-    binaries = Path(found[-1]).parent
-    folder = tmp_path_factory.mktemp("postgresql")
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        as_user = ["runuser", "-u", "postgres", "--"]
-        for part in (folder, *folder.parents[:2]):
-            part.chmod(0o755)
-        shutil.chown(folder, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd=folder)
-
-    data = str(folder / "data")
-    run(
-        str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "frontdoor", "--no-sync", "-E", "UTF8", "--locale=C"
-    )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run(str(binaries / "pg_ctl"), "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
-    try:
-        yield f"postgresql+psycopg://frontdoor@127.0.0.1:{port}/postgres"
-    finally:
-        stop = [*as_user, str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, capture_output=True)  # its folder is gone where pytest cleared it
 
 
 @pytest.fixture(scope="session")

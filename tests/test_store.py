@@ -216,17 +216,14 @@ def test_a_damaged_generation_is_an_error_of_one_line(url, damage):
     assert files(url) == {"CURRENT", "LOCK", path.name}
 
 
-@pytest.mark.parametrize(
-    ("version", "named"), [(SCHEMA_VERSION + 1, "newer Frontdoor"), (0, "load the sources into a new store")]
-)
-def test_a_store_of_another_version_is_neither_read_nor_written(url, version, named):
+def test_a_store_of_a_newer_version_is_neither_read_nor_written(url):
     mark(url, "1")
     engine = create_engine(f"duckdb:///{current_generation(store_folder(url))}")
     with engine.begin() as connection:
-        write_info(connection, schema_version=str(version))
+        write_info(connection, schema_version=str(SCHEMA_VERSION + 1))
     engine.dispose()
     for attempt in (open_reader, lambda u: mark(u, "2")):
-        with pytest.raises(StoreError, match=named):
+        with pytest.raises(StoreError, match="newer Frontdoor"):
             attempt(url)
     assert current_version(url) == 1
 
