@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, loader, text
+from data_access import __version__, audit, cli_identities, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError
 from data_access.export import csv_lines, write_json
@@ -132,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write every report as CSV into a folder")
     export.add_argument("folder", type=Path, metavar="FOLDER")
     _add_filters(export)
+    identities = commands.add_parser(
+        "identities", help="who is one customer, and why", description=cli_identities.__doc__
+    )
+    cli_identities.add_commands(identities, _url)
     command("status", _status, "where the store is and what is in it")
     command("sources", _sources, "list the file formats")
     return parser
@@ -534,6 +538,8 @@ def _status(options: argparse.Namespace) -> int:
         facts["rows"] = {
             table.name: connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables
         }
+        decided = metadata.tables["identity_decisions"].c.decision
+        facts["identity_decision_count"] = connection.scalar(select(func.count(decided.distinct())))
     if options.json:
         print(json.dumps(facts))
         return DONE
