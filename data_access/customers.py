@@ -186,17 +186,17 @@ def settle_all(connection: Connection, rules: IdentityRules) -> None:
 def settle_near(connection: Connection, identities: Iterable[Identity], rules: IdentityRules) -> None:
     """Settle all that hangs together with some identities again, as after a decision by hand."""
     _begin(connection)
-    pairs = list(identities)
-    named = [value for kind, value in pairs if kind == CONVERSATION_KIND]
-    if named:
-        dialects.bulk_columns(connection, _subjects, {"statement_id": named})
-        _fill(connection, _raw, union(*_stated_by(interactions, true())))
-        _state_conversations(connection, rules)
+    pairs = sorted(set(identities))
     dialects.bulk_columns(
         connection,
         _near,
         {"identity_kind": [kind for kind, _ in pairs], "identity_value": [value for _, value in pairs]},
     )
+    named = [value for kind, value in pairs if kind == CONVERSATION_KIND]
+    if named:
+        dialects.bulk_columns(connection, _subjects, {"statement_id": named})
+        _fill(connection, _raw, union(*_stated_by(interactions, true())))
+        _state_conversations(connection, rules)
     _settle(connection, rules)
     refresh(connection)
 
