@@ -17,8 +17,10 @@ from data_access import decisions
 from data_access.cli import main
 from data_access.config import read_settings
 from data_access.errors import FrontdoorError, MappingError
+from data_access.filters import Filter
 from data_access.identities import Statement, customer_of, masked, normalised, people_of, reason_of_itself
 from data_access.loader import rebuild
+from data_access.reports import run_report
 from data_access.schema import (
     conversations,
     customer_identities,
@@ -29,6 +31,8 @@ from data_access.schema import (
     stated_identities,
     waits,
 )
+from data_access.store import open_reader, read_status, resolved
+from pages.components import trust
 
 RULES = read_settings().identity
 WHO = (
@@ -238,6 +242,34 @@ def test_people_are_named_after_the_strongest_identity():
     ]
     found = people_of(statements, [], [], RULES)
     assert set(found.of_statement) == {customer_of(("id:crm", "A"))}
+
+
+# --- what is told of it
+
+
+def test_what_joins_nobody_is_reported_masked_with_its_customers_and_reason(files):
+    family_phone = "+442079460123"
+    files.events(
+        event(1, "a", customer="1", phone=family_phone)
+        + event(2, "b", customer="2", phone=family_phone)
+        + event(3, "c", phone=family_phone)
+        + event(4, "d", email="info@x.example")
+    )
+    engine = open_reader(files.url())
+    wanted = resolved(Filter(), read_status(engine, files.url()))
+    rows = run_report(engine, "shared_identities", wanted)
+    assert rows.to_numpy().tolist() == [
+        ["phone", "+44…23", "customers", 3, 3],
+        ["email", "i…@x.example", "never", 1, 1],
+    ]
+    limited = run_report(engine, "shared_identities", wanted.replace(scope_teams=("Mail",)))
+    assert limited["identity"].tolist() == ["…", "…"]
+    coverage = run_report(engine, "coverage", wanted).set_index("item")
+    assert coverage.loc["customer_identified", "known_count"] == 2
+    assert trust.identity_sentence(run_report(engine, "coverage", wanted), rows) == (
+        "0 % of conversations belong to a customer known on more than one channel (0 of 4). "
+        "1 identity of several people joins nobody. 1 more cannot join by the settings or for want of a country code."
+    )
 
 
 # --- decisions by hand
