@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, engine_commands, loader, text
+from data_access import __version__, audit, cli_identities, engine_commands, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError
 from data_access.export import csv_lines, write_json
@@ -116,15 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     rescore.add_argument("--scorer", help="lexlinear-en (default), use-multilingual or transformers:FOLDER")
     rescore.add_argument("--since", type=_moment, metavar="TIME", help="only interactions from this time on")
     evaluate = command("evaluate", _evaluate, "compare what is read with the labels of a CSV")
-    evaluate.add_argument("file", type=Path, metavar="FILE")
-    evaluate.add_argument("--text", required=True, metavar="COLUMN")
-    evaluate.add_argument("--label", required=True, metavar="COLUMN")
-    evaluate.add_argument("--task", choices=("sentiment", "complaint", "topic"), default="sentiment")
-    evaluate.add_argument("--preset", choices=("sensitive", "strict"), help="of the complaint cues")
-    evaluate.add_argument(
-        "--scorer", default="lexlinear-en", help="lexlinear-en, use-multilingual or transformers:FOLDER"
-    )
-    evaluate.add_argument("--encoding", help="of the file, where it is not UTF-8")
+    _add_evaluation(evaluate)
     check = command("check", _check, "check the store, and with --numbers every figure")
     check.add_argument("--numbers", action="store_true", help="card = chart = table = rows = CSV")
     _add_filters(check)
@@ -138,9 +130,25 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write every report as CSV into a folder")
     export.add_argument("folder", type=Path, metavar="FOLDER")
     _add_filters(export)
+    identities = commands.add_parser(
+        "identities", help="who is one customer, and why", description=cli_identities.__doc__
+    )
+    cli_identities.add_commands(identities, _url)
     command("status", _status, "where the store is and what is in it")
     command("sources", _sources, "list the file formats")
     return parser
+
+
+def _add_evaluation(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("file", type=Path, metavar="FILE")
+    evaluate.add_argument("--text", required=True, metavar="COLUMN")
+    evaluate.add_argument("--label", required=True, metavar="COLUMN")
+    evaluate.add_argument("--task", choices=("sentiment", "complaint", "topic"), default="sentiment")
+    evaluate.add_argument("--preset", choices=("sensitive", "strict"), help="of the complaint cues")
+    evaluate.add_argument(
+        "--scorer", default="lexlinear-en", help="lexlinear-en, use-multilingual or transformers:FOLDER"
+    )
+    evaluate.add_argument("--encoding", help="of the file, where it is not UTF-8")
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -558,6 +566,8 @@ def _status(options: argparse.Namespace) -> int:
         facts["rows"] = {
             table.name: connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables
         }
+        decided = metadata.tables["identity_decisions"].c.decision
+        facts["identity_decision_count"] = connection.scalar(select(func.count(decided.distinct())))
     if options.json:
         print(json.dumps(facts))
         return DONE

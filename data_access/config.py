@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import phonenumbers
+
 from data_access.calendars import ALWAYS, Calendar, CalendarUse, Hours, calendar_of, use_of
 from data_access.errors import MappingError
-from data_access.vocabulary import CHANNELS
+from data_access.vocabulary import CHANNELS, IDENTITY_KINDS
 
 DEFAULTS_FILE = Path(__file__).with_name("defaults.toml")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
@@ -44,6 +46,17 @@ class Threshold:
 
 
 @dataclasses.dataclass(frozen=True)
+class IdentityRules:
+    """What joins customers across channels. See `[identity]` in `defaults.toml`."""
+
+    joins: tuple[str, ...]
+    phone_region: str
+    shared_after: int
+    chained_after: int
+    never_joins: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """What a company decides: zone, bands, thresholds and definitions. Stored with each derive."""
 
@@ -60,6 +73,7 @@ class Settings:
     unknown_time_counts_as: str
     accounts: tuple[tuple[str, str, str], ...]
     thresholds: tuple[Threshold, ...]
+    identity: IdentityRules
     calendars: tuple[Calendar, ...] = ()
     calendar_uses: tuple[CalendarUse, ...] = ()
 
@@ -119,6 +133,8 @@ def settings_from_json(text: str) -> Settings:
     raw["calendars"] = tuple(_calendar_from_json(entry) for entry in raw["calendars"])
     raw["calendar_uses"] = tuple(CalendarUse(**entry) for entry in raw["calendar_uses"])
     raw["accounts"] = tuple((a, b, c) for a, b, c in raw["accounts"])
+    identity = {**raw["identity"], **{name: tuple(raw["identity"][name]) for name in ("joins", "never_joins")}}
+    raw["identity"] = IdentityRules(**identity)
     return Settings(**raw)
 
 
@@ -153,7 +169,9 @@ def read_settings(path: Path | None = None) -> Settings:
         thresholds = merged["thresholds"] + own.pop("thresholds", [])
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
+        identity = {**merged["identity"], **own.pop("identity", {})}
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
+        merged["identity"] = identity
         if isinstance(merged["cues_file"], str) and merged["cues_file"]:
             merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
     return _settings_of(merged, where)
@@ -185,6 +203,8 @@ def _check_shapes(raw: dict[str, Any], where: str) -> None:
         for key, table in given.items():
             if not isinstance(table, dict):
                 raise MappingError(f"{where}: {name}.{key} must be a table, not {table!r}")
+    if not isinstance(raw.get("identity", {}), dict):
+        raise MappingError(f"{where}: identity must be a table, not {raw['identity']!r}")
     for source, table in raw.get("accounts", {}).items():
         for account, brand in table.items():
             if not isinstance(brand, str):
@@ -238,9 +258,30 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         **plain,
         accounts=accounts,
         thresholds=tuple(replaced.values()),
+        identity=_identity_of(raw["identity"], f"{where}: identity"),
         calendars=tuple(calendars[name] for name in sorted(calendars)),
         calendar_uses=uses,
     )
+
+
+def _identity_of(entry: dict[str, Any], where: str) -> IdentityRules:
+    names = [field.name for field in dataclasses.fields(IdentityRules)]
+    unknown = sorted(set(entry) - set(names))
+    if unknown:
+        raise MappingError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(names)}")
+    for name in ("joins", "never_joins"):
+        if not isinstance(entry[name], list) or not all(isinstance(value, str) for value in entry[name]):
+            raise MappingError(f"{where}: {name} must be a list of texts, not {entry[name]!r}")
+    for kind in entry["joins"]:
+        if kind not in IDENTITY_KINDS:
+            raise MappingError(f"{where}: joins: unknown kind {kind!r}; known are {', '.join(IDENTITY_KINDS)}")
+    for name in ("shared_after", "chained_after"):
+        if type(entry[name]) is not int or entry[name] < 1:
+            raise MappingError(f"{where}: {name} must be a whole number from 1, not {entry[name]!r}")
+    region = entry["phone_region"]
+    if region != "" and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise MappingError(f"{where}: phone_region must be a country such as 'GB', or empty, not {region!r}")
+    return IdentityRules(**{**entry, "joins": tuple(entry["joins"]), "never_joins": tuple(entry["never_joins"])})
 
 
 def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:

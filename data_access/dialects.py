@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
@@ -178,6 +179,14 @@ def bulk_insert(connection: Connection, table: Table, batch: pa.Table) -> None:
     with cast(Any, cursor).copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
         for row in zip(*columns, strict=True):
             copy.write_row(row)
+
+
+def bulk_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Append plain columns by name; absent ones are null."""
+    schema = arrow_schema(table)
+    names = [name for name in schema.names if name in columns]
+    batch = pa.table([pa.array(columns[name], schema.field(name).type) for name in names], names=names)
+    bulk_insert(connection, table, batch)
 
 
 def create_temporary(connection: Connection, table: Table) -> None:

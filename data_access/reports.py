@@ -132,6 +132,12 @@ _ALL = (
         lambda e, f, _: data_quality.coverage(e, f),
         False,
     ),
+    Report(
+        "shared_identities",
+        "addresses, numbers and handles that join nobody, and why",
+        lambda e, f, _: data_quality.shared_identities(e, f),
+        False,
+    ),
     Report("sources", "sources and how complete they are", lambda e, f, _: data_quality.sources(e), False),
     Report("rejected_rows", "rejected records and why", lambda e, f, _: data_quality.rejected_rows(e, f), False),
     Report(

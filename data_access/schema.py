@@ -31,7 +31,7 @@ def _column(name: str, kind: type | object, comment: str, *, key: bool = False, 
 customers = Table(
     "customers",
     metadata,
-    _column("customer_id", Text, "Opaque id of one person, derived from the first identity seen", key=True),
+    _column("customer_id", Text, "Opaque id of one person, derived from the strongest identity", key=True),
     _column("birth_date", Date, "Birth date, where the source gives one"),
     _column("birth_year", Integer, "Birth year, where only that is known; age counts as if born on 1 July"),
     _column("age_group_given", Text, "Age band given by the source instead of a birth date"),
@@ -45,11 +45,58 @@ customers = Table(
 customer_identities = Table(
     "customer_identities",
     metadata,
-    _column("customer_id", Text, "The customer who owns the identity", key=True),
+    _column("customer_id", Text, "The customer who has it; one that joins nobody may have several", key=True),
     _column("identity_kind", Text, "email, phone, handle:<channel> or id:<source>", key=True),
     _column("identity_value", Text, "The normalised address, number, handle or id; personal data", key=True),
-    _column("origin", Text, "Source whose load brought it"),
-    comment="One row per handle, address, number or source id: what makes channels joinable",
+    _column("origin", Text, "First of the sources that state it, by name"),
+    _column("reason", Text, "Why it joins nobody; empty where it joins: kind, number, never, customers, shared …"),
+    comment="One row per customer and handle, address, number or source id: what makes channels joinable",
+)
+
+stated_identities = Table(
+    "stated_identities",
+    metadata,
+    _column("customer_id", Text, "Customer to whom the conversation or line belongs now", key=True),
+    _column("statement_id", Text, "The conversation, or the line of a customers file", key=True),
+    _column("identity_kind", Text, "As in customer_identities; conversation where only a decision names it", key=True),
+    _column("identity_value", Text, "The normalised value; a number without a country code as given", key=True),
+    _column("source", Text, "Source that states it"),
+    _column("is_listed", Boolean, "Stated by a customers file", null=False),
+    _column("is_own", Boolean, "The id under which the customers file lists its customer", null=False),
+    _column("is_alone", Boolean, "No other identity that may join is stated with it", null=False),
+    _column("identity_customer_id", Text, "Customer named after this identity", null=False),
+    _column("reason", Text, "Why it can join nobody, whoever states it: kind, number or never"),
+    comment="One row per identity and conversation or customers-file line that states it: the evidence of every join",
+)
+
+customer_records = Table(
+    "customer_records",
+    metadata,
+    _column("customer_id", Text, "The customer to whom the line belongs now", key=True),
+    _column("record_id", Text, "Hash of source and id", key=True),
+    _column("identity_kind", Text, "id:<source>", null=False),
+    _column("identity_value", Text, "Customer id in the file", null=False),
+    _column("source", Text, "Name under which the file was loaded", null=False),
+    _column("birth_date", Date, "As in customers"),
+    _column("birth_year", Integer, "As in customers"),
+    _column("age_group_given", Text, "As in customers"),
+    _column("segment", Text, "As in customers"),
+    _column("followers", BigInteger, "As in customers"),
+    _column("display_name", Text, "As in customers; personal data"),
+    _column("identities", Text, "Identities listed, as given, separated by semicolons; personal data"),
+    comment="One row per customer of a customers file, as the file says",
+)
+
+identity_decisions = Table(
+    "identity_decisions",
+    metadata,
+    _column("decision", Integer, "Number of the decision", key=True),
+    _column("side", Integer, "0 or 1: a merge joins the sides, a split holds them apart", key=True),
+    _column("identity_kind", Text, "As in stated_identities", key=True),
+    _column("identity_value", Text, "The normalised value; personal data", key=True),
+    _column("verdict", Text, "merge or split", null=False),
+    _column("decided_at", DateTime, "When it was decided, UTC", null=False),
+    comment="One row per identity in a decision by hand; no load and no rebuild changes it",
 )
 
 event_keys = Table(
@@ -83,6 +130,11 @@ interactions = Table(
     _column("direction", Text, "inbound (from a customer) or outbound (from the company)", null=False),
     _column("author_kind", Text, "customer, agent, bot or system", null=False),
     _column("author", Text, "The author's account or id in the source; personal data on inbound rows"),
+    _column("customer", Text, "Customer id as the source names it; personal data"),
+    _column("email", Text, "The customer's address as given; personal data"),
+    _column("phone", Text, "The customer's number as given; personal data"),
+    _column("handle", Text, "The customer's handle as given; personal data"),
+    _column("display_name", Text, "The customer's name as given; personal data; joins nobody"),
     _column("agent", Text, "Who wrote it, on outbound rows"),
     _column("team", Text, "Team or queue assigned when it happened"),
     _column("brand", Text, "Brand or company account addressed"),

@@ -24,18 +24,8 @@ from data_access.sources.mapping import CLOSED_VALUES, FIELDS, REQUIRED
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = (
-    "init",
-    "demo",
-    "load",
-    "upgrade",
-    "rebuild",
-    "rescore",
-    "evaluate",
-    "check",
-    "report",
-    "export",
-    "status",
-    "sources",
+    *("init", "demo", "load", "upgrade", "rebuild", "rescore", "evaluate", "check", "report", "export"),
+    *("identities explain", "identities split", "identities merge", "status", "sources"),
 )
 
 
@@ -84,7 +74,7 @@ def commands() -> str:
     for command in COMMANDS:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-            cli.main([command, "--help"])
+            cli.main([*command.split(), "--help"])
         parts.append(f"### frontdoor {command}\n\n```\n{out.getvalue().rstrip()}\n```\n")
     return "\n".join(parts)
 

@@ -380,6 +380,11 @@ def coverage(wanted: Filter) -> pd.DataFrame:
     return _frame(data_quality_query.coverage, wanted)
 
 
+def shared_identities(wanted: Filter) -> pd.DataFrame:
+    """Addresses and numbers that join nobody, masked."""
+    return _frame(data_quality_query.shared_identities, wanted)
+
+
 def unknown_time_effect(wanted: Filter) -> pd.DataFrame:
     """How far answers at an unknown time move the figures."""
     return _frame(data_quality_query.unknown_time_effect, wanted)

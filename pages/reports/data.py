@@ -29,6 +29,13 @@ with left:
     trust.coverage(coverage)
     downloads.shown(coverage, "coverage")
     st.caption(words.markdown(panel.caption(wanted, "Of the conversations of this filter.")))
+    st.subheader("Who is known on several channels")
+    shared = data.shared_identities(wanted)
+    st.text(trust.identity_sentence(coverage, shared))
+    if not shared.empty:
+        trust.shared_identities(shared, zone)
+        downloads.shown(shared, "shared_identities")
+    st.caption("Customers are joined by ids, addresses, numbers and handles, never by names; identities are masked.")
     st.subheader("Sources, and up to when they are complete")
     tables.show(sources, zone, alt="Sources and up to when they are complete")
     st.caption("Silence after a source's last complete moment is not counted as ignored.")
