@@ -20,6 +20,7 @@ DEFAULTS_FILE = Path(__file__).with_name("defaults.toml")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
 _UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _CLOCKS = ("calendar", "business")
+MOST_WINDOW_DAYS = 366
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,13 @@ class Threshold:
 
 
 @dataclasses.dataclass(frozen=True)
+class JoinedUp:
+    """How contacts of one customer are followed across channels. Source of the defaults: DESIGN section 2."""
+
+    window_days: int = 7
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """What a company decides: zone, bands, thresholds and definitions. Stored with each derive."""
 
@@ -51,7 +59,6 @@ class Settings:
     simulated: bool
     zone: str
     age_bands: tuple[str, ...]
-    repeat_contact_days: int
     short_abandon_seconds: int
     brand_words: tuple[str, ...]
     cues_file: str
@@ -62,6 +69,7 @@ class Settings:
     thresholds: tuple[Threshold, ...]
     calendars: tuple[Calendar, ...] = ()
     calendar_uses: tuple[CalendarUse, ...] = ()
+    joined_up: JoinedUp = dataclasses.field(default_factory=JoinedUp)
 
     def to_json(self) -> str:
         """Canonical JSON: equal settings give equal text."""
@@ -119,6 +127,7 @@ def settings_from_json(text: str) -> Settings:
     raw["calendars"] = tuple(_calendar_from_json(entry) for entry in raw["calendars"])
     raw["calendar_uses"] = tuple(CalendarUse(**entry) for entry in raw["calendar_uses"])
     raw["accounts"] = tuple((a, b, c) for a, b, c in raw["accounts"])
+    raw["joined_up"] = JoinedUp(**raw["joined_up"])
     return Settings(**raw)
 
 
@@ -153,7 +162,9 @@ def read_settings(path: Path | None = None) -> Settings:
         thresholds = merged["thresholds"] + own.pop("thresholds", [])
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
+        joined_up = {**merged["joined_up"], **own.pop("joined_up", {})}
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
+        merged["joined_up"] = joined_up
         if isinstance(merged["cues_file"], str) and merged["cues_file"]:
             merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
     return _settings_of(merged, where)
@@ -178,10 +189,12 @@ def _check_shapes(raw: dict[str, Any], where: str) -> None:
         for number, entry in enumerate(given, 1):
             if not isinstance(entry, kind):
                 raise MappingError(f"{where}: {name} entry {number} must be {words}, not {entry!r}")
-    for name in ("accounts", "calendars"):
+    for name in ("accounts", "calendars", "joined_up"):
         given = raw.get(name, {})
         if not isinstance(given, dict):
             raise MappingError(f"{where}: {name} must be a table, not {given!r}")
+        if name == "joined_up":
+            continue
         for key, table in given.items():
             if not isinstance(table, dict):
                 raise MappingError(f"{where}: {name}.{key} must be a table, not {table!r}")
@@ -197,7 +210,6 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         "simulated": bool,
         "zone": str,
         "age_bands": list,
-        "repeat_contact_days": int,
         "short_abandon_seconds": int,
         "brand_words": list,
         "cues_file": str,
@@ -241,7 +253,19 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         thresholds=tuple(replaced.values()),
         calendars=tuple(calendars[name] for name in sorted(calendars)),
         calendar_uses=uses,
+        joined_up=_joined_up_of(raw["joined_up"], where),
     )
+
+
+def _joined_up_of(raw: dict[str, Any], where: str) -> JoinedUp:
+    known = [field.name for field in dataclasses.fields(JoinedUp)]
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise MappingError(f"{where}: joined_up: unknown key {unknown[0]!r}; known are {', '.join(known)}")
+    days = raw["window_days"]
+    if type(days) is not int or not 1 <= days <= MOST_WINDOW_DAYS:
+        raise MappingError(f"{where}: joined_up.window_days must be 1 to {MOST_WINDOW_DAYS} days, not {days!r}")
+    return JoinedUp(days)
 
 
 def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:

@@ -1067,6 +1067,7 @@ def _store_customers(connection: Connection, rows: Sequence[Mapping[str, Any]], 
                 notes.append(f"line {line}: a {pair[0]} belongs to another customer already; it was not joined")
     _write_customers(connection, list(changed), {name: row for name, (_, row) in wanted.items()}, stored)
     _add_identities(connection, new_identities, source)
+    _register(connection, [pair for name, pair, _ in claims if people.name(owners[pair]) == people.name(name)], source)
     dialects.create_temporary(connection, _same)
     _join_all(connection, {name: people.name(name) for name in {*owners.values(), *wanted}})
     _same.drop(connection)
@@ -1079,6 +1080,30 @@ def _differs(before: Any, given: Mapping[str, Any]) -> bool:
     return before is None or any(
         getattr(before, name) != given[name] for name in _CUSTOMER_FIELDS if given[name] is not None
     )
+
+
+def _register(connection: Connection, pairs: Sequence[tuple[str, str]], source: str) -> None:
+    """An identity that a customers file lists comes from it, also where an event brought it first.
+
+    So what is known of a customer beside the events does not depend on which file was loaded first.
+    """
+    registers = select(load_runs.c.source).where(load_runs.c.adapter == "customers")
+    dialects.create_temporary(connection, _keys)
+    unique = list(dict.fromkeys(pairs))
+    columns = {"a": [kind for kind, _ in unique], "b": [value for _, value in unique]}
+    dialects.bulk_insert(connection, _keys, _arrow(_keys, columns))
+    c = customer_identities.c
+    connection.execute(
+        update(customer_identities)
+        .where(
+            c.identity_kind == _keys.c.a,
+            c.identity_value == _keys.c.b,
+            c.origin != source,
+            or_(c.origin.is_(None), c.origin.not_in(registers)),
+        )
+        .values(origin=source)
+    )
+    _keys.drop(connection)
 
 
 def _identity_owners(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
