@@ -12,11 +12,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import dialects
 from data_access.filters import Filter
 from data_access.measures import Selection
+from data_access.queries.back_door import back_door, back_door_flow, back_door_range, front_doors
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.conversations import count_rows, selected_rows
 from data_access.queries.data_quality import rejected_count, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.repeat_contacts import COUNTED, Topic, repeat_contacts
 from data_access.queries.response_times import answer_curve, reply_times, response_times
 from data_access.queries.sentiment import sentiment
 from data_access.schema import (
@@ -168,6 +170,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
         "negative": tone["negative_count"],
         "contacts": mix["conversation_count"].sum(),
         "open_waits": waiting["open_count"],
+        **_joined_up(engine, wanted),
     }
     for measure, shown in drill.items():
         counted = count_rows(engine, Selection(wanted, measure))
@@ -198,6 +201,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
         }
         for what, (total, whole) in parts.items():
             yield _equal(f"{what} by {name} add up", int(whole), int(total))
+    yield from _back_door_parts(engine, wanted)
     curve = answer_curve(engine, wanted)
     at_risk = int(curve["at_risk_count"].iloc[0]) if len(curve) else 0
     known = int(times["conversation_count"] - times["answered_unknown_time_count"])
@@ -207,6 +211,39 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
             at_risk <= known,
             f"{at_risk} at risk, {known} known",
         )
+
+
+def _joined_up(engine: Engine, wanted: Filter) -> dict[str, int]:
+    """What back door and repeat contacts show, by the measure that opens its rows."""
+    public, doors = back_door(engine, wanted).iloc[0], front_doors(engine, wanted, ()).iloc[0]
+    found = {
+        "public_complaints": public["public_complaint_count"],
+        "public_complaints_known": public["known_private_count"],
+        "back_door": public["back_door_count"],
+        "failed_contacts": doors["failed_contact_count"],
+        "came_out": doors["came_out_count"],
+    }
+    topics: tuple[tuple[Topic, str], ...] = (("fitting", ""), ("any", "_any_topic"))
+    for topic, suffix in topics:
+        again = repeat_contacts(engine, wanted, topic=topic).iloc[0]
+        found |= {"recognisable": again["recognisable_count"]}
+        found |= {f"{measure}{suffix}": again[name] for name, measure in COUNTED.items()}
+    return {measure: int(shown) for measure, shown in found.items()}
+
+
+def _back_door_parts(engine: Engine, wanted: Filter) -> Iterator[Finding]:
+    """The arrows add up to the card, each opens its rows, and the range of N holds the card's figure."""
+    whole = int(back_door(engine, wanted).iloc[0]["back_door_count"])
+    flow = back_door_flow(engine, wanted)
+    yield _equal("arrows of the back door add up", whole, int(flow["back_door_count"].sum()))
+    for row in flow.to_dict("records"):
+        cell = (("front_channel", row["front_channel"]), ("channel", row["channel"]))
+        counted = count_rows(engine, Selection(wanted, "back_door", cell))
+        yield _equal(f"arrow {row['front_channel']} to {row['channel']} = its rows", row["back_door_count"], counted)
+    for row in back_door_range(engine, wanted).to_dict("records"):
+        days = (("within_days", str(row["within_days"])),)
+        counted = count_rows(engine, Selection(wanted, "back_door", days))
+        yield _equal(f"back door within {row['within_days']} days = its rows", row["back_door_count"], counted)
 
 
 def _is_zero(check: str, found: int) -> Finding:

@@ -168,6 +168,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--visibility", choices=("all", "public", "private"), default="all")
     group.add_argument("--unknown-time", choices=("answered", "unanswered"), default="", help="overrides the setting")
     group.add_argument("--clock", choices=("calendar", "business"), default="calendar", help="of the times shown")
+    group.add_argument("--within-days", type=int, default=0, metavar="N", help="back door and repeats; else setting")
     group.add_argument("--no-reply-needed", choices=("exclude", "include"), default="exclude")
 
 
@@ -188,6 +189,7 @@ def _filter(options: argparse.Namespace) -> Filter:
         unknown_time_counts_as=options.unknown_time,
         clock=options.clock,
         with_no_reply_needed=options.no_reply_needed == "include",
+        within_days=options.within_days,
     )
 
 

@@ -22,6 +22,7 @@ DEFAULTS_FILE = Path(__file__).with_name("defaults.toml")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
 _UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _CLOCKS = ("calendar", "business")
+MOST_WINDOW_DAYS = 366
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,13 @@ class IdentityRules:
 
 
 @dataclasses.dataclass(frozen=True)
+class JoinedUp:
+    """How contacts of one customer are followed across channels. Source of the defaults: DESIGN section 2."""
+
+    window_days: int = 7
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """What a company decides: zone, bands, thresholds and definitions. Stored with each derive."""
 
@@ -64,7 +72,6 @@ class Settings:
     simulated: bool
     zone: str
     age_bands: tuple[str, ...]
-    repeat_contact_days: int
     short_abandon_seconds: int
     brand_words: tuple[str, ...]
     cues_file: str
@@ -76,6 +83,7 @@ class Settings:
     identity: IdentityRules
     calendars: tuple[Calendar, ...] = ()
     calendar_uses: tuple[CalendarUse, ...] = ()
+    joined_up: JoinedUp = dataclasses.field(default_factory=JoinedUp)
 
     def to_json(self) -> str:
         """Canonical JSON: equal settings give equal text."""
@@ -135,6 +143,7 @@ def settings_from_json(text: str) -> Settings:
     raw["accounts"] = tuple((a, b, c) for a, b, c in raw["accounts"])
     identity = {**raw["identity"], **{name: tuple(raw["identity"][name]) for name in ("joins", "never_joins")}}
     raw["identity"] = IdentityRules(**identity)
+    raw["joined_up"] = JoinedUp(**raw["joined_up"])
     return Settings(**raw)
 
 
@@ -170,8 +179,9 @@ def read_settings(path: Path | None = None) -> Settings:
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
         identity = {**merged["identity"], **own.pop("identity", {})}
+        joined_up = {**merged["joined_up"], **own.pop("joined_up", {})}
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
-        merged["identity"] = identity
+        merged |= {"identity": identity, "joined_up": joined_up}
         if isinstance(merged["cues_file"], str) and merged["cues_file"]:
             merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
     return _settings_of(merged, where)
@@ -196,10 +206,12 @@ def _check_shapes(raw: dict[str, Any], where: str) -> None:
         for number, entry in enumerate(given, 1):
             if not isinstance(entry, kind):
                 raise MappingError(f"{where}: {name} entry {number} must be {words}, not {entry!r}")
-    for name in ("accounts", "calendars"):
+    for name in ("accounts", "calendars", "joined_up"):
         given = raw.get(name, {})
         if not isinstance(given, dict):
             raise MappingError(f"{where}: {name} must be a table, not {given!r}")
+        if name == "joined_up":
+            continue
         for key, table in given.items():
             if not isinstance(table, dict):
                 raise MappingError(f"{where}: {name}.{key} must be a table, not {table!r}")
@@ -217,7 +229,6 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         "simulated": bool,
         "zone": str,
         "age_bands": list,
-        "repeat_contact_days": int,
         "short_abandon_seconds": int,
         "brand_words": list,
         "cues_file": str,
@@ -261,6 +272,7 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         identity=_identity_of(raw["identity"], f"{where}: identity"),
         calendars=tuple(calendars[name] for name in sorted(calendars)),
         calendar_uses=uses,
+        joined_up=_joined_up_of(raw["joined_up"], where),
     )
 
 
@@ -282,6 +294,17 @@ def _identity_of(entry: dict[str, Any], where: str) -> IdentityRules:
     if region != "" and region not in phonenumbers.SUPPORTED_REGIONS:
         raise MappingError(f"{where}: phone_region must be a country such as 'GB', or empty, not {region!r}")
     return IdentityRules(**{**entry, "joins": tuple(entry["joins"]), "never_joins": tuple(entry["never_joins"])})
+
+
+def _joined_up_of(raw: dict[str, Any], where: str) -> JoinedUp:
+    known = [field.name for field in dataclasses.fields(JoinedUp)]
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise MappingError(f"{where}: joined_up: unknown key {unknown[0]!r}; known are {', '.join(known)}")
+    days = raw["window_days"]
+    if type(days) is not int or not 1 <= days <= MOST_WINDOW_DAYS:
+        raise MappingError(f"{where}: joined_up.window_days must be 1 to {MOST_WINDOW_DAYS} days, not {days!r}")
+    return JoinedUp(days)
 
 
 def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:

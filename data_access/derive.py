@@ -7,6 +7,8 @@
 3. A conversation's first response, complaint and texts come from its waits and first events.
 4. Thresholds in force are copied on; *answered elsewhere* is the customer's first human reply on another
    channel after the clock started; ages are those at the time of contact.
+5. Contacts of one customer know their neighbours: seconds to the one before and to the next, by topic and
+   channel. Whether that is a repeat depends on N and is asked later.
 
 A full rebuild gives the same rows as any sequence of loads.
 """
@@ -58,6 +60,7 @@ from data_access.schema import (
     agents,
     calendar_days,
     conversations,
+    customer_identities,
     customers,
     interactions,
     reported_facts,
@@ -804,15 +807,28 @@ def _answers_elsewhere() -> Select[Any]:
 
 
 def _final_waits() -> Select[Any]:
-    filled = {
+    filled: dict[str, ColumnElement[Any]] = {
         "elsewhere_at": _elsewhere.c.at,
         "elsewhere_channel": _elsewhere.c.channel,
         "complaint_elsewhere_at": _elsewhere.c.complaint_at,
         "complaint_elsewhere_channel": _elsewhere.c.complaint_channel,
     }
+    o = _opened.c
+    is_public, is_ours = o.channel.in_(sorted(PUBLIC_CHANNELS)), o.kind != "not_addressed"
+    since = (
+        select(
+            o.customer_id,
+            func.min(case((and_(is_ours, ~is_public), o.opened_at))).label("private_since_at"),
+            func.min(case((and_(is_ours, is_public), o.opened_at))).label("public_since_at"),
+        )
+        .group_by(o.customer_id)
+        .subquery("since")
+    )
+    filled |= {name: since.c[name] for name in ("private_since_at", "public_since_at")}
     return (
         select(*(filled[c.name].label(c.name) if c.name in filled else _waits.c[c.name] for c in waits.columns))
         .select_from(_waits)
+        .join(since, since.c.customer_id == _waits.c.customer_id)
         .outerjoin(
             _elsewhere,
             and_(
@@ -900,6 +916,8 @@ def _final_conversations() -> Select[Any]:
         "previous_opened_at": previous_opened_at,
         "previous_channel": func.lag(o.channel).over(**window),
         "previous_gap_seconds": dialects.seconds_between(previous_opened_at, o.opened_at),
+        "is_recognisable": o.customer_id.in_(select(customer_identities.c.customer_id)),
+        **_contact_gaps(),
     }
 
     def same(table: Any) -> ColumnElement[bool]:
@@ -912,6 +930,46 @@ def _final_conversations() -> Select[Any]:
         .outerjoin(totals, same(totals.c))
         .outerjoin(reported, same(f))
     )
+
+
+def _contact_gaps() -> dict[str, ColumnElement[Any]]:
+    """The gaps of `schema.CONTACT_GAPS`, by window functions over a customer's contacts; null for what is none."""
+    o = _opened.c
+    is_contact = and_(o.kind.in_(("customer_opened", "fragment")), o.first_inbound_at.is_not(None))
+    customer = (o.customer_id, case((is_contact, 1), else_=0))
+    order = (o.opened_at, o.conversation_id)
+
+    def nearest(function: Any, *partition: ColumnElement[Any]) -> ColumnElement[Any]:
+        found: ColumnElement[Any] = function(o.opened_at).over(partition_by=(*customer, *partition), order_by=order)
+        return found
+
+    def nearest_fitting(*partition: ColumnElement[Any], is_next: bool) -> ColumnElement[Any]:
+        """The nearest of the same topic or of none; to a contact without a topic every one fits."""
+        function, rows = (func.lead, (1, None)) if is_next else (func.lag, (None, -1))
+        topicless = (func.min if is_next else func.max)(case((o.topic == UNKNOWN, o.opened_at))).over(
+            partition_by=(*customer, *partition), order_by=order, rows=rows
+        )
+        same = nearest(function, *partition, o.topic)
+        is_nearer = topicless < same if is_next else topicless > same
+        return case(
+            (o.topic == UNKNOWN, nearest(function, *partition)),
+            (or_(same.is_(None), is_nearer), topicless),
+            else_=same,
+        )
+
+    before = {
+        "repeats_after_seconds": nearest_fitting(is_next=False),
+        "repeats_any_topic_after_seconds": nearest(func.lag),
+    }
+    after = {
+        "again_after_seconds": nearest_fitting(is_next=True),
+        "again_any_topic_after_seconds": nearest(func.lead),
+        "again_same_channel_after_seconds": nearest_fitting(o.channel, is_next=True),
+        "again_same_channel_any_topic_after_seconds": nearest(func.lead, o.channel),
+    }
+    gaps = {name: dialects.seconds_between(at, o.opened_at) for name, at in before.items()}
+    gaps |= {name: dialects.seconds_between(o.opened_at, at) for name, at in after.items()}
+    return {name: case((is_contact, gap)) for name, gap in gaps.items()}
 
 
 def _refresh_agents(connection: Connection) -> None:

@@ -198,6 +198,17 @@ _CONTACT_COLUMNS: tuple[tuple[str, type | object, str], ...] = (
     ("blamed_channel", Text, "Channel that the conversation complains about"),
 )
 
+# Gaps between the contacts of one customer (conversations with us in which the customer spoke), opening to opening,
+# whole seconds. A topic fits where it is the same or one of the two is unknown.
+CONTACT_GAPS = {
+    "repeats_after_seconds": "The customer's newest earlier contact of a fitting topic, any channel, to this one",
+    "repeats_any_topic_after_seconds": "The same, whatever the topic",
+    "again_after_seconds": "This contact to the customer's next one of a fitting topic, any channel",
+    "again_any_topic_after_seconds": "The same, whatever the topic",
+    "again_same_channel_after_seconds": "This contact to the next one of a fitting topic on the same channel",
+    "again_same_channel_any_topic_after_seconds": "The same, whatever the topic",
+}
+
 waits = Table(
     "waits",
     metadata,
@@ -236,6 +247,8 @@ waits = Table(
     _column("complaint_target_due_at", DateTime, "First complaint + target, on its clock"),
     _column("complaint_ignored_due_at", DateTime, "First complaint + ignored after, on its clock"),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
+    _column("private_since_at", DateTime, "When the customer's first conversation on a private channel opened"),
+    _column("public_since_at", DateTime, "When the customer's first conversation on a public channel opened"),
     comment="One row per unanswered run: from the first inbound interaction to the response that ends it",
 )
 
@@ -290,6 +303,10 @@ conversations = Table(
     _column("previous_opened_at", DateTime, "When that one was opened"),
     _column("previous_channel", Text, "Its channel"),
     _column("previous_gap_seconds", BigInteger, "Opening of the previous to the opening of this"),
+    _column(
+        "is_recognisable", Boolean, "An id, address, number or handle of the customer is known: others can join it"
+    ),
+    *(_column(name, BigInteger, comment) for name, comment in CONTACT_GAPS.items()),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
     comment="One row per conversation: what the pages read",
 )

@@ -9,6 +9,7 @@ import pandas as pd
 from sqlalchemy import Engine, Select, and_, case, exists, func, literal, null, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access import dialects
 from data_access.filters import Filter
 from data_access.frames import fetch, fetch_parts, typed
 from data_access.measures import (
@@ -17,6 +18,7 @@ from data_access.measures import (
     answered_at,
     answered_seconds,
     conversation_states,
+    front_of,
     is_answered,
     measure_named,
     needs_reply,
@@ -84,7 +86,7 @@ def conversations_rows(engine: Engine, wanted: Filter) -> pd.DataFrame:
 
 
 def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any], _Columns]:
-    wanted = selection.filter
+    wanted = selection.wanted
     measure = measure_named(selection.measure)
     if measure.table is conversations:
         joined, state = _with_states(wanted)
@@ -120,6 +122,12 @@ def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any],
                 case((waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_channel), else_=null()),
                 "text",
             ),
+        }
+    if measure.name == "back_door":
+        waited = dialects.seconds_between(front_of("started_at", wanted), waits.c.first_complaint_at)
+        columns |= {
+            "front_channel": (front_of("channel", wanted), "text"),
+            "front_waited_minutes": (waited / 60.0, "minutes"),
         }
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))

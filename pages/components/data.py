@@ -23,6 +23,9 @@ from data_access.errors import FrontdoorError, StoreError
 from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.queries import (
+    back_door as back_door_query,
+)
+from data_access.queries import (
     backlog as backlog_query,
 )
 from data_access.queries import (
@@ -48,6 +51,9 @@ from data_access.queries import (
 )
 from data_access.queries import (
     overview as overview_query,
+)
+from data_access.queries import (
+    repeat_contacts as repeat_contacts_query,
 )
 from data_access.queries import (
     response_times as response_times_query,
@@ -311,6 +317,41 @@ def rising_topics(wanted: Filter) -> pd.DataFrame:
 def changes(wanted: Filter) -> pd.DataFrame:
     """Tested changes against the period before; largest real ones first."""
     return _frame(overview_query.changes, wanted)
+
+
+def windows(wanted: Filter) -> list[int]:
+    """The range of days that is shown, with the setting's own."""
+    return back_door_query.windows(scoped(wanted))
+
+
+def back_door(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Complaints in public after a private channel failed; one row per group."""
+    return _frame(back_door_query.back_door, wanted, by)
+
+
+def back_door_flow(wanted: Filter) -> pd.DataFrame:
+    """From the private channel that failed to the public one; one row per pair."""
+    return _frame(back_door_query.back_door_flow, wanted)
+
+
+def back_door_range(wanted: Filter) -> pd.DataFrame:
+    """The back-door share for a range of days; one row per number of days."""
+    return _frame(back_door_query.back_door_range, wanted)
+
+
+def front_doors(wanted: Filter, by: Dimensions = ("channel",)) -> pd.DataFrame:
+    """Failed private contacts and how many came out in public; one row per group."""
+    return _frame(back_door_query.front_doors, wanted, by)
+
+
+def repeat_contacts(wanted: Filter, by: Dimensions = (), topic: str = "fitting") -> pd.DataFrame:
+    """Repeat contacts and first-contact resolution; one row per group."""
+    return _frame(repeat_contacts_query.repeat_contacts, wanted, by, topic=topic)
+
+
+def repeat_contacts_range(wanted: Filter, topic: str = "fitting") -> pd.DataFrame:
+    """The same for a range of days; one row per number of days."""
+    return _frame(repeat_contacts_query.repeat_contacts_range, wanted, topic=topic)
 
 
 def filter_options() -> dict[str, list[str]]:

@@ -289,6 +289,7 @@ def _plain(wanted: Filter) -> Filter:
         complete_to=(),
         business_now=(),
         unknown_time_counts_as="",
+        within_days=0,
         scope_teams=None,
         scope_brands=None,
     )

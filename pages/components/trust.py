@@ -91,7 +91,7 @@ def settings(in_force: Settings) -> None:
     st.text(
         f"Zone {in_force.zone}; age bands {', '.join(in_force.age_bands)}; "
         f"customers are joined by {', '.join(in_force.identity.joins)}; "
-        f"repeat contact within {in_force.repeat_contact_days} days; "
+        f"repeat contact and back door within {words.counted(in_force.joined_up.window_days, 'day')}; "
         f"a call given up within {in_force.short_abandon_seconds} s is a short abandon; "
         f"answers at an unknown time count as {in_force.unknown_time_counts_as}."
     )
