@@ -23,11 +23,13 @@ from data_access.queries.response_times import answer_curve, reply_times, respon
 from data_access.queries.sentiment import sentiment
 from data_access.schema import (
     conversations,
+    customer_identities,
     event_keys,
     interactions,
     load_runs,
     metadata,
     reported_facts,
+    stated_identities,
     waits,
 )
 from data_access.vocabulary import CHANNELS, CONVERSATION_KINDS, RESPONSE_STATES
@@ -81,7 +83,7 @@ def check_store(engine: Engine) -> Iterator[Finding]:
             .where(~exists().where(interactions.c.interaction_id == event_keys.c.interaction_id))
         )
         yield _is_zero("event_keys: every known event is there", count(lost))
-        for check, wrong in _derived_wrong().items():
+        for check, wrong in (*_derived_wrong().items(), *_people_wrong().items()):
             yield _is_zero(check, count(wrong))
         backwards = select(func.count()).select_from(waits).where(waits.c.response_at < waits.c.started_at)
         yield _is_zero("waits: no response before its question", count(backwards))
@@ -94,6 +96,21 @@ def check_store(engine: Engine) -> Iterator[Finding]:
             )
         )
         yield _is_zero("load_runs: read = stored + unchanged + rejected", count(unsummed))
+
+
+def _people_wrong() -> dict[str, Select[Any]]:
+    """Identities that join and yet have two customers; evidence under another customer than its conversation."""
+    k, s, i = customer_identities.c, stated_identities.c, interactions.c
+    owners = select(func.count()).where(k.reason.is_(None)).group_by(k.identity_kind, k.identity_value)
+    astray = ~exists().where(i.conversation_id == s.statement_id, i.customer_id == s.customer_id)
+    return {
+        "customer_identities: what joins has one customer": select(func.count()).select_from(
+            owners.having(func.count() > 1).subquery()
+        ),
+        "stated_identities: what a conversation states stands under its customer": select(func.count())
+        .select_from(stated_identities)
+        .where(s.is_listed.is_(False), astray),
+    }
 
 
 def _derived_wrong() -> dict[str, Select[Any]]:

@@ -274,8 +274,18 @@ def _explained(connection: Connection, customer: str) -> Explanation:
     names: dict[str, str] = {}
     sources: defaultdict[Identity, set[str]] = defaultdict(set)
     count: defaultdict[Identity, int] = defaultdict(int)
+    own: set[Identity] = set()
     rows = connection.execute(
-        select(s.statement_id, s.identity_kind, s.identity_value, s.source, s.is_listed, v.external_id, v.channel)
+        select(
+            s.statement_id,
+            s.identity_kind,
+            s.identity_value,
+            s.source,
+            s.is_listed,
+            s.is_own,
+            v.external_id,
+            v.channel,
+        )
         .outerjoin(conversations, and_(v.conversation_id == s.statement_id, v.customer_id == s.customer_id))
         .where(s.customer_id == customer)
         .order_by(s.statement_id)
@@ -287,13 +297,15 @@ def _explained(connection: Connection, customer: str) -> Explanation:
         stated[row.statement_id].add(identity)
         sources[identity].add(row.source or "")
         count[identity] += not row.is_listed
+        if row.is_own:
+            own.add(identity)
         names[row.statement_id] = (
             f"the customers file {row.source}"
             if row.is_listed
             else f"conversation {row.external_id or row.statement_id} ({row.channel or 'no channel'}, {row.source})"
         )
     decided = tuple(one for one in settling.decisions(connection) if any(side & reasons.keys() for side in one.sides))
-    beside = _chain(reasons, stated, names, [one for one in decided if one.verdict == "merge"])
+    beside = _chain(reasons, own, stated, names, [one for one in decided if one.verdict == "merge"])
     place = {identity: number for number, identity in enumerate(beside)}
     links = tuple(
         Link(
@@ -311,12 +323,14 @@ def _explained(connection: Connection, customer: str) -> Explanation:
 
 def _chain(
     reasons: dict[Identity, str | None],
+    own: set[Identity],
     stated: dict[str, set[Identity]],
     names: dict[str, str],
     merges: Sequence[Decision],
 ) -> dict[Identity, tuple[Identity | None, str]]:
     """From the strongest identity outward, the nearest first: what stands beside what, and where."""
-    joining = sorted((one for one, reason in reasons.items() if reason is None), key=identity_rank)
+    joining = [one for one, reason in reasons.items() if reason is None]
+    joining.sort(key=lambda one: (one not in own, *identity_rank(one)))
     showing: defaultdict[Identity, list[str]] = defaultdict(list)
     for statement, identities in sorted(stated.items()):
         for identity in identities:

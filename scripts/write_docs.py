@@ -25,7 +25,7 @@ from data_access.sources.mapping import CLOSED_VALUES, FIELDS, REQUIRED
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = (
     *("init", "demo", "load", "upgrade", "rebuild", "rescore", "evaluate", "check", "report", "export"),
-    *("identities explain", "identities split", "identities merge", "status", "sources"),
+    *("identities", "identities explain", "identities split", "identities merge", "status", "sources"),
 )
 
 
