@@ -62,9 +62,10 @@ def repeat_contacts(
     frame["recognisable_share"] = share(frame["recognisable_count"], frame["conversation_count"])
     for name, (numerator, denominator) in _SHARES.items():
         frame = _with_share(frame, name, numerator, denominator)
-    # Every contact either repeats another or begins an issue, so the mean length of an issue follows from the share.
+    # Every contact either repeats another or begins an issue, so its interval follows from that of the share.
+    frame["contacts_per_issue"] = share(frame["recognisable_count"], frame["issue_count"])
     with np.errstate(divide="ignore", invalid="ignore"):
-        for end in ("", "_low", "_high"):
+        for end in ("_low", "_high"):
             frame[f"contacts_per_issue{end}"] = 1 / (1 - frame[f"repeat_share{end}"])
     kinds = {
         **dimension_kinds(by),

@@ -16,16 +16,21 @@ from pages.components import words
 Row = Any  # one row of a frame
 
 
-def back_door_unknown(total: Row, channels: Sequence[str]) -> str:
-    """Why nothing can be said of the back door; empty where something can. `channels` are those of the store."""
+def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool = False) -> str:
+    """Why nothing can be said of the back door; empty where something can.
+
+    `channels` are those of the store; for a viewer limited to some teams or brands, who sees fewer, `is_limited`.
+    """
     if total["known_private_count"]:
         return ""
     number = words.counted(total["public_complaint_count"], "complaint")
     if not total["public_complaint_count"]:
+        if is_limited:
+            return "None of your teams' complaints in public match this filter, so there is no back door to look at."
         if not any(channel in PUBLIC_CHANNELS for channel in channels):
             return "No public channel is loaded, so nobody can be seen going public."
         return "No complaint in public matches this filter, so there is no back door to look at."
-    if all(channel in PUBLIC_CHANNELS for channel in channels):
+    if not is_limited and all(channel in PUBLIC_CHANNELS for channel in channels):
         return (
             f"Only public channels are loaded. Whether the customers of these {number} had tried a private channel "
             "first cannot be known: load calls, e-mails or chats with ids, addresses or handles that join them."

@@ -152,7 +152,9 @@ def flow(looked: Looked) -> None:
     """The Sankey from front door to back door; or why it cannot be drawn."""
     wanted = looked.wanted
     total = data.back_door(wanted).iloc[0]
-    unknown = said.back_door_unknown(total, data.filter_options()["channel"])
+    shown = data.scoped(wanted)
+    is_limited = shown.scope_teams is not None or shown.scope_brands is not None
+    unknown = said.back_door_unknown(total, data.filter_options()["channel"], is_limited=is_limited)
     if unknown:
         st.info(words.markdown(unknown), title="The back door cannot be seen here")
         return
