@@ -60,6 +60,8 @@ class Settings:
     unknown_time_counts_as: str
     accounts: tuple[tuple[str, str, str], ...]
     thresholds: tuple[Threshold, ...]
+    restated_similarity: float
+    silent_after_days: int
     calendars: tuple[Calendar, ...] = ()
     calendar_uses: tuple[CalendarUse, ...] = ()
 
@@ -153,7 +155,9 @@ def read_settings(path: Path | None = None) -> Settings:
         thresholds = merged["thresholds"] + own.pop("thresholds", [])
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
+        joined_up = {**merged["joined_up"], **own.pop("joined_up", {})}
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
+        merged["joined_up"] = joined_up
         if isinstance(merged["cues_file"], str) and merged["cues_file"]:
             merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
     return _settings_of(merged, where)
@@ -178,10 +182,12 @@ def _check_shapes(raw: dict[str, Any], where: str) -> None:
         for number, entry in enumerate(given, 1):
             if not isinstance(entry, kind):
                 raise MappingError(f"{where}: {name} entry {number} must be {words}, not {entry!r}")
-    for name in ("accounts", "calendars"):
+    for name in ("accounts", "calendars", "joined_up"):
         given = raw.get(name, {})
         if not isinstance(given, dict):
             raise MappingError(f"{where}: {name} must be a table, not {given!r}")
+    for name in ("accounts", "calendars"):
+        given = raw.get(name, {})
         for key, table in given.items():
             if not isinstance(table, dict):
                 raise MappingError(f"{where}: {name}.{key} must be a table, not {table!r}")
@@ -237,11 +243,27 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
     plain: dict[str, Any] = {name: tuple(raw[name]) if kind is list else raw[name] for name, kind in expected.items()}
     return Settings(
         **plain,
+        **_joined_up(raw["joined_up"], where),
         accounts=accounts,
         thresholds=tuple(replaced.values()),
         calendars=tuple(calendars[name] for name in sorted(calendars)),
         calendar_uses=uses,
     )
+
+
+def _joined_up(raw: dict[str, Any], where: str) -> dict[str, Any]:
+    """The settings of the table `[joined_up]`, each within its bounds."""
+    bounds: dict[str, tuple[float, float]] = {"restated_similarity": (0.05, 1.0), "silent_after_days": (1, 3650)}
+    unknown = sorted(set(raw) - set(bounds))
+    if unknown:
+        raise MappingError(f"{where}: unknown setting joined_up.{unknown[0]}; known are {', '.join(sorted(bounds))}")
+    for name, (low, high) in bounds.items():
+        value = raw[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not low <= value <= high or (name.endswith("_days") and not isinstance(value, int)):
+            kind = "whole number" if name.endswith("_days") else "number"
+            raise MappingError(f"{where}: joined_up.{name} must be a {kind} from {low:g} to {high:g}, not {value!r}")
+    return {"restated_similarity": float(raw["restated_similarity"]), "silent_after_days": raw["silent_after_days"]}
 
 
 def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:

@@ -47,8 +47,8 @@ _CLOSED_LISTS: dict[str, Sequence[str]] = {
 class Filter:
     """What is looked at. Dates are local, both inclusive; an empty tuple means "all".
 
-    `as_of`, `zone`, `complete_to` and `unknown_time_counts_as` are filled in by `resolved`, from the
-    store; queries want a resolved filter. `scope_*` limit what a viewer may see and never come from a URL.
+    `as_of`, `zone`, `complete_to`, `unknown_time_counts_as`, `restated_similarity`, `silent_after_days` and
+    `repeat_contact_days` are filled in by `resolved`, from the store; queries want a resolved filter. `scope_*` limit what a viewer may see and never come from a URL.
     """
 
     date_from: dt.date | None = None
@@ -69,6 +69,9 @@ class Filter:
     with_no_reply_needed: bool = False
     clock: Literal["calendar", "business"] = "calendar"
     business_now: tuple[tuple[str, str, int], ...] = ()
+    restated_similarity: float = 0.0
+    silent_after_days: int = 0
+    repeat_contact_days: int = 0
     scope_teams: tuple[str, ...] | None = None
     scope_brands: tuple[str, ...] | None = None
 

@@ -252,6 +252,9 @@ def resolved(wanted: Filter, status: StoreStatus) -> Filter:
         complete_to=status.complete_to,
         unknown_time_counts_as=wanted.unknown_time_counts_as or status.settings.unknown_time_counts_as,
         business_now=_business_now(as_of, status),
+        restated_similarity=wanted.restated_similarity or status.settings.restated_similarity,
+        silent_after_days=wanted.silent_after_days or status.settings.silent_after_days,
+        repeat_contact_days=wanted.repeat_contact_days or status.settings.repeat_contact_days,
     )
 
 
