@@ -1,4 +1,4 @@
-"""How well "made to say it again" is found: `python benchmarks/restatements.py [--write]` prints (and keeps) the tables.
+"""How well "made to say it again" is found: `python benchmarks/restatements.py [--write]` prints (keeps) the tables.
 
 Two sets: pairs that the demo generator made over three seeds, and pairs of real tellings that we labelled by
 reading them (`restatements_labels.csv`: ids, the company and the label; the texts stay in ../shared/data).
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import sys
 import tempfile
 import time
@@ -117,7 +118,7 @@ def speed_line() -> str:
     tellings = [telling_of(text) for text in texts]
     read = len(texts) / (time.process_time() - start)
     start = time.process_time()
-    for one, other in zip(tellings, tellings[1:], strict=False):
+    for one, other in itertools.pairwise(tellings):
         likeness(one, other)
     return f"{read:,.0f} texts are read and {len(texts) / (time.process_time() - start):,.0f} pairs compared a second."
 
@@ -134,32 +135,29 @@ def main() -> None:
         [
             "# Made to say it again: measured error",
             "",
-            "Made by `python benchmarks/restatements.py --write`. The likeness is that of `data_access/text/retelling.py`;",
-            f"from `[joined_up] restated_similarity` on ({read_settings().restated_similarity:g} as shipped) a telling "
-            "counts as said again.",
+            "Made by `python benchmarks/restatements.py --write`. The likeness is that of",
+            "`data_access/text/retelling.py`; from `[joined_up] restated_similarity` on",
+            f"({read_settings().restated_similarity:g} as shipped) a telling counts as said again.",
             "",
             "## Real tellings",
             "",
-            f"{len(real)} pairs of *Customer Support on Twitter* in which a customer wrote again and another agent "
-            "answered, read and labelled by",
-            "one person: does the later text tell again what the earlier one told? All 71 pairs that "
-            "an earlier form of the",
-            "likeness put highest, and 30 drawn of the other 111, which stand for 3.7 each. One company's channel, mostly inside one conversation, English but for six "
-            "pairs: other data will differ.",
-            "The interval is that of the pairs read. The word list was made before the labels, on the demo company only; "
-            "that one word more counts on",
-            "each side was chosen with the labels in sight (at the same recall it is right in 1 to 5 of 100 more), so the "
-            "figures may flatter a little.",
-            "At 0.25 nearly as many pairs are called the same as truly are: the level is about right, while single rows err.",
+            f"{len(real)} pairs of *Customer Support on Twitter* in which a customer wrote again and another agent",
+            "answered, read and labelled by one reader: does the later text tell again what the earlier one",
+            "told? All 71 pairs that an earlier form of the likeness put highest, and 30 drawn of the other 111,",
+            "which stand for 3.7 each. One channel, mostly inside one conversation, English but for six pairs: other",
+            "data will differ. The interval is that of the pairs read. The word list was made on the demo company",
+            "only; that one word more counts on each side was chosen with the labels in sight (at the same recall 1",
+            "to 5 of 100 more are right), so the figures may flatter a little.",
+            "",
+            "At 0.25 nearly as many pairs are called the same as truly are: the level is about right, a row may err.",
             "",
             *quality_lines(real),
             "",
             "## The demo company",
             "",
-            f"Seeds {', '.join(map(str, SEEDS))} at scale {SCALE}: {len(demo):,} openings after an earlier telling on "
-            f"another channel, {sum(pair.is_same for pair in demo):,} of them",
-            "planted as the same matter in other words. Texts from templates: easier than life, but for matters told in "
-            "wholly different words.",
+            f"Seeds {', '.join(map(str, SEEDS))} at scale {SCALE}: {len(demo):,} openings after an earlier telling on",
+            f"another channel, {sum(pair.is_same for pair in demo):,} planted as the same matter in other words.",
+            "Texts from templates: easier than life, but for matters told in wholly different words.",
             "",
             *quality_lines(demo),
             "",

@@ -225,7 +225,8 @@ def mantel_haenszel_difference(
     both = (n > 0) & (m > 0)
     a, n, b, m = a[both], n[both], b[both], m[both]
     if not len(n):
-        return StratifiedDifference(*[float("nan")] * 5, 0, 0, 0)
+        nan = float("nan")
+        return StratifiedDifference(nan, nan, nan, nan, nan, 0, 0, 0)
     total = n + m
     weight = n * m / total
     share_here, share_there = (float((weight * part / whole).sum() / weight.sum()) for part, whole in ((a, n), (b, m)))

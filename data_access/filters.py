@@ -48,7 +48,8 @@ class Filter:
     """What is looked at. Dates are local, both inclusive; an empty tuple means "all".
 
     `as_of`, `zone`, `complete_to`, `unknown_time_counts_as`, `restated_similarity`, `silent_after_days` and
-    `repeat_contact_days` are filled in by `resolved`, from the store; queries want a resolved filter. `scope_*` limit what a viewer may see and never come from a URL.
+    `repeat_contact_days` are filled in by `resolved`, from the store; queries want a resolved filter. `scope_*`
+    limit what a viewer may see and never come from a URL.
     """
 
     date_from: dt.date | None = None

@@ -184,7 +184,9 @@ waits = Table(
     _column("complaint_ignored_due_at", DateTime, "First complaint + ignored after, on its clock"),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
     _column("told_at", DateTime, "Last message of the telling; empty where no earlier telling can be set against it"),
-    _column("other_channel_likeness", Double, "Likeness, 0 to 1, to the most alike earlier telling on another channel"),
+    _column(
+        "other_channel_likeness", Double, "Likeness, 0 to 1, to the most alike earlier telling on another channel"
+    ),
     _column("other_channel_conversation_id", Text, "The conversation of that telling"),
     _column("other_channel_wait_number", Integer, "Its wait"),
     _column("other_channel_told_at", DateTime, "When it was told"),

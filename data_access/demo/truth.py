@@ -180,7 +180,17 @@ class IgnoredLeave:
     answered_silent_count: int
 
 
-Story = IgnoredLeave | PhoneOutage | ReviewsIgnored | AgeGapMix | AgeGapReal | EmailDecline | InstantBot | DstNight | BackDoor
+Story = (
+    IgnoredLeave
+    | PhoneOutage
+    | ReviewsIgnored
+    | AgeGapMix
+    | AgeGapReal
+    | EmailDecline
+    | InstantBot
+    | DstNight
+    | BackDoor
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,9 +44,7 @@ _KINDS = {
 
 def _chosen(wanted: Filter, name: str) -> Any:
     """A column of the most alike earlier telling, on another channel or to another agent."""
-    return case(
-        (is_told_elsewhere(wanted), waits.c[f"other_channel_{name}"]), else_=waits.c[f"other_agent_{name}"]
-    )
+    return case((is_told_elsewhere(wanted), waits.c[f"other_channel_{name}"]), else_=waits.c[f"other_agent_{name}"])
 
 
 def restatements(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -132,17 +131,17 @@ def _chains(engine: Engine, wanted: Filter) -> pd.DataFrame:
         waits.c.customer_id.in_(customers), *measure.where(wanted)
     )
     rows = fetch(engine, statement.order_by(waits.c.started_at, waits.c.conversation_id, waits.c.wait_number))
-    issue_of: dict[tuple[str, int], tuple[str, int]] = {}
-    last_told: dict[tuple[str, int], pd.Timestamp] = {}
+    issue_of: dict[tuple[str, int], str] = {}
+    last_told: dict[str, dt.datetime] = {}
     issues, seconds = [], []
-    for row in rows.itertuples():
-        before, me = (row.before_id, row.before_number), (row.conversation_id, row.wait_number)
-        issue = issue_of.setdefault(before, before)
-        issue_of[me] = issue
-        since = max(last_told.get(issue, row.before_at), row.before_at)
-        seconds.append(max((row.told_at - since).total_seconds(), 0.0))
-        last_told[issue] = max(row.told_at, since)
-        issues.append(f"{issue[0]} {issue[1]}")
+    for row in rows.to_dict("records"):
+        before = (str(row["before_id"]), int(row["before_number"]))
+        issue = issue_of.setdefault(before, f"{before[0]} {before[1]}")
+        issue_of[str(row["conversation_id"]), int(row["wait_number"])] = issue
+        since = max(last_told.get(issue, row["before_at"]), row["before_at"])
+        seconds.append(max((row["told_at"] - since).total_seconds(), 0.0))
+        last_told[issue] = max(row["told_at"], since)
+        issues.append(issue)
     rows["issue"], rows["seconds"] = pd.Series(issues, dtype="str"), pd.Series(seconds, dtype="float64")
     return rows[["conversation_id", "wait_number", "issue", "seconds"]]
 
@@ -211,7 +210,9 @@ def told_again(engine: Engine, wanted: Filter, limit: int | None = None) -> pd.D
         .select_from(p)
         .join(
             conversations,
-            and_(conversations.c.customer_id == p.c.customer_id, conversations.c.conversation_id == p.c.conversation_id),
+            and_(
+                conversations.c.customer_id == p.c.customer_id, conversations.c.conversation_id == p.c.conversation_id
+            ),
         )
         .join(before, and_(before.c.customer_id == p.c.customer_id, before.c.conversation_id == p.c.before_id))
     )
@@ -261,13 +262,7 @@ def _texts(
         .order_by(p.conversation_id, p.wait_number, i.occurred_at, i.interaction_id)
     )
     found: dict[tuple[str, int], list[str]] = {}
-    for row in fetch(engine, statement).itertuples():
-        found.setdefault((row.conversation_id, row.wait_number), []).append(row.text or "")
-    return pd.Series(
-        [
-            "\n".join(found.get((row.conversation_id, row.wait_number), []))
-            for row in rows[["conversation_id", "wait_number"]].itertuples()
-        ],
-        index=rows.index,
-        dtype="object",
-    )
+    for row in fetch(engine, statement).to_dict("records"):
+        found.setdefault((row["conversation_id"], row["wait_number"]), []).append(row["text"] or "")
+    keys = zip(rows["conversation_id"], rows["wait_number"], strict=True)
+    return pd.Series(["\n".join(found.get(key, [])) for key in keys], index=rows.index, dtype="object")

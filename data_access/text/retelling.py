@@ -27,7 +27,9 @@ SAME_WORD = 0.75
 NUMBER_WEIGHT = 2.0
 """A shared number (an order, an amount) counts as much as two shared words."""
 
-_NUMBER = re.compile(r"(?<![\w.,])[#£$€]?([a-z]{0,4}-?\d[\d-]{2,}\d|[a-z]{1,4}\d{2,}|\d+[.,]\d{2})(?![\w])")
+_NUMBER = re.compile(
+    r"(?<![\w.,])[#£$€]?([a-z]{0,4}-?\d[\d-]{2,}\d|[a-z]{1,4}\d{2,}|\d+[.,]\d{2})(?![\w])", re.IGNORECASE
+)
 _LINKS = re.compile(r"https?://\S{1,2000}|www\.\S{1,2000}|(?<!\w)@\w+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
@@ -80,16 +82,16 @@ class Telling:
 
 def telling_of(text: str, ignored_words: Collection[str] = ()) -> Telling:
     """Content words and numbers of a text; `ignored_words` (brands, lower case) never count."""
-    words = dict.fromkeys(
-        token
-        for token in tokens_of(text)
-        if len(token) > 1 and token[0].isalpha() and token not in _COMMON and token not in ignored_words
-    )
-    plain = _LINKS.sub(" ", html.unescape(text[:MAX_CHARACTERS]).lower())
+    plain = _LINKS.sub(" ", html.unescape(text[:MAX_CHARACTERS]))
     numbers = dict.fromkeys(
         number
         for match in _NUMBER.finditer(plain)
-        if (number := _bare(match[1])) and not _YEAR.fullmatch(number)
+        if (number := _bare(match[1].lower())) and not _YEAR.fullmatch(number)
+    )
+    words = dict.fromkeys(
+        token
+        for token in tokens_of(_NUMBER.sub(" ", plain))
+        if len(token) > 1 and token[0].isalpha() and token not in _COMMON and token not in ignored_words
     )
     return Telling(tuple(words)[:MOST_WORDS], frozenset(list(numbers)[:MOST_WORDS]))
 
