@@ -75,11 +75,12 @@ def told_again_bar(data_frame: pd.DataFrame, *, measure: str = "restatements") -
 
 
 def silence_dumbbell(data_frame: pd.DataFrame) -> go.Figure:
-    """Share who fell silent of the ignored and of the answered, and the difference with its 95 % interval.
+    """Share who fell silent of the ignored and of the answered.
 
-    Filled: among comparable customers; hollow: of all followed, with its interval. Takes one row of the report.
+    Filled: among comparable customers; hollow: of all followed, with its interval. The dotted line is the share of
+    the comparable answered, and the broad bar the 95 % interval of the difference from it. One row of the report.
     """
-    figure = charts._figure(210)
+    figure = charts._figure(190)
     if data_frame.empty:
         return figure
     row = data_frame.iloc[0]
@@ -114,44 +115,20 @@ def silence_dumbbell(data_frame: pd.DataFrame) -> go.Figure:
             x=[None], y=[None], mode="markers", name=label,
             marker={"size": 10, "symbol": symbol, "color": grey, "line": {"width": 2, "color": grey}},
         )  # fmt: skip
-    difference, low, high = (float(row[f"silence_difference_share{end}"]) for end in ("", "_low", "_high"))
-    if not np.isnan(difference):
+    answered = float(row["matched_answered_silent_share"])
+    low, high = (answered + float(row[f"silence_difference_share_{end}"]) for end in ("low", "high"))
+    if not np.isnan(answered):
+        top = max(top, high)
         figure.add_scatter(
-            x=[low, high], y=[2, 2], xaxis="x2", mode="lines", line={"color": theme.CONTEXT, "width": 2},
-            hoverinfo="skip", showlegend=False,
+            x=[max(low, 0.0), min(high, 1.0)], y=[-0.14] * 2, mode="lines", line={"color": theme.IGNORED, "width": 3},
+            opacity=0.5, hoverinfo="skip", showlegend=False, name="interval of the difference",
         )  # fmt: skip
-        figure.add_scatter(
-            x=[difference],
-            y=[2],
-            xaxis="x2",
-            mode="markers",
-            marker={"size": 11, "symbol": "diamond", "color": theme.CONTEXT},
-            hovertext=[
-                f"Difference: {words.signed_points(difference)} "
-                f"({words.signed_points(low)} to {words.signed_points(high)})"
-            ],
-            hovertemplate="%{hovertext}<extra></extra>",
-            showlegend=False,
-        )
+        figure.add_vline(x=answered, line={"color": grey, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=high, xref="x2", y=2, text=f"<b>{words.signed_points(difference)}</b>", xanchor="left", xshift=6,
-            showarrow=False, font={"size": 12},
+            x=min(high, 1.0), y=-0.14, text=f"<b>{words.signed_points(float(row['silence_difference_share']))}</b>",
+            xanchor="left", xshift=8, showarrow=False, font={"size": 12},
         )  # fmt: skip
-        figure.add_shape(
-            type="line",
-            xref="x2",
-            x0=0,
-            x1=0,
-            y0=1.6,
-            y1=2.4,
-            line={"color": theme.CONTEXT, "width": 1, "dash": "dot"},
-        )
-    reach = max(1.25 * max(abs(np.nan_to_num(low)), abs(np.nan_to_num(high))), 0.1)
-    figure.update_xaxes(range=[0, min(1.02, float(top) * 1.15 + 0.02)], tickformat=".0%", nticks=6)
-    figure.update_layout(
-        xaxis2={"overlaying": "x", "range": [-reach, reach * 1.25], "visible": False, "fixedrange": True},
-        legend=charts._legend(),
-        margin={"t": 34},
-    )
-    charts._name_axis(figure, [*(label for _, label, _ in groups), "Difference"])
+    figure.update_xaxes(range=[0, min(1.0, float(top)) * 1.4 + 0.02], tickformat=".0%", nticks=6)
+    figure.update_layout(legend=charts._legend(), margin={"t": 34})
+    charts._name_axis(figure, [label for _, label, _ in groups])
     return figure

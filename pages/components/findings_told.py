@@ -93,7 +93,8 @@ def silent_counted(row: Row, days: int, after_days: int) -> str:
     return (
         "Customers by their first complaint: ignored beyond its limit, or answered before it; silent: no contact on "
         f"any channel for {days} days, counted from {after_days} days after the limit. Difference {difference} (95 %: "
-        f"{low} to {high}). Comparable: same channel, topic, sentiment and month ({groups} with "
+        f"{low} to {high}, the broad bar, from the dotted line of the answered). Comparable: same channel, topic, "
+        f"sentiment and month ({groups} with "
         f"{n(row['matched_ignored_count'])} ignored and {n(row['matched_answered_count'])} answered; "
         f"{n(row['left_out_count'])} without a counterpart are left out). Followed: "
         f"{n(row['followed_customer_count'])} of {n(row['complaining_customer_count'])} complaining customers, the "
