@@ -62,6 +62,8 @@ class JoinedUp:
     """How contacts of one customer are followed across channels. Source of the defaults: DESIGN section 2."""
 
     window_days: int = 7
+    restated_similarity: float = 0.25
+    silent_after_days: int = 90
 
 
 @dataclasses.dataclass(frozen=True)
@@ -297,14 +299,21 @@ def _identity_of(entry: dict[str, Any], where: str) -> IdentityRules:
 
 
 def _joined_up_of(raw: dict[str, Any], where: str) -> JoinedUp:
-    known = [field.name for field in dataclasses.fields(JoinedUp)]
-    unknown = sorted(set(raw) - set(known))
+    """The table `[joined_up]`, each value within its bounds."""
+    bounds: dict[str, tuple[float, float]] = {
+        "window_days": (1, MOST_WINDOW_DAYS),
+        "restated_similarity": (0.05, 1.0),
+        "silent_after_days": (1, 3650),
+    }
+    unknown = sorted(set(raw) - set(bounds))
     if unknown:
-        raise MappingError(f"{where}: joined_up: unknown key {unknown[0]!r}; known are {', '.join(known)}")
-    days = raw["window_days"]
-    if type(days) is not int or not 1 <= days <= MOST_WINDOW_DAYS:
-        raise MappingError(f"{where}: joined_up.window_days must be 1 to {MOST_WINDOW_DAYS} days, not {days!r}")
-    return JoinedUp(days)
+        raise MappingError(f"{where}: joined_up: unknown key {unknown[0]!r}; known are {', '.join(bounds)}")
+    for name, (low, high) in bounds.items():
+        value, is_whole = raw[name], name.endswith("_days")
+        if type(value) not in ((int,) if is_whole else (int, float)) or not low <= value <= high:
+            kind = "days, a whole number" if is_whole else "a number"
+            raise MappingError(f"{where}: joined_up.{name} must be {kind} from {low:g} to {high:g}, not {value!r}")
+    return JoinedUp(raw["window_days"], float(raw["restated_similarity"]), raw["silent_after_days"])
 
 
 def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:

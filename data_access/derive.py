@@ -5,7 +5,8 @@
 2. A *wait* is the run of inbound events between two human responses; the number of responses before an
    event numbers the runs, so one aggregation gives all waits (gaps and islands).
 3. A conversation's first response, complaint and texts come from its waits and first events.
-4. Thresholds in force are copied on; *answered elsewhere* is the customer's first human reply on another
+4. Each telling of a customer is set against the earlier ones (`data_access.tellings`).
+5. Thresholds in force are copied on; *answered elsewhere* is the customer's first human reply on another
    channel after the clock started; ages are those at the time of contact.
 5. Contacts of one customer know their neighbours: seconds to the one before and to the next, by topic and
    channel. Whether that is a repeat depends on N and is asked later.
@@ -68,6 +69,7 @@ from data_access.schema import (
     waits,
 )
 from data_access.store import write_info
+from data_access.tellings import TELLING_SECONDS, against_earlier, told
 from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
@@ -178,6 +180,15 @@ _points = Table(
     Column("seconds", BigInteger),
     prefixes=["TEMPORARY"],
 )
+_TELLING_COLUMNS = tuple(c.name for c in waits.columns if c.name == "told_at" or c.name.startswith("other_"))
+_tellings = Table(
+    "derive_tellings",
+    _work,
+    *(Column(c.name, c.type) for c in waits.columns if c.name in _TELLING_COLUMNS),
+    *(Column(name, waits.c[name].type) for name in ("customer_id", "conversation_id", "wait_number")),
+    prefixes=["TEMPORARY"],
+)
+_CUSTOMERS_AT_ONCE = 20_000
 _elsewhere = Table(
     "derive_elsewhere",
     _work,
@@ -213,7 +224,7 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     mine = select(touched.c.customer_id)
     connection.execute(delete(waits).where(waits.c.customer_id.in_(mine)))
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
-    for table in (_misdated, _events, _opened, _waits, _thresholds, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, _tellings, _elsewhere):
         dialects.create_temporary(connection, table)
     _fill(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
     _fill(connection, _events, _ordered_events())
@@ -222,12 +233,13 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill_thresholds(connection, settings)
     _fill(connection, _waits, _runs())
     _fill_business_time(connection, settings)
+    _fill_tellings(connection, settings)
     _fill(connection, _elsewhere, _answers_elsewhere())
     _fill(connection, waits, _final_waits())
     _fill(connection, conversations, _final_conversations())
     _refresh_agents(connection)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
-    for table in (_misdated, _events, _opened, _waits, _thresholds, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, _tellings, _elsewhere):
         table.drop(connection)
 
 
@@ -747,6 +759,43 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
     _points.drop(connection)
 
 
+def _fill_tellings(connection: Connection, settings: Settings) -> None:
+    """Set each telling against the customer's earlier ones; only customers with several are read."""
+    w, e, i = _waits.c, _events.c, interactions.c
+    tells = and_(w.kind.in_(("customer_opened", "fragment")), w.needs_reply.is_(True))
+    several = select(w.customer_id).where(tells).group_by(w.customer_id).having(func.count() > 1)
+    customer_ids = connection.scalars(several.order_by(w.customer_id)).all()
+    statement = (
+        select(
+            w.customer_id, w.conversation_id, w.wait_number, w.channel, w.brand, w.started_at, w.response_at,
+            w.responder_agent, e.at, i.text, customers.c.display_name, customers.c.handle,
+        )
+        .select_from(_waits)
+        .join(
+            _events,
+            and_(
+                e.customer_id == w.customer_id,
+                e.conversation_id == w.conversation_id,
+                e.run_start == w.started_at,
+                e.is_inbound.is_(True),
+                e.at <= dialects.add_seconds(w.started_at, literal(TELLING_SECONDS)),
+            ),
+        )
+        .join(interactions, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
+        .outerjoin(customers, customers.c.customer_id == w.customer_id)
+        .where(tells, w.customer_id.in_(several))
+        .order_by(w.customer_id, w.conversation_id, w.wait_number, e.at, e.event_id)
+    )  # fmt: skip
+    schema = dialects.arrow_schema(_tellings)
+    brand_words = [word.lower() for word in settings.brand_words]
+    for start in range(0, len(customer_ids), _CUSTOMERS_AT_ONCE):
+        part = customer_ids[start : start + _CUSTOMERS_AT_ONCE]
+        rows = connection.execute(statement.where(w.customer_id >= part[0], w.customer_id <= part[-1])).all()
+        found = against_earlier(told(rows, brand_words))
+        if found:
+            dialects.bulk_insert(connection, _tellings, pa.Table.from_pylist(found, schema=schema))
+
+
 def _answers_elsewhere() -> Select[Any]:
     """Per wait: the first human reply to the same customer, for the same brand, on another channel.
 
@@ -812,6 +861,7 @@ def _final_waits() -> Select[Any]:
         "elsewhere_channel": _elsewhere.c.channel,
         "complaint_elsewhere_at": _elsewhere.c.complaint_at,
         "complaint_elsewhere_channel": _elsewhere.c.complaint_channel,
+        **{name: _tellings.c[name] for name in _TELLING_COLUMNS},
     }
     o = _opened.c
     is_public, is_ours = o.channel.in_(sorted(PUBLIC_CHANNELS)), o.kind != "not_addressed"
@@ -834,6 +884,14 @@ def _final_waits() -> Select[Any]:
             and_(
                 _elsewhere.c.conversation_id == _waits.c.conversation_id,
                 _elsewhere.c.wait_number == _waits.c.wait_number,
+            ),
+        )
+        .outerjoin(
+            _tellings,
+            and_(
+                _tellings.c.customer_id == _waits.c.customer_id,
+                _tellings.c.conversation_id == _waits.c.conversation_id,
+                _tellings.c.wait_number == _waits.c.wait_number,
             ),
         )
     )

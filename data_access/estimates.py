@@ -197,6 +197,55 @@ def discoveries(p_values: Floats, rate: float = 0.05) -> npt.NDArray[np.bool_]:
     return found
 
 
+@dataclass(frozen=True)
+class StratifiedDifference:
+    """Difference of two shares over strata, each group's share at the common weights, and who was compared."""
+
+    difference: float
+    low: float
+    high: float
+    share: float
+    share_other: float
+    strata_count: int
+    count: int
+    count_other: int
+
+
+def mantel_haenszel_difference(
+    successes: npt.ArrayLike, trials: npt.ArrayLike, successes_other: npt.ArrayLike, trials_other: npt.ArrayLike
+) -> StratifiedDifference:
+    """Mantel-Haenszel difference of shares, the first group less the other, one entry per stratum, 95 % interval.
+
+    Strata in which one group is missing compare nobody and count nothing; NaN where none is left. The variance
+    holds for few large and for many small strata. Sources: N. Mantel and W. Haenszel, JNCI 22 (1959) 719-748;
+    S. Greenland and J. M. Robins, Biometrics 41 (1985) 55-68; T. Sato, Biometrics 45 (1989) 1323-1324.
+    """
+    a, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    b, m = np.asarray(successes_other, dtype=np.float64), np.asarray(trials_other, dtype=np.float64)
+    both = (n > 0) & (m > 0)
+    a, n, b, m = a[both], n[both], b[both], m[both]
+    if not len(n):
+        nan = float("nan")
+        return StratifiedDifference(nan, nan, nan, nan, nan, 0, 0, 0)
+    total = n + m
+    weight = n * m / total
+    share_here, share_there = (float((weight * part / whole).sum() / weight.sum()) for part, whole in ((a, n), (b, m)))
+    difference = share_here - share_there
+    p = ((n / total) ** 2 * b - (m / total) ** 2 * a + n * m * (m - n) / (2 * total**2)).sum()
+    q = (a * (m - b) + b * (n - a)) / (2 * total)
+    half = Z95 * float(np.sqrt(max(difference * p + q.sum(), 0.0))) / float(weight.sum())
+    return StratifiedDifference(
+        difference,
+        max(difference - half, -1.0),
+        min(difference + half, 1.0),
+        share_here,
+        share_there,
+        len(n),
+        int(n.sum()),
+        int(m.sum()),
+    )
+
+
 def log_odds_z(counts: Counts, counts_before: Counts, total: int, total_before: int) -> tuple[Floats, Floats]:
     """Log-odds ratio of each term, now against before, with an informative Dirichlet prior, and its z score.
 

@@ -48,9 +48,9 @@ _CLOSED_LISTS: dict[str, Sequence[str]] = {
 class Filter:
     """What is looked at. Dates are local, both inclusive; an empty tuple means "all".
 
-    `as_of`, `zone`, `complete_to`, `unknown_time_counts_as` and `within_days` (the N of repeat contacts and of
-    the back door) are filled in by `resolved`, from the store; queries want a resolved filter. `scope_*` limit
-    what a viewer may see and never come from a URL.
+    `as_of`, `zone`, `complete_to`, `unknown_time_counts_as`, `within_days` (the N of repeat contacts and of the
+    back door), `restated_similarity` and `silent_after_days` are filled in by `resolved`, from the store; queries
+    want a resolved filter. `scope_*` limit what a viewer may see and never come from a URL.
     """
 
     date_from: dt.date | None = None
@@ -72,6 +72,8 @@ class Filter:
     clock: Literal["calendar", "business"] = "calendar"
     business_now: tuple[tuple[str, str, int], ...] = ()
     within_days: int = 0
+    restated_similarity: float = 0.0
+    silent_after_days: int = 0
     scope_teams: tuple[str, ...] | None = None
     scope_brands: tuple[str, ...] | None = None
 

@@ -8,14 +8,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, case, exists, false, func, literal, null, or_, select, true
+from sqlalchemy import Select, Table, and_, case, exists, false, func, literal, null, or_, select, true, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.config import MOST_WINDOW_DAYS
 from data_access.errors import FilterError
 from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, check_text, known_or_unknown
-from data_access.schema import conversations, stated_identities, waits
+from data_access.schema import conversations, customer_identities, interactions, stated_identities, waits
 from data_access.vocabulary import (
     CHANNELS,
     GRAINS,
@@ -50,6 +50,7 @@ DIMENSIONS = (
     "closing_sentiment",
     "responder_team",
     "front_channel",
+    "told_before_on",
 )
 # Values of a cell that are no dimension.
 CELL_KEYS = ("within_minutes", "customer", "within_days")
@@ -365,6 +366,109 @@ def _severity(state: ColumnElement[str]) -> ColumnElement[int]:
     return case(*((state == name, number) for number, name in enumerate(_SEVERITY)), else_=null())
 
 
+# --- made to say it again -----------------------------------------------------------------------------
+
+
+def other_channel_likeness(wanted: Filter) -> ColumnElement[float]:
+    """Likeness to the most alike earlier telling on another channel; null before the telling was complete."""
+    return case((waits.c.told_at <= wanted.now, waits.c.other_channel_likeness), else_=null())
+
+
+def other_agent_likeness(wanted: Filter) -> ColumnElement[float]:
+    """The same to a telling that another agent had answered; null until it is known who answered this one."""
+    return case((is_answered_timed(waits, wanted), waits.c.other_agent_likeness), else_=null())
+
+
+def is_told_elsewhere(wanted: Filter) -> Clause:
+    """The most alike earlier telling is one on another channel, not one to another agent."""
+    channel, agent = other_channel_likeness(wanted), other_agent_likeness(wanted)
+    return func.coalesce(and_(channel.is_not(None), or_(agent.is_(None), channel >= agent)), false())
+
+
+def retold_likeness(wanted: Filter) -> ColumnElement[float]:
+    """Likeness to the most alike earlier telling, as known at `as_of`; null where there is none to compare."""
+    return case((is_told_elsewhere(wanted), other_channel_likeness(wanted)), else_=other_agent_likeness(wanted))
+
+
+def _told(wanted: Filter) -> list[Clause]:
+    return [*_addressed(waits), waits.c.needs_reply.is_(True), waits.c.started_at <= wanted.now]
+
+
+def _comparable(wanted: Filter) -> list[Clause]:
+    return [*_told(wanted), retold_likeness(wanted).is_not(None)]
+
+
+def is_restated(wanted: Filter) -> Clause:
+    """The telling is so like an earlier one of the customer that it counts as said again."""
+    return func.coalesce(retold_likeness(wanted) >= wanted.restated_similarity, false())
+
+
+# --- fell silent --------------------------------------------------------------------------------------
+
+_DAY_SECONDS = 86_400
+
+
+def silent_from(wanted: Filter) -> ColumnElement[dt.datetime]:
+    """When a customer's silence can begin: *ignored after* has passed, and the days of repeat contacts after it.
+
+    Who asks once more within these days still has the same matter, and is not back.
+    """
+    days = literal(wanted.within_days * _DAY_SECONDS)
+    return dialects.add_seconds(waits.c.complaint_ignored_due_at, days)
+
+
+def silent_to(wanted: Filter) -> ColumnElement[dt.datetime]:
+    """When a customer has been silent for long enough to be called so."""
+    days = literal((wanted.within_days + wanted.silent_after_days) * _DAY_SECONDS)
+    return dialects.add_seconds(waits.c.complaint_ignored_due_at, days)
+
+
+def is_followed(wanted: Filter) -> Clause:
+    """The customer can be known again and was observed until the silence would be complete.
+
+    On the complaint's own source, and on every other that had not ended before the silence could begin: a
+    stalled feed makes nobody silent. A customer of whom no identity is known cannot come back under the same name.
+    """
+    begin, end = silent_from(wanted), silent_to(wanted)
+    ends = sorted({moment for _, moment in wanted.complete_to})
+    is_known = exists().where(customer_identities.c.customer_id == waits.c.customer_id).correlate(waits)
+    return and_(
+        end <= wanted.censored_at(waits),
+        *(or_(literal(moment) <= begin, literal(moment) >= end) for moment in ends),
+        is_known,
+    )
+
+
+def is_silent(wanted: Filter) -> Clause:
+    """No message, post or call of the customer on any channel for the days of silence."""
+    i = interactions.c
+    contact = exists().where(
+        i.customer_id == waits.c.customer_id,
+        i.direction == "inbound",
+        i.author_kind == "customer",
+        i.occurred_at > silent_from(wanted),
+        i.occurred_at <= silent_to(wanted),
+    )
+    return ~contact.correlate(waits)
+
+
+def _first_complaint(wanted: Filter) -> list[Clause]:
+    """Each customer once: by the first complaint of the filter, so that nobody counts twice."""
+    key = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
+    order = (waits.c.first_complaint_at, waits.c.conversation_id, waits.c.wait_number)
+    ranked = (
+        select(*key, func.row_number().over(partition_by=waits.c.customer_id, order_by=order).label("place"))
+        .where(*MEASURES["complaints"].clauses(wanted))
+        .subquery("ranked")
+    )
+    r = ranked.c
+    return [tuple_(*key).in_(select(r.customer_id, r.conversation_id, r.wait_number).where(r.place == 1))]
+
+
+def _followed(wanted: Filter) -> list[Clause]:
+    return [*_first_complaint(wanted), is_complaint_due(wanted), is_followed(wanted)]
+
+
 def _is_true(clause: ColumnElement[Any]) -> Clause:
     """Null counts as false, so that `not` of it is true."""
     return func.coalesce(clause, false())
@@ -676,7 +780,32 @@ _ALL = (
         "complaints in public after a private contact had failed",
         lambda f: [*_public_complaint(f), is_known_in_private(f), is_back_door(f)],
     ),
+    _wait("tellings", "tellings", _told),
+    _wait("tellings_compared", "tellings that can be set against an earlier one", _comparable),
+    _wait("restatements", "times a customer had to say it again", lambda f: [*_comparable(f), is_restated(f)]),
     _complaint("complaints", "complaints", lambda f: []),
+    _complaint("first_complaints", "customers by their first complaint", _first_complaint),
+    _complaint("followed_customers", "complaining customers followed long enough", _followed),
+    _complaint(
+        "followed_ignored",
+        "ignored customers followed long enough",
+        lambda f: [*_followed(f), is_complaint_ignored_in_time(f)],
+    ),
+    _complaint(
+        "followed_answered",
+        "answered customers followed long enough",
+        lambda f: [*_followed(f), ~is_complaint_ignored_in_time(f)],
+    ),
+    _complaint(
+        "silent_ignored",
+        "ignored customers who fell silent",
+        lambda f: [*_followed(f), is_complaint_ignored_in_time(f), is_silent(f)],
+    ),
+    _complaint(
+        "silent_answered",
+        "answered customers who fell silent",
+        lambda f: [*_followed(f), ~is_complaint_ignored_in_time(f), is_silent(f)],
+    ),
     *(_state_measure(state) for state in RESPONSE_STATES),
     _complaint("complaints_due", "complaints old enough to be called ignored", lambda f: [is_complaint_due(f)]),
     _complaint(
@@ -720,6 +849,9 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
             (is_answered_untimed(table, wanted), UNKNOWN),
             else_=NOBODY,
         )
+    if name == "told_before_on" and table is waits:
+        agent = case((other_agent_likeness(wanted).is_not(None), waits.c.channel), else_=UNKNOWN)
+        return case((is_told_elsewhere(wanted), known_or_unknown(waits.c.other_channel)), else_=agent)
     if name == "closing_sentiment" and table is conversations:
         return known_or_unknown(table.c.closing_sentiment_label)
     if name == "sentiment":

@@ -16,6 +16,7 @@ from data_access.queries.back_door import back_door, back_door_flow, back_door_r
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.definitions import definitions, ignored_rates
+from data_access.queries.fell_silent import fell_silent
 from data_access.queries.ignored_complaints import ignored_complaints, ignored_worklist
 from data_access.queries.maturity import maturity
 from data_access.queries.repeat_contacts import repeat_contacts, repeat_contacts_range
@@ -26,6 +27,7 @@ from data_access.queries.response_times import (
     resolution_times,
     response_times,
 )
+from data_access.queries.restatements import restatements, told_again
 from data_access.queries.sentiment import (
     recovery,
     rising_topics,
@@ -54,6 +56,7 @@ REPORT_DIMENSIONS = (
     "blamed_channel",
     "wait_band",
     "responder_team",
+    "told_before_on",
 )
 
 
@@ -151,6 +154,9 @@ _ALL = (
     ),
     Report("calls", "phone calls offered, answered, abandoned, service level", _calls),
     Report("resolution_times", "time to resolution, where the source knows it", resolution_times),
+    Report("restatements", "customers made to say it again, on another channel or to another agent", restatements),
+    Report("told_again", "the restatements with both texts", lambda e, f, _: told_again(e, f), False),
+    Report("fell_silent", "ignored customers who fell silent, against comparable answered ones", fell_silent),
     Report("worklist", "unanswered complaints, oldest first", lambda e, f, _: ignored_worklist(e, f), False),
     Report("changes", "this period against the one before, tested", lambda e, f, _: overview.changes(e, f), False),
     Report(

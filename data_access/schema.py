@@ -249,6 +249,18 @@ waits = Table(
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
     _column("private_since_at", DateTime, "When the customer's first conversation on a private channel opened"),
     _column("public_since_at", DateTime, "When the customer's first conversation on a public channel opened"),
+    _column("told_at", DateTime, "Last message of the telling; empty where no earlier telling can be set against it"),
+    _column(
+        "other_channel_likeness", Double, "Likeness, 0 to 1, to the most alike earlier telling on another channel"
+    ),
+    _column("other_channel_conversation_id", Text, "The conversation of that telling"),
+    _column("other_channel_wait_number", Integer, "Its wait"),
+    _column("other_channel_told_at", DateTime, "When it was told"),
+    _column("other_channel", Text, "Its channel"),
+    _column("other_agent_likeness", Double, "The same, of tellings on this channel that another agent had answered"),
+    _column("other_agent_conversation_id", Text, "The conversation of that telling"),
+    _column("other_agent_wait_number", Integer, "Its wait"),
+    _column("other_agent_told_at", DateTime, "When it was told"),
     comment="One row per unanswered run: from the first inbound interaction to the response that ends it",
 )
 

@@ -287,6 +287,8 @@ def resolved(wanted: Filter, status: StoreStatus) -> Filter:
         unknown_time_counts_as=wanted.unknown_time_counts_as or status.settings.unknown_time_counts_as,
         business_now=_business_now(as_of, status),
         within_days=wanted.within_days or status.settings.joined_up.window_days,
+        restated_similarity=wanted.restated_similarity or status.settings.joined_up.restated_similarity,
+        silent_after_days=wanted.silent_after_days or status.settings.joined_up.silent_after_days,
     )
 
 

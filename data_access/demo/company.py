@@ -25,6 +25,9 @@ from data_access.demo.threads import Lead, Stage
 CUSTOMER_COUNT, ISSUE_COUNT, OUTREACH_COUNT = 7_000, 18_600, 700  # at scale 1
 # Two issues of one customer are this far apart, so that only a follow-up is ever a repeat contact.
 ISSUE_GAP_DAYS = 21
+# After so many days comes another issue, no longer a follow-up: those who leave make no such contact.
+LEFT_AFTER_DAYS = 14
+_CAST = ("phone_outage", "dst_night")
 LONGEST_FOLLOW_UP = timedelta(days=6, hours=12)
 PHONE_COMPLAINT_SHARE = 0.44
 REPEAT_AFTER_SILENCE, REPEAT_AFTER_ANSWER = 0.35, 0.12
@@ -32,7 +35,7 @@ REPEAT_AFTER_SILENCE, REPEAT_AFTER_ANSWER = 0.35, 0.12
 
 @dataclass
 class World:
-    """Everything that happened, as objects."""
+    """Everything that happened, as objects; `not_made` are contacts that never came, because the customer had left."""
 
     first_day: date
     last_day: date
@@ -41,6 +44,7 @@ class World:
     customers: list[Customer]
     conversations: list[Conversation] = field(default_factory=list)
     follow_ups: list[tuple[Conversation, Conversation]] = field(default_factory=list)
+    not_made: list[Conversation] = field(default_factory=list)
 
 
 def simulate(seed: int, scale: float, end: date, plant: frozenset[str]) -> World:
@@ -52,8 +56,28 @@ def simulate(seed: int, scale: float, end: date, plant: frozenset[str]) -> World
     customers = make_customers(rng, max(80, round(CUSTOMER_COUNT * scale)), first_day, end)
     world = World(first_day, end, horizon, plan, customers)
     _Year(rng, world, scale).play()
+    if plan.has_leavers:
+        _let_leave(random.Random(f"{seed} leavers"), world)  # noqa: S311 - a source of its own: the rest stays as it is
     world.conversations.sort(key=lambda conversation: (conversation.opened_at, conversation.conversation_id))
     return world
+
+
+def _let_leave(rng: random.Random, world: World) -> None:
+    """Some whom nobody answered have no further issue; who plays in another story later stays."""
+    by_customer: dict[int, list[Conversation]] = {}
+    for one in sorted(world.conversations, key=lambda one: (one.opened_at, one.conversation_id)):
+        by_customer.setdefault(one.customer.number, []).append(one)
+    for mine in by_customer.values():
+        for one in mine:
+            asked = one.issue.intent in ("complaint", "question") and not one.is_outreach
+            is_ignored = asked and one.first_response_at is None
+            later = [other for other in mine if other.opened_on >= one.opened_on + timedelta(days=LEFT_AFTER_DAYS)]
+            if is_ignored and not any(other.story in _CAST for other in later) and rng.random() < stories.LEAVE_SHARE:
+                world.not_made += later
+                break
+    gone = {one.conversation_id for one in world.not_made}
+    world.conversations = [one for one in world.conversations if one.conversation_id not in gone]
+    world.follow_ups = [pair for pair in world.follow_ups if pair[1].conversation_id not in gone]
 
 
 class _Year:

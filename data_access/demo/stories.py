@@ -8,7 +8,7 @@ from datetime import date, timedelta
 ALL_STORIES = frozenset(
     {
         "phone_outage", "reviews_ignored", "age_gap_mix", "age_gap_real", "email_decline", "instant_bot",
-        "dst_night", "back_door",
+        "dst_night", "back_door", "ignored_leave",
     }
 )  # fmt: skip
 
@@ -20,6 +20,7 @@ YOUNG_UNANSWERED_SHARE = 0.38  # 18-24 on WhatsApp, against 0.10 for everyone el
 EMAIL_SLOWDOWN = 7.0  # factor on the median at the end of the period
 BOT_SHARE, BOT_HUMAN_MEDIAN_MINUTES = 0.93, 24.0
 NIGHT_CHAT_COUNT = 16  # in each of the two hours called one o'clock, at scale 1
+LEAVE_SHARE = 0.8  # of customers whom nobody answered: no further issue of theirs ever
 BACK_DOOR_SHARE = 0.5  # of failed private contacts of people with a public account
 
 
@@ -36,6 +37,7 @@ class StoryPlan:
     has_bot: bool
     has_dst_night: bool
     has_back_door: bool
+    has_leavers: bool
 
     def unanswered_share(self, channel: str, day: date, band: str, usual: float) -> float:
         """Share of conversations that are never answered."""
@@ -78,4 +80,5 @@ def plan_stories(plant: frozenset[str], first_day: date, last_day: date) -> Stor
         has_bot="instant_bot" in plant,
         has_dst_night="dst_night" in plant,
         has_back_door="back_door" in plant,
+        has_leavers="ignored_leave" in plant,
     )

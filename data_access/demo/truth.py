@@ -16,6 +16,7 @@ from data_access.demo.model import AGE_BANDS, Conversation
 
 AGE_GROUPS = (*AGE_BANDS, "unknown")
 BACK_DOOR_WINDOW = timedelta(days=7)
+SILENT_DAYS, SILENT_FROM_DAYS = 90, 7  # as Frontdoor's settings ship: silent_after_days, window_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,34 @@ class FirstContacts:
     no_further_contact_same_channel_count: int
 
 
-Story = PhoneOutage | ReviewsIgnored | AgeGapMix | AgeGapReal | EmailDecline | InstantBot | DstNight | BackDoor
+@dataclass(frozen=True, slots=True)
+class IgnoredLeave:
+    """Customers by their first complaint that can be followed for `days`: how many more of the ignored fell silent.
+
+    `made_silent_count` would have made contact in these days, had they not left: the effect itself, which no
+    comparison of groups is needed to know. `silent_from_days` after *ignored after* the silence begins.
+    """
+
+    days: int
+    silent_from_days: int
+    ignored_count: int
+    ignored_silent_count: int
+    made_silent_count: int
+    answered_count: int
+    answered_silent_count: int
+
+
+Story = (
+    IgnoredLeave
+    | PhoneOutage
+    | ReviewsIgnored
+    | AgeGapMix
+    | AgeGapReal
+    | EmailDecline
+    | InstantBot
+    | DstNight
+    | BackDoor
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +342,46 @@ def _stories(world: World, opened: list[Conversation], back_door: tuple[Pair, ..
         public = [one for one in opened if one.is_public and one.issue.intent == "complaint"]
         traced = len({pair.second_id for pair in back_door})
         told["back_door"] = BackDoor(back_door, went_public - traced, len(public), _known_in_private(opened))
+    if plan.has_leavers:
+        told["ignored_leave"] = _ignored_leave(world, opened)
     return told
+
+
+def _ignored_leave(world: World, opened: list[Conversation]) -> IgnoredLeave:
+    silence, grace = timedelta(days=SILENT_DAYS), timedelta(days=SILENT_FROM_DAYS)
+    contacts: dict[str, list[datetime]] = defaultdict(list)
+    kept_away: dict[str, list[datetime]] = defaultdict(list)
+    first: dict[str, Conversation] = {}
+    for one in world.conversations:
+        if one.call is not None and not one.is_outreach:
+            contacts[one.recorded_customer].append(one.opened_at)
+        contacts[one.recorded_customer] += [event.at for event in one.events if event.direction == "inbound"]
+    for one in world.not_made:
+        if not one.is_outreach:
+            kept_away[one.recorded_customer].append(one.opened_at)
+    for one in opened:
+        if one.issue.intent == "complaint":
+            first.setdefault(one.recorded_customer, one)
+    counts = Counter[str]()
+    for name, one in first.items():
+        due = one.opened_at + _ignored_after(one)
+        begin, end = due + grace, due + grace + silence
+        if end > world.horizon:
+            continue
+        state = "answered" if one.first_response_at and one.first_response_at <= due else "ignored"
+        is_silent = not any(begin < at <= end for at in contacts[name])
+        counts[state] += 1
+        counts[f"{state} silent"] += is_silent
+        counts[f"{state} made silent"] += is_silent and any(begin < at <= end for at in kept_away[name])
+    return IgnoredLeave(
+        SILENT_DAYS,
+        SILENT_FROM_DAYS,
+        counts["ignored"],
+        counts["ignored silent"],
+        counts["ignored made silent"],
+        counts["answered"],
+        counts["answered silent"],
+    )
 
 
 def _phone_outage(days: tuple[date, ...], opened: list[Conversation]) -> PhoneOutage:

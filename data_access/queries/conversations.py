@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, Select, and_, case, exists, func, literal, null, or_, select, true
+from sqlalchemy import Engine, FromClause, Select, and_, case, exists, func, literal, null, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
@@ -169,12 +169,12 @@ def count_rows(engine: Engine, selection: Selection) -> int:
         return int(connection.scalar(statement) or 0)
 
 
-def _in_scope(wanted: Filter) -> ColumnElement[bool]:
+def is_in_scope(wanted: Filter, table: FromClause = conversations) -> ColumnElement[bool]:
     """The viewer may read the texts of this conversation."""
     allowed: list[ColumnElement[bool]] = []
     for scope, column in (
-        (wanted.scope_teams, conversations.c.team),
-        (wanted.scope_brands, conversations.c.brand),
+        (wanted.scope_teams, table.c.team),
+        (wanted.scope_brands, table.c.brand),
     ):
         if scope is not None:
             allowed.append(column.in_(scope) if scope else ~true())
@@ -190,7 +190,7 @@ def _visible(wanted: Filter) -> ColumnElement[bool]:
     for scope, column in ((wanted.scope_teams, other.c.team), (wanted.scope_brands, other.c.brand)):
         if scope is not None:
             allowed.append(column.in_(scope) if scope else ~true())
-    return or_(_in_scope(wanted), exists().where(other.c.customer_id == conversations.c.customer_id, *allowed))
+    return or_(is_in_scope(wanted), exists().where(other.c.customer_id == conversations.c.customer_id, *allowed))
 
 
 def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
@@ -199,7 +199,7 @@ def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) ->
     Text, author and agent are empty where the conversation is outside the viewer's scope.
     """
     i = interactions.c
-    readable = _in_scope(wanted)
+    readable = is_in_scope(wanted)
     columns: _Columns = {
         "occurred_at": (i.occurred_at, "at"),
         "direction": (i.direction, "text"),
@@ -240,7 +240,7 @@ def customer_conversations(engine: Engine, wanted: Filter, customer_id: str) -> 
     """All conversations of one customer up to `as_of`, on every channel, oldest first; filters do not apply."""
     joined, state = _with_states(wanted)
     columns = _columns(wanted, state)
-    columns["is_readable"] = (_in_scope(wanted), "flag")
+    columns["is_readable"] = (is_in_scope(wanted), "flag")
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)
@@ -264,7 +264,7 @@ def customer_facts(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataF
         "segment": (c.segment, "text"),
         "followers": (func.coalesce(c.followers, 0), "count"),
     }
-    seen = exists().where(conversations.c.customer_id == c.customer_id, _in_scope(wanted))
+    seen = exists().where(conversations.c.customer_id == c.customer_id, is_in_scope(wanted))
     statement = select(*(expression.label(name) for name, (expression, _) in columns.items())).where(
         c.customer_id == customer_id, seen
     )
@@ -295,6 +295,7 @@ __all__ = [
     "count_rows",
     "customer_conversations",
     "customer_facts",
+    "is_in_scope",
     "selected_row_parts",
     "selected_rows",
 ]

@@ -41,6 +41,9 @@ from data_access.queries import (
     definitions as definitions_query,
 )
 from data_access.queries import (
+    fell_silent as fell_silent_query,
+)
+from data_access.queries import (
     ignored_complaints as ignored_complaints_query,
 )
 from data_access.queries import (
@@ -57,6 +60,9 @@ from data_access.queries import (
 )
 from data_access.queries import (
     response_times as response_times_query,
+)
+from data_access.queries import (
+    restatements as restatements_query,
 )
 from data_access.queries import (
     sentiment as sentiment_query,
@@ -314,6 +320,21 @@ def rising_topics(wanted: Filter) -> pd.DataFrame:
     return _frame(sentiment_query.rising_topics, wanted)
 
 
+def restatements(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Customers made to say it again; one row per group."""
+    return _frame(restatements_query.restatements, wanted, by)
+
+
+def told_again(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
+    """The restatements with both texts, newest first; one row each."""
+    return _frame(restatements_query.told_again, wanted, limit)
+
+
+def fell_silent(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Ignored customers who fell silent, against comparable answered ones; one row per group."""
+    return _frame(fell_silent_query.fell_silent, wanted, by)
+
+
 def changes(wanted: Filter) -> pd.DataFrame:
     """Tested changes against the period before; largest real ones first."""
     return _frame(overview_query.changes, wanted)
@@ -537,6 +558,13 @@ def worklist_later(wanted: Filter, order: str) -> Callable[[], pd.DataFrame]:
     _viewer()
     pinned, limited = _pinned(), scoped(wanted)
     return lambda: ignored_complaints_query.ignored_worklist(pinned.engine, limited, order=order)
+
+
+def told_again_later(wanted: Filter) -> Callable[[], pd.DataFrame]:
+    """All restatements with both texts, read when called."""
+    _viewer()
+    pinned, limited = _pinned(), scoped(wanted)
+    return lambda: restatements_query.told_again(pinned.engine, limited)
 
 
 def _in_scope(selection: Selection) -> Selection:

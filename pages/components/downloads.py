@@ -69,3 +69,17 @@ def worklist(wanted: Filter, order: str, name: str, *, label: str = "CSV of the 
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def told_again(wanted: Filter, name: str, *, label: str = "CSV of all pairs with their texts") -> None:
+    """A button for every restatement with both texts; read from the store when clicked."""
+    read = data.told_again_later(wanted)
+    st.download_button(
+        label,
+        data=lambda: to_csv(read()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )

@@ -15,6 +15,7 @@ _LABELLED = {
     "channel": "channel",
     "previous_channel": "channel",
     "front_channel": "channel",
+    "told_before_on": "channel",
     "blamed_channel": "channel",
     "answered_elsewhere_on": "channel",
     "response_state": "state",

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from pages.components import filter_bar, joined_up
+from pages.components import filter_bar, joined_up, leaving, told_again
 
 wanted = filter_bar.current()
 looked = joined_up.choose(wanted)
@@ -13,3 +13,9 @@ with left:
 with right:
     joined_up.ranking(looked)
     joined_up.by_days(looked)
+
+left, right = st.columns([1.25, 1], gap="medium")
+with left:
+    told_again.show(wanted)
+with right:
+    leaving.show(wanted)

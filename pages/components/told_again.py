@@ -1,0 +1,104 @@
+"""Made to say it again: how often, from which channel to which, and the texts side by side."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from data_access.filters import Filter
+from pages.components import charts_told, data, downloads, panel, selection, tables, words
+from pages.components import findings_told as findings
+from pages.components.selection import Cell
+
+MOST_ROWS = 100
+COLUMNS = (
+    "told_before_at", "told_before_on", "text_before", "told_again_at", "channel", "text_again", "between_minutes",
+    "likeness",
+)  # fmt: skip
+_HIDDEN = "(another team's conversation: its text is not shown to you)"
+
+
+def show(wanted: Filter) -> None:
+    """One chart, and the pairs of texts; says so where nothing can be known."""
+    total = data.restatements(wanted).iloc[0]
+    if not total["compared_count"]:
+        st.markdown("**Made to say it again: nothing can be known here**")
+        st.text(_why_empty(total["telling_count"]))
+        return
+    pairs = data.restatements(wanted, ("told_before_on", "channel"))
+    threshold = data.status().settings.joined_up.restated_similarity
+    cells = [
+        Cell(charts_told.pair_name(row), "restatements", (("told_before_on", before), ("channel", channel)))
+        for (_, row), before, channel in zip(
+            charts_told.pairs_shown(pairs).iterrows(),
+            charts_told.pairs_shown(pairs)["told_before_on"],
+            charts_told.pairs_shown(pairs)["channel"],
+            strict=True,
+        )
+    ]
+    panel.chart(
+        "told_again",
+        charts_told.told_again_bar(pairs),
+        pairs[pairs["compared_count"] > 0].reset_index(drop=True),
+        wanted,
+        finding=findings.told_again(total, pairs),
+        counted=findings.told_counted(total, threshold),
+        cells=[Cell("All of them", "restatements"), *cells],
+    )
+    st.caption(words.markdown(findings.told_cost(total)))
+    _side_by_side(wanted)
+
+
+def _why_empty(telling_count: int) -> str:
+    if not telling_count:
+        return "No customer of this filter wrote or called about something that asks for a reply."
+    return (
+        f"None of the {words.counted(telling_count, 'telling')} of this filter follows, within 30 days, an earlier "
+        "one of the same customer on another channel or answered by another agent. A customer is the same only where "
+        "an address, number, handle or id says so, and agents are known only where the source names them."
+    )
+
+
+def _side_by_side(wanted: Filter) -> None:
+    """The newest restatements: choose one to read both texts in full and to open the conversations."""
+    rows = data.told_again(wanted, MOST_ROWS + 1)
+    if rows.empty:
+        return
+    listed = rows.head(MOST_ROWS)
+    zone = data.scoped(wanted).zone
+    chosen = tables.pick(
+        readable(listed)[list(COLUMNS)],
+        zone,
+        key="told_again_rows",
+        alt="What was told again; choose a row",
+        height=300,
+    )
+    more = "the newest of more" if len(rows) > MOST_ROWS else "all"
+    text = f"{words.counted(len(listed), 'restatement')}, {more}. Choose a row to read both texts."
+    st.caption(words.markdown(panel.caption(wanted, text)))
+    if chosen is not None:
+        _pair(wanted, listed.iloc[chosen], zone)
+    downloads.told_again(wanted, "told_again_pairs")
+
+
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with a word in place of texts that the viewer may not read."""
+    texts = [
+        text if is_readable else _HIDDEN
+        for text, is_readable in zip(rows["text_before"], rows["is_before_readable"], strict=True)
+    ]
+    return rows.assign(text_before=texts)
+
+
+def _pair(wanted: Filter, row: pd.Series, zone: str) -> None:
+    before, after = st.columns(2, gap="medium")
+    for place, at, channel, text, conversation_id, label in (
+        (before, "told_before_at", "told_before_on", "text_before", "before_conversation_id", "Told first"),
+        (after, "told_again_at", "channel", "text_again", "conversation_id", "Told again"),
+    ):
+        with place, st.container(border=True, gap="xxsmall"):
+            where = words.in_sentence(words.value("channel", row[channel]))
+            st.caption(words.markdown(f"{label}: {where}, {words.moment(row[at], zone)}"))
+            is_hidden = text == "text_before" and not row["is_before_readable"]
+            st.text(_HIDDEN if is_hidden else str(row[text]))
+            selection.conversation_link("Open the conversation", wanted, str(row[conversation_id]))
