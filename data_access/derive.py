@@ -762,7 +762,7 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
 def _fill_tellings(connection: Connection, settings: Settings) -> None:
     """Set each telling against the customer's earlier ones; only customers with several are read."""
     w, e, i = _waits.c, _events.c, interactions.c
-    tells = and_(w.kind.in_(("customer_opened", "fragment")), w.needs_reply.is_(True))
+    tells = and_(w.kind.in_(("customer_opened", "fragment")), w.needs_reply_at.is_not(None))
     several = select(w.customer_id).where(tells).group_by(w.customer_id).having(func.count() > 1)
     customer_ids = connection.scalars(several.order_by(w.customer_id)).all()
     statement = (
@@ -776,15 +776,16 @@ def _fill_tellings(connection: Connection, settings: Settings) -> None:
             and_(
                 e.customer_id == w.customer_id,
                 e.conversation_id == w.conversation_id,
-                e.run_start == w.started_at,
                 e.is_inbound.is_(True),
+                e.at >= w.started_at,
+                or_(w.response_at.is_(None), e.at <= w.response_at),
                 e.at <= dialects.add_seconds(w.started_at, literal(TELLING_SECONDS)),
             ),
         )
         .join(interactions, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
         .outerjoin(customers, customers.c.customer_id == w.customer_id)
         .where(tells, w.customer_id.in_(several))
-        .order_by(w.customer_id, w.conversation_id, w.wait_number, e.at, e.event_id)
+        .order_by(w.customer_id, w.conversation_id, w.wait_number, e.position)
     )  # fmt: skip
     schema = dialects.arrow_schema(_tellings)
     brand_words = [word.lower() for word in settings.brand_words]

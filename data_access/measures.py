@@ -391,7 +391,7 @@ def retold_likeness(wanted: Filter) -> ColumnElement[float]:
 
 
 def _told(wanted: Filter) -> list[Clause]:
-    return [*_addressed(waits), waits.c.needs_reply.is_(True), waits.c.started_at <= wanted.now]
+    return [*_addressed(waits), needs_reply(waits, wanted), waits.c.started_at <= wanted.now]
 
 
 def _comparable(wanted: Filter) -> list[Clause]:
