@@ -152,7 +152,7 @@ def count_rows(engine: Engine, selection: Selection) -> int:
         return int(connection.scalar(statement) or 0)
 
 
-def _in_scope(wanted: Filter) -> ColumnElement[bool]:
+def in_scope(wanted: Filter) -> ColumnElement[bool]:
     """The viewer may read the texts of this conversation."""
     allowed: list[ColumnElement[bool]] = []
     for scope, column in (
@@ -173,7 +173,7 @@ def _visible(wanted: Filter) -> ColumnElement[bool]:
     for scope, column in ((wanted.scope_teams, other.c.team), (wanted.scope_brands, other.c.brand)):
         if scope is not None:
             allowed.append(column.in_(scope) if scope else ~true())
-    return or_(_in_scope(wanted), exists().where(other.c.customer_id == conversations.c.customer_id, *allowed))
+    return or_(in_scope(wanted), exists().where(other.c.customer_id == conversations.c.customer_id, *allowed))
 
 
 def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
@@ -182,7 +182,7 @@ def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) ->
     Text, author and agent are empty where the conversation is outside the viewer's scope.
     """
     i = interactions.c
-    readable = _in_scope(wanted)
+    readable = in_scope(wanted)
     columns: _Columns = {
         "occurred_at": (i.occurred_at, "at"),
         "direction": (i.direction, "text"),
@@ -223,7 +223,7 @@ def customer_conversations(engine: Engine, wanted: Filter, customer_id: str) -> 
     """All conversations of one customer up to `as_of`, on every channel, oldest first; filters do not apply."""
     joined, state = _with_states(wanted)
     columns = _columns(wanted, state)
-    columns["is_readable"] = (_in_scope(wanted), "flag")
+    columns["is_readable"] = (in_scope(wanted), "flag")
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)
@@ -247,7 +247,7 @@ def customer_facts(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataF
         "segment": (c.segment, "text"),
         "followers": (func.coalesce(c.followers, 0), "count"),
     }
-    seen = exists().where(conversations.c.customer_id == c.customer_id, _in_scope(wanted))
+    seen = exists().where(conversations.c.customer_id == c.customer_id, in_scope(wanted))
     statement = select(*(expression.label(name) for name, (expression, _) in columns.items())).where(
         c.customer_id == customer_id, seen
     )
@@ -278,5 +278,6 @@ __all__ = [
     "count_rows",
     "customer_conversations",
     "customer_facts",
+    "in_scope",
     "selected_rows",
 ]

@@ -23,6 +23,9 @@ from data_access.errors import FrontdoorError, StoreError
 from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.queries import (
+    age_fairness as age_fairness_query,
+)
+from data_access.queries import (
     backlog as backlog_query,
 )
 from data_access.queries import (
@@ -38,7 +41,13 @@ from data_access.queries import (
     definitions as definitions_query,
 )
 from data_access.queries import (
+    heard_or_not as heard_or_not_query,
+)
+from data_access.queries import (
     ignored_complaints as ignored_complaints_query,
+)
+from data_access.queries import (
+    journeys as journeys_query,
 )
 from data_access.queries import (
     maturity as maturity_query,
@@ -271,6 +280,27 @@ def backlog(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
 def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Where who talks; one row per age group and channel."""
     return _frame(channel_mix_query.channel_mix, wanted, by)
+
+
+def heard_or_not(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Where customers talk against where anybody listens; one row per group and channel."""
+    return _frame(heard_or_not_query.heard_or_not, wanted, by)
+
+
+def age_fairness(wanted: Filter) -> pd.DataFrame:
+    """How each age group is answered, raw and at one channel mix; one row per age group."""
+    return _frame(age_fairness_query.age_fairness, wanted)
+
+
+def journey_of(wanted: Filter, customer_id: str) -> pd.DataFrame:
+    """The whole journey of one customer; one row per conversation and wait."""
+    days = _pinned().status.settings.repeat_contact_days
+    return _frame(journeys_query.journeys, wanted, customer_id, repeat_days=days)
+
+
+def eventful_customers(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
+    """Customers whom we failed on most channels; one row per customer."""
+    return _frame(journeys_query.eventful_customers, wanted, limit)
 
 
 def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
