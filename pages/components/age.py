@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import streamlit as st
 
 from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
 from data_access.vocabulary import UNKNOWN
-from pages.components import charts_age, data, findings_age, panel, selection, silence, words
+from pages.components import charts_age, data, findings_age, panel, selection, silence, theme, words
 
 FIGURES = {"answered": "Answered", "in_hour": "Within an hour", "target": "In target", "median": "Median wait"}
 _COLUMNS = {
@@ -76,30 +78,52 @@ def mix_over_time(wanted: Filter) -> None:
     """One channel's share in each age group's conversations, by period."""
     mix = data.channel_mix(wanted, ("period",))
     by_size = mix.groupby("channel")["conversation_count"].sum().sort_values(ascending=False)
-    channel = st.selectbox(
-        "Channel",
-        list(by_size.index),
-        format_func=lambda value: words.value("channel", value),
-        key="mix_channel",
-        width=220,
-    )
-    frame = of_channel(mix, str(channel))
+    ages = theme.natural_order("age_group", list(mix["age_group"]))
+    with st.container(horizontal=True, gap="small"):
+        channel = str(
+            st.selectbox(
+                "Channel",
+                list(by_size.index),
+                format_func=lambda value: words.value("channel", value),
+                key="mix_channel",
+                width=180,
+            )
+        )
+        frame = of_channel(mix, channel)
+        changed = findings_age.most_changed(frame)
+        start = ages.index(changed) if changed in ages else 0
+        age_group = str(
+            st.selectbox(
+                "Age group",
+                ages,
+                index=start,
+                format_func=lambda value: words.value("age_group", value),
+                key=f"mix_age_{channel}",
+                width=150,
+            )
+        )
     panel.chart(
         "mix_over_time",
-        charts_age.mix_over_time_line(frame, str(channel), grain=wanted.grain),
+        charts_age.mix_over_time_line(frame, channel, age_group, grain=wanted.grain),
         frame,
         wanted,
-        finding=findings_age.mix_over_time(frame, str(channel), wanted.grain),
-        counted=f"Share of each age group's conversations that come by {_name(channel)}, by {wanted.grain}; first "
-        "half of the periods against the second, tested over all age groups; hollow under 30, dotted: age unknown.",
-        cells=selection.cells(
-            frame[frame["conversation_count"] > 0],
-            ("period", "age_group"),
-            "contacts",
-            grain=wanted.grain,
-        ),
-        rows="contacts",
+        finding=findings_age.mix_over_time(frame, channel, wanted.grain),
+        counted=f"Share of the conversations of {_whose(age_group)} that come by {_name(channel)}, with 95 % "
+        "interval; hollow under 30. Tested: the first half of the periods against the second, over all age groups.",
+        cells=[
+            dataclasses.replace(cell, values=(*cell.values, ("channel", channel)))
+            for cell in selection.cells(
+                frame[(frame["conversation_count"] > 0) & (frame["age_group"] == age_group)],
+                ("period", "age_group"),
+                "contacts",
+                grain=wanted.grain,
+            )
+        ],
     )
+
+
+def _whose(age_group: str) -> str:
+    return "customers of unknown age" if age_group == UNKNOWN else f"those {age_group}"
 
 
 def _name(channel: object) -> str:

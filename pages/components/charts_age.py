@@ -14,7 +14,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE
-from data_access.vocabulary import UNKNOWN
 from pages.components import charts, theme, words
 
 HEARD_ROWS = 12
@@ -172,52 +171,36 @@ def heard_dumbbell(
 LISTENED = {"answer": "the answers", "seen": "what a human saw", "read": "what the scorer read"}
 
 
-def mix_over_time_line(data_frame: pd.DataFrame, channel: str, *, grain: str = "week") -> go.Figure:
-    """Share of one channel in each age group's conversations by period; hollow points under n = 30.
+def mix_over_time_line(data_frame: pd.DataFrame, channel: str, age_group: str, *, grain: str = "week") -> go.Figure:
+    """Share of one channel in an age group's conversations by period with its 95 % band; grey: all customers.
 
-    Frame: one row per period and age group, of that channel, zeros filled in. Intervals stand in hover and table.
+    Frame: one row per period and age group, of that channel, zeros filled in.
     """
-    figure = charts._figure(270)
-    if data_frame.empty:
+    own = data_frame[data_frame["age_group"] == age_group]
+    figure = charts.share_by_period_line(
+        own, "share", "group_conversation_count", measure="contacts", grain=grain,
+        color=theme.color("age_group", age_group),
+    )  # fmt: skip
+    if own.empty:
         return figure
-    ends: list[tuple[float, str, str]] = []
-    top = 0.05
-    for key, part in charts._parts(data_frame, "age_group"):
-        shares, n = part["share"].to_numpy(float), part["group_conversation_count"].to_numpy(int)
-        low, high = (part[f"share_{end}"].to_numpy(float) for end in ("low", "high"))
-        label = words.plotly(words.value("age_group", key))
-        hue = theme.color("age_group", key)
-        top = max(top, *shares[n >= SMALL_SAMPLE], float(np.nan_to_num(shares[-1])))
-        figure.add_scatter(
-            x=list(part["period"]),
-            y=shares,
-            mode="lines+markers",
-            name=label,
-            line={"color": hue, "width": 2, "dash": "dot" if key == UNKNOWN else "solid"},
-            marker={
-                "size": 7,
-                "color": np.where(n >= SMALL_SAMPLE, hue, "rgba(128,138,148,0.0)").tolist(),
-                "line": {"width": 1.5, "color": hue},
-            },
-            customdata=[
-                ["contacts", f"period={at:%Y-%m-%d}", f"age_group={key}", f"channel={channel}"]
-                for at in part["period"]
-            ],
-            hovertext=[
-                charts._hover(f"{label}, {words.period(at, grain)}", s, lo, hi, k, False)
-                for at, s, lo, hi, k in zip(part["period"], shares, low, high, n, strict=True)
-            ],
-            hovertemplate="%{hovertext}<extra></extra>",
-            showlegend=False,
-        )
-        ends.append((float(shares[-1]) / 1.0, label, hue))
-    top = min(1.0, top * 1.15)
-    charts._end_labels(figure, [(min(share, top) / top, label, hue) for share, label, hue in ends])
-    for annotation in figure.layout.annotations:  # the labels keep their distance in parts of the height
-        annotation.yref = "paper"
-    figure.update_yaxes(range=[0, top], tickformat=".0%", rangemode="tozero")
-    charts._period_axis(figure, sorted(set(data_frame["period"])), grain)
-    figure.update_layout(margin={"r": 76, "t": 10})
+    for trace in figure.data:
+        if trace.customdata is not None:
+            trace.customdata = [[*cell, f"age_group={age_group}", f"channel={channel}"] for cell in trace.customdata]
+    everybody = data_frame.groupby("period")[["conversation_count", "group_conversation_count"]].sum()
+    usual = everybody["conversation_count"] / everybody["group_conversation_count"]
+    figure.add_scatter(
+        x=list(usual.index), y=usual.to_numpy(float), mode="lines", name="All customers",
+        line={"color": theme.CONTEXT, "width": 2, "dash": "dot"},
+        hovertext=[f"All customers, {words.period(at, grain)}: {words.percent(value)}" for at, value in usual.items()],
+        hovertemplate="%{hovertext}<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    figure.add_annotation(
+        x=1, xref="paper", y=float(usual.iloc[-1]), text="all", xanchor="left", xshift=4, showarrow=False,
+        font={"size": 12, "color": theme.CONTEXT},
+    )  # fmt: skip
+    top = max(float(figure.layout.yaxis.range[1]), float(usual.max()) * 1.1)
+    figure.update_yaxes(range=[0, min(1.03, top)])
+    figure.update_layout(margin={"r": 34})
     return figure
 
 

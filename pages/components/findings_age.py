@@ -75,8 +75,8 @@ def unknown_age(frame: pd.DataFrame) -> str:
         return ""
     worst: Row = known.sort_values("answered_share").iloc[0]
     return (
-        f" {words.percent(ageless / total)} are of unknown age: if all of them were {worst['age_group']}, that "
-        f"group's {words.percent(worst['answered_share'])} answered would be {words.percent(worst['unknown_all_share'])}; "
+        f" {words.percent(ageless / total)} are of unknown age: if all were {worst['age_group']}, their answered "
+        f"share of {words.percent(worst['answered_share'])} would be {words.percent(worst['unknown_all_share'])}; "
         f"whoever they are, it is between {words.percent(worst['unknown_worst_share'])} and "
         f"{words.percent(worst['unknown_best_share'])}."
     )
@@ -96,7 +96,8 @@ def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
         where = f"{words.shortened(words.value(group, row[group]), 28)}, {words.in_sentence(where)}"
     return (
         f"{where}: {words.percent(row['inbound_share'])} of the conversations, "
-        f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; {words.decimal(row[gap])} a week go beyond that"
+        f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; "
+        f"{words.decimal(row[gap])} conversations a week beyond that"
     )
 
 
@@ -114,10 +115,35 @@ def heard_counted(frame: pd.DataFrame, listened: str) -> str:
 def mix_over_time(frame: pd.DataFrame, channel: str, grain: str) -> str:
     """In which age group a channel's share changed most from the first half of the periods to the second, tested."""
     name = words.value("channel", channel)
-    periods = sorted(frame["period"].unique())
-    if len(periods) < 2:
+    if frame["period"].nunique() < 2:
         return f"Only one {grain}: a longer period shows whether {words.in_sentence(name)} grows"
-    middle = periods[len(periods) // 2]
+    tested = _changes(frame)
+    if tested.empty:
+        return f"Too few customers of known age to say how {words.in_sentence(name)} changes"
+    real: Any = tested[tested["is_real"]]
+    if real.empty:
+        return f"{name}: no age group's share changed by more than chance"
+    row = real.sort_values("change", key=abs).iloc[-1]
+    direction = "up" if row["change"] > 0 else "down"
+    return (
+        f"{name} at {row['age_group']}: {direction} from {words.percent(row['before'])} to "
+        f"{words.percent(row['after'])} of their conversations"
+    )
+
+
+def most_changed(frame: pd.DataFrame) -> str:
+    """The age group whose share of the channel changed most surely; the largest known one where none did."""
+    tested = _changes(frame)
+    if not tested.empty and tested["is_real"].any():
+        return str(tested[tested["is_real"]].sort_values("change", key=abs).iloc[-1]["age_group"])
+    known = frame[frame["age_group"] != UNKNOWN].groupby("age_group")["group_conversation_count"].sum()
+    return str(known.idxmax()) if len(known) else UNKNOWN
+
+
+def _changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """First half of the periods against the second. One row per known age group with 30 conversations in each."""
+    periods = sorted(frame["period"].unique())
+    middle = periods[len(periods) // 2] if periods else None
     rows = []
     for age, part in frame[frame["age_group"] != UNKNOWN].groupby("age_group"):
         halves = [part[part["period"] < middle], part[part["period"] >= middle]]
@@ -125,19 +151,9 @@ def mix_over_time(frame: pd.DataFrame, channel: str, grain: str) -> str:
         k = [float(half["conversation_count"].sum()) for half in halves]
         if min(n) >= SMALL_SAMPLE:
             rows.append((str(age), *(float(s) for s in share(k, n)), *combined_shares([-1.0, 1.0], k, n)))
-    if not rows:
-        return f"Too few customers of known age to say how {words.in_sentence(name)} changes"
     tested = pd.DataFrame(rows, columns=["age_group", "before", "after", "change", "low", "high"])
-    values = [tested[column].to_numpy(float) for column in ("change", "low", "high")]
-    is_real = discoveries(p_values(*values))
-    if not is_real.any():
-        return f"{name}: no age group's share changed by more than chance"
-    row: Row = tested[is_real].sort_values("change", key=abs).iloc[-1]
-    direction = "up" if row["change"] > 0 else "down"
-    return (
-        f"{name} at {row['age_group']}: {direction} from {words.percent(row['before'])} to "
-        f"{words.percent(row['after'])} of their conversations"
-    )
+    tested["is_real"] = discoveries(p_values(*(tested[name].to_numpy(float) for name in ("change", "low", "high"))))
+    return tested
 
 
 def journey(frame: pd.DataFrame) -> str:

@@ -48,8 +48,8 @@ def timeline(wanted: Filter, conversation_id: str) -> None:
         )
         hidden = "" if frame["is_readable"].all() else " Of other teams' conversations only channel, time and state."
         counted = (
-            "Every conversation up to then, whatever the filter, numbered in order: bars are waits until the answer "
-            f"or as-of, red where beyond the target; red dot: failed in any wait.{hidden}"
+            "Every conversation of the customer, whatever the filter, in order: bars are waits until the answer or "
+            f"as-of, red where beyond the target; red dot: failed in any wait.{hidden}"
         )
         st.caption(words.markdown(panel.caption(wanted, counted)))
         with st.expander("Table and CSV", key="behind_journey", type="compact", on_change="rerun") as behind:
