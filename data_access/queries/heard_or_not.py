@@ -84,6 +84,8 @@ def _gap(n: float, whole: float, k: float, k_whole: float) -> tuple[float, float
     """
     if not k_whole:
         return (float("nan"),) * 3
+    if n == whole:  # the only channel of the group: its shares are both 1, whatever was heard
+        return (0.0, 0.0, 0.0)
     unheard = float(share(whole - k_whole, whole))
     return combined_shares([unheard, -unheard], [n - k, k], [whole - k_whole, k_whole])
 

@@ -112,6 +112,7 @@ def _add_openings(figure: go.Figure, shown: pd.DataFrame, chosen: str) -> None:
         hovertext=[_opening(row) for row in steps.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
+            "opacity": 1,
             "size": [15 if own else 10 for own in is_chosen],
             "symbol": ["circle" if kind != "outreach" else "triangle-up" for kind in steps["kind"]],
             "color": [

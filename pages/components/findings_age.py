@@ -14,6 +14,7 @@ from pages.components import words
 
 DONE = {"answered": "are answered", "in_hour": "are answered within an hour"}
 _NOUN = {"answer": "of the answers", "seen": "of what a human saw", "read": "of what the scorer read"}
+_VERB = {"answer": "answered", "seen": "seen by a human", "read": "read by the scorer"}
 Row = Any  # one row of a frame
 
 
@@ -86,7 +87,9 @@ def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
     """Where customers talk most beyond what anybody hears."""
     gap = f"{listened}_gap_per_week"
     if frame.empty or frame[gap].isna().all():
-        return "Nobody was answered here: there is nothing to compare the conversations with"
+        return f"Nothing was {_VERB[listened]} here: there is nothing to compare the conversations with"
+    if (frame["conversation_count"] == frame["group_conversation_count"]).all():
+        return "Only one channel here: there is no other to which we could listen more or less"
     sure: Any = frame[(frame["conversation_count"] >= SMALL_SAMPLE) & (frame[f"{gap}_low"] > 0)]
     if sure.empty:
         return "We listen where customers talk: no channel stands out by more than chance"
@@ -161,8 +164,10 @@ def journey(frame: pd.DataFrame) -> str:
     steps = frame.drop_duplicates("conversation_id")
     failed = frame[frame["is_failed"]]
     ignored = int((frame["response_state"] == "ignored").sum())
-    channels = words.counted(steps["channel"].nunique(), "channel")
-    text = f"{words.counted(len(steps), 'conversation')} on {channels}"
+    ours = steps["kind"] == "outreach"
+    channels = words.counted(steps.loc[~ours, "channel"].nunique(), "channel")
+    text = f"{words.counted(int((~ours).sum()), 'conversation')} on {channels}"
+    text += f" and {int(ours.sum())} that we opened" if ours.any() else ""
     if failed.empty:
         return f"{text}, every wait within its target"
     late = len(failed) - ignored
