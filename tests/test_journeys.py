@@ -126,6 +126,17 @@ def test_the_most_eventful_customer_is_who_was_ignored_on_most_channels(tiny, do
         assert ignored["channel"].nunique() == customer["ignored_channel_count"]
 
 
+def test_who_hung_up_waited_until_then_and_was_failed_all_the_same(demo_store_url):
+    demo = reporting(demo_store_url)
+    calls = demo("journeys").query("is_abandoned")
+    assert len(calls) > 20
+    assert set(calls["channel"]) == {"phone"}
+    assert calls["waited_minutes"].between(0, 120).all()
+    assert calls["ended_at"].isna().all()
+    assert set(calls["response_state"]) <= {"ignored", "waiting", "answered_elsewhere"}
+    assert calls.loc[calls["response_state"] == "ignored", "is_failed"].all()
+
+
 def test_repeats_of_the_demo_company_are_repeats_in_its_journeys(demo_store_url, tmp_path):
     from data_access.demo import write_demo_sources
 

@@ -25,8 +25,8 @@ def journeys(engine: Engine, wanted: Filter, customer: str | None = None, *, rep
     Of the customers with at least two conversations and one of them in the filter; or of one `customer`, whatever
     the filter. A journey is never cut by the filter: `is_in_filter` marks what matches it. A conversation in which
     nobody waited has one row, with wait 0. `waited_minutes` runs on the calendar to `ended_at` (the human answer,
-    here or elsewhere), else to as-of or the source's *complete to*. `is_failed`: ignored, or answered or still
-    waiting past the target. `is_repeat`: another contact came within `repeat_days` before, about the same topic or
+    here or elsewhere), else until the caller gave up, as-of or the source's *complete to*. `is_failed`: ignored, or
+    answered or still waiting past the target. `is_repeat`: another contact came within `repeat_days` before, about the same topic or
     one of the two unknown. Of conversations outside the viewer's scope only channel, times and state are given.
     """
     c, w = conversations.c, waits.c
@@ -75,7 +75,13 @@ def journeys(engine: Engine, wanted: Filter, customer: str | None = None, *, rep
         (is_elsewhere, w.elsewhere_at),
         else_=null(),
     )
-    until = func.coalesce(ended_at, wanted.censored_at(waits))
+    # Who hung up no longer waits on that call; it stays unanswered all the same.
+    hung_up = and_(c.is_abandoned.is_(True), ended_at.is_(None), state.is_not(None))
+    hung_up_at = dialects.add_seconds(w.started_at, func.coalesce(c.abandoned_seconds, 0))
+    until = case(
+        (hung_up, func.least(hung_up_at, wanted.censored_at(waits))),
+        else_=func.coalesce(ended_at, wanted.censored_at(waits)),
+    )
     waited = case(
         (and_(state.is_not(None), state != "answered_unknown_time"), dialects.seconds_between(w.started_at, until)),
         else_=null(),
@@ -110,6 +116,7 @@ def journeys(engine: Engine, wanted: Filter, customer: str | None = None, *, rep
         "waited_minutes": (case((waited > 0, waited), else_=waited * 0) / 60.0, "minutes"),
         "response_state": (state, "text"),
         "is_failed": (func.coalesce(and_(state.is_not(None), is_failed(wanted, state)), ~true()), "flag"),
+        "is_abandoned": (func.coalesce(and_(hung_up, hung_up_at <= wanted.now), ~true()), "flag"),
         "is_complaint": (and_(readable, func.coalesce(w.first_complaint_at <= wanted.now, ~true())), "flag"),
         "topic": (case((readable, c.topic)), "text"),
         "brand": (case((readable, c.brand)), "text"),

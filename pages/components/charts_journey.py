@@ -131,6 +131,7 @@ def _opening(row: dict[Any, Any]) -> str:
     told = words.value("state", state) if isinstance(state, str) else "Nothing to answer"
     parts = [f"{row['step_number']}. {channel}, {_moment(row['opened_at'])}", told]
     parts += [f"waited {words.minutes(float(row['waited_minutes']))}"] if pd.notna(row["waited_minutes"]) else []
+    parts += ["the caller gave up"] if row.get("is_abandoned") else []
     return "<br>".join(words.plotly(part) for part in parts)
 
 
