@@ -26,8 +26,9 @@ def journeys(engine: Engine, wanted: Filter, customer: str | None = None, *, rep
     the filter. A journey is never cut by the filter: `is_in_filter` marks what matches it. A conversation in which
     nobody waited has one row, with wait 0. `waited_minutes` runs on the calendar to `ended_at` (the human answer,
     here or elsewhere), else until the caller gave up, as-of or the source's *complete to*. `is_failed`: ignored, or
-    answered or still waiting past the target. `is_repeat`: another contact came within `repeat_days` before, about the same topic or
-    one of the two unknown. Of conversations outside the viewer's scope only channel, times and state are given.
+    answered or still waiting past the target. `is_repeat`: another contact came within `repeat_days` before, about
+    the same topic or one of the two unknown. Of conversations outside the viewer's scope only channel, times and
+    state are given.
     """
     c, w = conversations.c, waits.c
     readable = in_scope(wanted)
