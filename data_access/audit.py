@@ -12,11 +12,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import dialects
 from data_access.filters import Filter
 from data_access.measures import Selection
+from data_access.queries.age_fairness import age_fairness
 from data_access.queries.back_door import back_door, back_door_flow, back_door_range, front_doors
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.conversations import count_rows, selected_rows
 from data_access.queries.data_quality import rejected_count, rejected_rows
+from data_access.queries.heard_or_not import heard_or_not
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.repeat_contacts import COUNTED, Topic, repeat_contacts
 from data_access.queries.response_times import answer_curve, reply_times, response_times
@@ -198,6 +200,21 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
             len(selected_rows(engine, Selection(wanted, measure))),
         )
     yield _equal("rejected rows: figure = table", rejected_count(engine, wanted), len(rejected_rows(engine, wanted)))
+    for channels, heard in (
+        ("heard by channel", heard_or_not(engine, wanted)),
+        ("heard by age and channel", heard_or_not(engine, wanted, ("age_group",))),
+    ):
+        for column in ("conversation_count", "answered_count"):
+            yield _equal(f"{channels}: {column} adds up", int(times[column]), int(heard[column].sum()))
+    ages = age_fairness(engine, wanted)
+    for column, measure in (
+        ("conversation_count", "first_responses"),
+        ("answered_count", "answered"),
+        ("in_hour_due_count", "hour_due"),
+        ("in_hour_count", "in_hour"),
+    ):
+        counted = count_rows(engine, Selection(wanted, measure))
+        yield _equal(f"{column} by age = drill-down", int(ages[column].sum()), counted)
     states = sum(int(ignored[f"{state}_count"]) for state in RESPONSE_STATES)
     yield _equal("response states partition the complaints", int(ignored["complaint_count"]), states)
     for name in _PARTS:

@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--format", choices=("csv", "json"), default=None)
     report.add_argument("--measure", metavar="NAME", help="with conversations: exactly the rows of a measure")
     report.add_argument("--cell", action="append", default=[], metavar="KEY=VALUE", help="and of one cell of it")
+    report.add_argument("--customer", metavar="ID", help="with journeys: the whole journey of one customer")
     _add_filters(report)
     export = command("export", _export, "write every report as CSV into a folder")
     export.add_argument("folder", type=Path, metavar="FOLDER")
@@ -499,7 +500,7 @@ def _report(options: argparse.Namespace) -> int:
     status = read_status(engine, _url(options))
     wanted = _wanted(options, engine, status)
     if options.measure:
-        if options.name != "conversations":
+        if options.name != "conversations" or options.customer:
             raise FilterError("--measure goes with report conversations")
         if options.measure not in MEASURES:
             raise FilterError(f"unknown measure {options.measure!r}; known are {', '.join(MEASURES)}")
@@ -508,7 +509,7 @@ def _report(options: argparse.Namespace) -> int:
     else:
         if options.cell:
             raise FilterError("--cell goes with --measure")
-        frame = run_report(engine, options.name, wanted, tuple(options.by))
+        frame = run_report(engine, options.name, wanted, tuple(options.by), customer=options.customer)
     form = options.format or ("json" if options.json else "csv")
     if form == "json":
         write_json(frame, sys.stdout)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +78,17 @@ class AnswerCurve:
 
     def median_seconds(self) -> float:
         """First time by which half were answered; NaN where fewer were so far ("not reached")."""
-        reached = np.flatnonzero(self.answered_share >= 0.5 - 1e-12)
+        return self._first_at_half(self.answered_share)
+
+    def median_interval_seconds(self) -> tuple[float, float]:
+        """95 % interval of the median, where the curve's limits pass a half; NaN at an end that is not reached.
+
+        Source: Brookmeyer and Crowley, Biometrics 38 (1982) 29-41.
+        """
+        return self._first_at_half(self.high), self._first_at_half(self.low)
+
+    def _first_at_half(self, shares: Floats) -> float:
+        reached = np.flatnonzero(shares >= 0.5 - 1e-12)
         return float(self.seconds[reached[0]]) if len(reached) else float("nan")
 
 
@@ -109,6 +121,76 @@ def answer_curve(seconds: Floats, answered: Counts, unanswered: Counts) -> Answe
         previous = low[~done][-1] if (~done).any() else 0.0
         low, high = np.where(done, previous, low), np.where(done, 1.0, high)
     return AnswerCurve(times, 1 - survival, low, high, at_risk, events)
+
+
+def mixed_curve(curves: Sequence[AnswerCurve], weights: Sequence[float]) -> AnswerCurve:
+    """One curve from those of several strata, each with its weight (direct standardisation); weights add to 1.
+
+    Intervals join those of the strata (MOVER: Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702).
+    """
+    times = np.unique(np.concatenate([curve.seconds for curve in curves])) if curves else np.zeros(0)
+    shares, below, above = (np.zeros(len(times)) for _ in range(3))
+    at_risk, answered = (np.zeros(len(times), dtype=np.int64) for _ in range(2))
+    for curve, weight in zip(curves, weights, strict=True):
+        if len(curve.seconds) == 0:  # nobody of the stratum was ever answered
+            continue
+        place = np.searchsorted(curve.seconds, times, side="right") - 1
+        has_begun = place >= 0
+        share_then, low, high = (
+            np.where(has_begun, values[place], 0.0) for values in (curve.answered_share, curve.low, curve.high)
+        )
+        shares += weight * share_then
+        below += (weight * (share_then - low)) ** 2
+        above += (weight * (high - share_then)) ** 2
+        following = np.minimum(np.searchsorted(curve.seconds, times, side="left"), len(curve.seconds) - 1)
+        at_risk += np.where(times <= curve.seconds[-1], curve.at_risk[following], 0)
+        answered += np.where(has_begun & (curve.seconds[place] == times), curve.answered[place], 0)
+    low, high = np.maximum(shares - np.sqrt(below), 0.0), np.minimum(shares + np.sqrt(above), 1.0)
+    return AnswerCurve(times, shares, low, high, at_risk, answered)
+
+
+def combined_shares(
+    coefficients: npt.ArrayLike, successes: npt.ArrayLike, trials: npt.ArrayLike
+) -> tuple[float, float, float]:
+    """A sum of independent shares, each times its coefficient: estimate and 95 % interval.
+
+    Joins the Wilson limits of the shares, so that a small stratum, or one in which all were answered, widens
+    the interval as it should. A share with coefficient 0 needs no trials; NaN where another has none. Source:
+    MOVER, Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702; for two shares Newcombe (1998), method 10.
+    """
+    a = np.asarray(coefficients, dtype=np.float64)
+    counts = a != 0
+    k, n = np.asarray(successes, dtype=np.float64)[counts], np.asarray(trials, dtype=np.float64)[counts]
+    a, shares = a[counts], share(k, n)
+    low, high = wilson_interval(k, n)
+    down = np.where(a > 0, a * (shares - low), a * (shares - high))
+    up = np.where(a > 0, a * (high - shares), a * (low - shares))
+    estimate = float((a * shares).sum())
+    return estimate, estimate - float(np.sqrt((down**2).sum())), estimate + float(np.sqrt((up**2).sum()))
+
+
+def p_values(estimates: Floats, low: Floats, high: Floats) -> Floats:
+    """Two-sided p values of estimates against 0, from the side of their 95 % intervals that looks to 0; NaN stays."""
+    towards_zero = np.where(estimates > 0, estimates - low, high - estimates)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(estimates == 0, 0.0, np.abs(estimates) / towards_zero * Z95)
+    return np.array([math.erfc(value / math.sqrt(2)) for value in z], dtype=np.float64)
+
+
+def bounds_with_unknown(
+    successes: npt.ArrayLike,
+    trials: npt.ArrayLike,
+    unknown_successes: npt.ArrayLike,
+    unknown_failures: npt.ArrayLike,
+) -> tuple[Floats, Floats]:
+    """Lowest and highest share that a group can have when any part of the unknown may belong to it.
+
+    Lowest where all unknown failures and no unknown success belong to it, highest the other way. Source: C. F.
+    Manski, Partial Identification of Probability Distributions (2003), chapter 1.
+    """
+    k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    more_k, more_rest = np.asarray(unknown_successes, dtype=np.float64), np.asarray(unknown_failures, dtype=np.float64)
+    return share(k, n + more_rest), share(k + more_k, n + more_k)
 
 
 def net_share_interval(

@@ -31,6 +31,7 @@ _WITH_US = ("customer_opened", "fragment")
 MAX_CELL = 1e12
 _ONLY_OF = {"age": waits, "state": waits, "closing_sentiment": conversations}
 _WHOLE_NUMBERS = {"hour": (0, 23), "weekday": (1, 7), "within_days": (1, MOST_WINDOW_DAYS)}
+HOUR_SECONDS = 3600
 DIMENSIONS = (
     "period",
     "channel",
@@ -161,6 +162,34 @@ def is_in_target(table: Table, wanted: Filter) -> Clause:
     )
 
 
+def is_hour_due(table: Table, wanted: Filter) -> Clause:
+    """Began an hour or more before `as_of`, and its answer, if any, has a known time."""
+    return and_(waited_seconds(table, wanted) >= HOUR_SECONDS, ~_is_true(is_answered_untimed(table, wanted)))
+
+
+def is_in_hour(table: Table, wanted: Filter) -> Clause:
+    """Among these: answered within the hour, on whatever channel; unlike a target the same for all channels."""
+    return and_(
+        is_hour_due(table, wanted),
+        is_answered_timed(table, wanted),
+        answered_seconds(table, wanted) <= HOUR_SECONDS,
+    )
+
+
+def is_seen(wanted: Filter) -> Clause:
+    """A human of the company saw the conversation by `as_of`: answered it, or left an internal note in it."""
+    i = interactions.c
+    noted = select(i.conversation_id).where(
+        i.is_visible.is_(False), i.author_kind == "agent", i.occurred_at <= wanted.now
+    )
+    return or_(_is_true(is_answered(conversations, wanted)), conversations.c.conversation_id.in_(noted))
+
+
+def is_read_by_scorer() -> Clause:
+    """The scorer read the opening: it has a sentiment. Calls without words and unknown languages have none."""
+    return conversations.c.sentiment_label.is_not(None)
+
+
 def response_state(wanted: Filter, *, of_complaint: bool) -> ColumnElement[str]:
     """The response state of each wait at `as_of`; for complaints the clock is the first complaint.
 
@@ -177,6 +206,27 @@ def response_state(wanted: Filter, *, of_complaint: bool) -> ColumnElement[str]:
         (and_(elsewhere <= wanted.now, elsewhere <= due), "answered_elsewhere"),
         (due > wanted.censored_at(waits), "waiting"),
         else_="ignored",
+    )
+
+
+def wait_state(wanted: Filter) -> ColumnElement[str]:
+    """The response state of each wait: by its complaint where it holds one, else by its start."""
+    return case(
+        (waits.c.first_complaint_at <= wanted.now, response_state(wanted, of_complaint=True)),
+        else_=response_state(wanted, of_complaint=False),
+    )
+
+
+def is_failed(wanted: Filter, state: ColumnElement[str]) -> Clause:
+    """We failed the wait: ignored, answered late, or past its target without an answer here so far."""
+    w = waits.c
+    has_complaint = w.first_complaint_at <= wanted.now
+    due = case((has_complaint, w.complaint_target_due_at), else_=w.target_due_at)
+    elsewhere = case((has_complaint, w.complaint_elsewhere_at), else_=w.elsewhere_at)
+    return or_(
+        state.in_(("ignored", "answered_late")),
+        and_(state == "waiting", due < wanted.censored_at(waits)),
+        and_(state == "answered_elsewhere", due < elsewhere),
     )
 
 
@@ -693,6 +743,22 @@ _ALL = (
         "in_target",
         "conversations answered within target",
         lambda f: [*_opened(f), is_in_target(conversations, f)],
+    ),
+    _conversation(
+        "hour_due",
+        "conversations opened an hour ago or earlier",
+        lambda f: [*_opened(f), is_hour_due(conversations, f)],
+    ),
+    _conversation(
+        "in_hour",
+        "conversations answered within an hour",
+        lambda f: [*_opened(f), is_in_hour(conversations, f)],
+    ),
+    _conversation("seen", "conversations that a human of ours saw", lambda f: [*_opened(f), is_seen(f)]),
+    _conversation(
+        "read_by_scorer",
+        "conversations whose opening the scorer read",
+        lambda f: [*_opened(f), is_read_by_scorer()],
     ),
     _conversation(
         "closed_without_reply",

@@ -12,12 +12,15 @@ from data_access.errors import FilterError
 from data_access.filters import Filter
 from data_access.queries import conversations as conversations_queries
 from data_access.queries import data_quality, overview
+from data_access.queries.age_fairness import age_fairness
 from data_access.queries.back_door import back_door, back_door_flow, back_door_range, front_doors
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.definitions import definitions, ignored_rates
 from data_access.queries.fell_silent import fell_silent
+from data_access.queries.heard_or_not import heard_or_not
 from data_access.queries.ignored_complaints import ignored_complaints, ignored_worklist
+from data_access.queries.journeys import journeys
 from data_access.queries.maturity import maturity
 from data_access.queries.repeat_contacts import repeat_contacts, repeat_contacts_range
 from data_access.queries.response_times import (
@@ -81,6 +84,12 @@ def _calls(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
     return calls(engine, wanted, by, short_abandon_seconds=settings.short_abandon_seconds)
 
 
+def _journeys(engine: Engine, wanted: Filter, _: Sequence[str], customer: str | None = None) -> pd.DataFrame:
+    with engine.connect() as connection:
+        settings = settings_in_force(connection)
+    return journeys(engine, wanted, customer, repeat_days=settings.joined_up.window_days)
+
+
 _ALL = (
     Report("response_times", "first response times, silence included", response_times),
     Report("reply_times", "reply times of every wait, silence included", reply_times),
@@ -89,6 +98,11 @@ _ALL = (
     Report("ignored_complaints", "complaints by response state, ignored share", ignored_complaints),
     Report("backlog", "customers waiting now, and how long", backlog),
     Report("channel_mix", "contacts and customers by age group and channel", channel_mix),
+    Report("heard_or_not", "share of inbound by channel against share of answers, of seen and of read", heard_or_not),
+    Report(
+        "age_fairness", "answers by age group, raw and at one channel mix", lambda e, f, _: age_fairness(e, f), False
+    ),
+    Report("journeys", "one row per customer, conversation and wait, in order", _journeys, False),
     Report("sentiment", "sentiment of the opening message", sentiment),
     Report("sentiment_trend", "negative share by period with control limits", sentiment_trend),
     Report(
@@ -183,8 +197,10 @@ _ALL = (
 REPORTS = {report.name: report for report in _ALL}
 
 
-def run_report(engine: Engine, name: str, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
-    """The frame of a report. Raises FilterError for unknown names and dimensions."""
+def run_report(
+    engine: Engine, name: str, wanted: Filter, by: Sequence[str] = (), *, customer: str | None = None
+) -> pd.DataFrame:
+    """The frame of a report; `customer` gives the journey of one. Raises FilterError for unknown names and dimensions."""
     report = REPORTS.get(name)
     if report is None:
         raise FilterError(f"unknown report {name!r}; known are {', '.join(REPORTS)}")
@@ -195,4 +211,8 @@ def run_report(engine: Engine, name: str, wanted: Filter, by: Sequence[str] = ()
         raise FilterError(f"report {name} cannot be split by a dimension")
     if report.takes_group and (len(by) > 1 or "channel" in by):
         raise FilterError(f"report {name} takes one grouping, and not the channel, to whose mix it is adjusted")
+    if customer is not None:
+        if report.query is not _journeys:
+            raise FilterError("--customer goes with report journeys")
+        return _journeys(engine, wanted, (), customer)
     return report.query(engine, wanted, tuple(by))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, case, func
 
-from data_access.estimates import share, wilson_interval
+from data_access.estimates import bounds_with_unknown, share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import count_all, dimension_kinds, grouped, in_natural_order, row_query, typed
 from data_access.measures import MEASURES
 from data_access.schema import conversations
+from data_access.vocabulary import UNKNOWN
 
 
 def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -19,6 +22,8 @@ def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
 
     `share` is the channel's part of the age group's conversations, with Wilson interval; `customer_share`
     the part of the age group's customers who used the channel at all, as surveys ask (adds to over 1).
+    `index` is 100 times the share over that of all customers (of the same further dimension). `unknown_low_share`
+    to `unknown_high_share` bound the share whoever the customers of unknown age are; empty in their own row.
     """
     outer = tuple(name for name in by if name not in ("age_group", "channel"))
     dimensions = (*outer, "age_group", "channel")
@@ -46,6 +51,8 @@ def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
     frame["share"] = share(frame["conversation_count"], total)
     frame["share_low"], frame["share_high"] = wilson_interval(frame["conversation_count"], total)
     frame["customer_share"] = share(frame["customer_count"], frame["everybody"])
+    _add_index(frame, outer)
+    _add_unknown(frame, total, outer)
     kinds = {
         **dimension_kinds(dimensions),
         "conversation_count": "count",
@@ -54,8 +61,38 @@ def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
         "share_high": "share",
         "customer_count": "count",
         "customer_share": "share",
+        "index": "share",
+        "index_low": "share",
+        "index_high": "share",
+        "unknown_low_share": "share",
+        "unknown_high_share": "share",
     }
     return in_natural_order(typed(frame, kinds), dimensions, "conversation_count")
+
+
+def _add_index(frame: pd.DataFrame, outer: Sequence[str]) -> None:
+    keys = [*outer, "channel"]
+    on_channel = frame.groupby(keys)["conversation_count"].transform("sum") if len(frame) else 0
+    usual = share(on_channel, _sum(frame, outer))
+    for end in ("", "_low", "_high"):
+        frame[f"index{end}"] = 100 * frame[f"share{end}"] / usual
+
+
+def _add_unknown(frame: pd.DataFrame, total: pd.Series, outer: Sequence[str]) -> None:
+    """Bounds of each share, if any part of the conversations of unknown age belonged to the age group."""
+    is_unknown = frame["age_group"] == UNKNOWN
+    ageless = frame["conversation_count"].where(is_unknown, 0)
+    here = ageless.groupby([frame[name] for name in (*outer, "channel")]).transform("sum") if len(frame) else ageless
+    everywhere = ageless.groupby([frame[name] for name in outer]).transform("sum") if outer else ageless.sum()
+    low, high = bounds_with_unknown(frame["conversation_count"], total, here, everywhere - here)
+    frame["unknown_low_share"] = np.where(is_unknown, np.nan, low)
+    frame["unknown_high_share"] = np.where(is_unknown, np.nan, high)
+
+
+def _sum(frame: pd.DataFrame, outer: Sequence[str]) -> Any:
+    if outer and len(frame):
+        return frame.groupby(list(outer))["conversation_count"].transform("sum")
+    return frame["conversation_count"].sum()
 
 
 def customers_using(engine: Engine, wanted: Filter, channels: Sequence[str]) -> pd.DataFrame:

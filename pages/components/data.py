@@ -23,6 +23,9 @@ from data_access.errors import FrontdoorError, StoreError
 from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.queries import (
+    age_fairness as age_fairness_query,
+)
+from data_access.queries import (
     back_door as back_door_query,
 )
 from data_access.queries import (
@@ -44,7 +47,13 @@ from data_access.queries import (
     fell_silent as fell_silent_query,
 )
 from data_access.queries import (
+    heard_or_not as heard_or_not_query,
+)
+from data_access.queries import (
     ignored_complaints as ignored_complaints_query,
+)
+from data_access.queries import (
+    journeys as journeys_query,
 )
 from data_access.queries import (
     maturity as maturity_query,
@@ -288,6 +297,27 @@ def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
 def customers_using(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
     """Customers, and those of them who used one of the channels; one row per age group."""
     return _frame(channel_mix_query.customers_using, wanted, channels)
+
+
+def heard_or_not(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Where customers talk against where anybody listens; one row per group and channel."""
+    return _frame(heard_or_not_query.heard_or_not, wanted, by)
+
+
+def age_fairness(wanted: Filter) -> pd.DataFrame:
+    """How each age group is answered, raw and at one channel mix; one row per age group."""
+    return _frame(age_fairness_query.age_fairness, wanted)
+
+
+def journey_of(wanted: Filter, customer_id: str) -> pd.DataFrame:
+    """The whole journey of one customer; one row per conversation and wait."""
+    days = _pinned().status.settings.joined_up.window_days
+    return _frame(journeys_query.journeys, wanted, customer_id, repeat_days=days)
+
+
+def eventful_customers(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
+    """Customers whom we failed on most channels; one row per customer."""
+    return _frame(journeys_query.eventful_customers, wanted, limit)
 
 
 def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:

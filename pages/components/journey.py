@@ -1,4 +1,4 @@
-"""One conversation as a timeline, and the customer's other conversations. Customer text is plain text only."""
+"""One customer's journey on one time line, one conversation in full. Customer text is plain text only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,98 @@ import pandas as pd
 import streamlit as st
 
 from data_access.filters import Filter
-from pages.components import data, reading, selection, words
+from pages.components import (
+    charts_journey,
+    data,
+    downloads,
+    findings_age,
+    panel,
+    reading,
+    selection,
+    tables,
+    words,
+)
 
 MOST_OTHERS = 20
+MOST_EVENTFUL = 8
+_CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
+
+
+def timeline(wanted: Filter, conversation_id: str) -> None:
+    """The whole journey of the customer of this conversation; a click on a mark opens its conversation."""
+    found = data.conversation_of(wanted, conversation_id)
+    if found.empty:
+        return
+    frame = data.journey_of(wanted, str(found.iloc[0]["customer_id"]))
+    if frame["conversation_id"].nunique() < 2:
+        return
+    zone = data.scoped(wanted).zone
+    said = findings_age.journey(frame)
+    with st.container(gap="xsmall", key="panel_journey"):
+        st.markdown(f"**This customer's journey: {words.markdown(said)}**")
+        figure = panel.readable(charts_journey.journey_timeline(frame, zone, conversation_id))
+        event = st.plotly_chart(
+            figure,
+            key="chart_journey",
+            on_select="rerun",
+            selection_mode="points",
+            config=_CONFIG,
+            alt=f"Journey: {said}",
+        )
+        hidden = "" if frame["is_readable"].all() else " Of other teams' conversations only channel, time and state."
+        counted = (
+            "Every conversation of the customer, whatever the filter, in order: bars are waits until the answer or "
+            f"as-of, red where beyond the target; red dot: failed in any wait.{hidden}"
+        )
+        st.caption(words.markdown(panel.caption(wanted, counted)))
+        with st.expander("Table and CSV", key="behind_journey", type="compact", on_change="rerun") as behind:
+            if behind.open:
+                shown = frame.drop(columns=["customer_id", "conversation_id"])
+                tables.show(shown, zone, alt=f"Journey: {said}", height=260)
+                downloads.shown(frame, "journey")
+    _follow(event, conversation_id)
+
+
+def _follow(event: Any, opened: str) -> None:
+    """Open the conversation of the mark that was clicked, once."""
+    points = event.selection.points if event else []
+    if not points:
+        st.session_state.pop("journey_followed", None)
+        return
+    clicked = points[0].get("customdata")
+    clicked = list(clicked.values()) if isinstance(clicked, dict) else clicked
+    if not isinstance(clicked, list | tuple) or len(clicked) != 2 or clicked[0] != "conversation":
+        return
+    wish = str(clicked[1])
+    if st.session_state.get("journey_followed") != wish:
+        st.session_state["journey_followed"] = wish
+        if wish != opened:
+            st.query_params["conversation"] = wish
+            st.rerun()
+
+
+def eventful(wanted: Filter) -> None:
+    """The customers whom we failed on most channels, each with a link to the journey."""
+    frame = data.eventful_customers(wanted, MOST_EVENTFUL)
+    st.markdown(f"**{words.markdown(findings_age.eventful(frame))}**")
+    if len(frame):
+        zone = data.scoped(wanted).zone
+        shown = frame.drop(columns=["customer_id", "first_at"])
+        place = tables.pick(shown, zone, key="eventful", alt="Customers whom we failed on most channels")
+        number = 0 if place is None else place
+        row = frame.iloc[number]
+        label = "Open the chosen journey" if place is not None else "Open the first journey"
+        selection.journey_link(label, wanted, str(row["customer_id"]))
+        downloads.shown(frame, "eventful_customers")
+    st.caption(
+        words.markdown(
+            panel.caption(
+                wanted,
+                "Customers with two conversations or more in the filter, by the number of channels on which a wait "
+                f"was ignored; past the target: answered late or still waiting. The first {MOST_EVENTFUL}.",
+            )
+        )
+    )
 
 
 def show(wanted: Filter, conversation_id: str) -> None:

@@ -41,7 +41,7 @@ def chart(
     with st.container(gap="xsmall", key=f"panel_{name}"):
         st.markdown(f"**{words.markdown(finding)}**")
         event = st.plotly_chart(
-            _readable(figure),
+            readable(figure),
             key=f"chart_{name}",
             on_select="rerun",
             selection_mode="points",
@@ -55,7 +55,7 @@ def chart(
     selection.follow_click(f"chart_{name}", event, wanted)
 
 
-def _readable(figure: go.Figure) -> go.Figure:
+def readable(figure: go.Figure) -> go.Figure:
     """Text dark (or light) enough to read: Streamlit's own chart grey has too little contrast."""
     color = {"light": "#3A4046", "dark": "#C9CED3"}.get(str(st.context.theme.type))
     if color:

@@ -125,6 +125,12 @@ def conversation_link(label: str, wanted: Filter, conversation_id: str) -> None:
     st.page_link(ROWS_PAGE, label=words.markdown(label), query_params=found, icon=":material/forum:")
 
 
+def journey_link(label: str, wanted: Filter, customer_id: str) -> None:
+    """A link to the journey of one customer: their rows of the filter, and the newest of them opened."""
+    found = params(Selection(wanted, "contacts", (("customer", customer_id),)))
+    st.page_link(ROWS_PAGE, label=words.markdown(label), query_params=found, icon=":material/timeline:")
+
+
 def in_words(selection: Selection) -> str:
     """What the rows are: 'complaints due, Facebook, week of 5 Oct 2026'."""
     parts = [MEASURES[selection.measure].label]
@@ -134,6 +140,8 @@ def in_words(selection: Selection) -> str:
         elif key == "period":
             start, _ = period_bounds(value, selection.filter.grain)
             parts.append(words.period(start, selection.filter.grain))
+        elif key == "customer":
+            parts.append("of one customer")
         else:
             parts.append(words.value(key, value))
     return ", ".join(parts)

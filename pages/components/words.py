@@ -81,6 +81,21 @@ def signed_points(share: float) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{counted(abs(value), 'point')}"
 
 
+def decimal(value: float) -> str:
+    """A number that need not be whole: '0.4', '2.4', '31'."""
+    if _missing(value):
+        return NOTHING
+    return f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
+
+
+def signed(value: float) -> str:
+    """The same with its sign: '+2.4', '−31'."""
+    if _missing(value):
+        return NOTHING
+    text = decimal(abs(value))
+    return text if not float(text.replace(",", "")) else f"{'+' if value > 0 else '−'}{text}"
+
+
 def minutes(value: float, missing: str = NOTHING) -> str:
     """A duration in the two largest units: '45 s', '11 min', '4 h 20 min', '3 d 4 h'."""
     if _missing(value):
@@ -326,6 +341,41 @@ COLUMN_LABELS = {
     "no_further_contact_same_channel_count": "None on the same channel",
     "no_further_contact_same_channel_share": "Resolved, channel-blind",
     "no_further_contact_unanswered_count": "None, and never answered",
+    "answer_share": "Share of answers",
+    "answer_gap_share": "Talk less answers",
+    "answer_gap_per_week": "Gap, conversations a week",
+    "seen_count": "Seen by a human",
+    "seen_share": "Share of what was seen",
+    "seen_gap_share": "Talk less seen",
+    "seen_gap_per_week": "Gap to seen, a week",
+    "read_count": "Read by the scorer",
+    "read_share": "Share of what was read",
+    "read_gap_share": "Talk less read",
+    "read_gap_per_week": "Gap to read, a week",
+    "inbound_share": "Share of conversations",
+    "group_conversation_count": "Conversations of the group",
+    "in_hour_due_count": "Opened an hour ago or earlier",
+    "in_hour_count": "Answered within an hour",
+    "standardised_answered_share": "Answered share at one channel mix",
+    "answered_gap_share": "Gap to all",
+    "standardised_answered_gap_share": "Gap to all at one channel mix",
+    "answered_channel_part_share": "Part of the gap that is channel",
+    "unknown_worst_share": "Lowest, whoever the unknown are",
+    "unknown_all_share": "If all unknown belonged here",
+    "unknown_best_share": "Highest, whoever the unknown are",
+    "unknown_low_share": "Lowest, whoever the unknown are",
+    "unknown_high_share": "Highest, whoever the unknown are",
+    "index": "Index (100: all customers)",
+    "covered_share": "Conversations compared",
+    "ignored_channel_count": "Channels on which ignored",
+    "channel_count": "Channels",
+    "late_count": "Past the target",
+    "step_number": "Step",
+    "wait_number": "Wait",
+    "previous_gap_minutes": "Since the step before (minutes)",
+    "is_failed": "Failed",
+    "is_repeat": "Repeat contact",
+    "answered_elsewhere_on": "Answered on",
     "p_value": "Chance of this without growth (p)",
 }
 

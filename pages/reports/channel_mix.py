@@ -1,6 +1,7 @@
 import streamlit as st
 
 from pages.components import (
+    age,
     cards,
     charts,
     data,
@@ -9,6 +10,7 @@ from pages.components import (
     filter_bar,
     findings,
     headlines,
+    heard,
     panel,
     silence,
     tables,
@@ -43,23 +45,33 @@ with left:
         cells=of_mix,
     )
 with right:
-    panel.chart(
-        "channel_index",
-        charts.channel_index_heatmap(mix),
-        mix,
-        wanted,
-        finding=findings.channel_index(mix),
-        counted="100: as often as all customers; 200: twice as often. Uncoloured where under 10 are expected.",
-        cells=of_mix,
-    )
+    heard.show(wanted)
 
-left, right = st.columns([1.15, 1], gap="medium")
-with left:
-    st.subheader("Is it age, or the channel?", anchor=False)
-    silence.standardised(wanted)
-with right:
-    st.subheader("How many customers use a channel at all", anchor=False)
-    silence.customers_of_door(wanted)
+if age.is_known(mix):
+    left, right = st.columns([1.15, 1], gap="medium")
+    with left:
+        st.subheader("Is it age, or the channel?", anchor=False)
+        age.fairness(wanted)
+    with right:
+        st.subheader("More and less than all customers", anchor=False)
+        panel.chart(
+            "channel_index",
+            charts.channel_index_heatmap(mix),
+            mix,
+            wanted,
+            finding=findings.channel_index(mix),
+            counted="100: as often as all customers; 200: twice as often. Uncoloured where under 10 are expected.",
+            cells=of_mix,
+        )
+    left, right = st.columns([1.15, 1], gap="medium")
+    with left:
+        st.subheader("Does the mix change?", anchor=False)
+        age.mix_over_time(wanted)
+    with right:
+        st.subheader("How many customers use a channel at all", anchor=False)
+        silence.customers_of_door(wanted)
+else:
+    age.not_known(mix)
 
 st.subheader("The same in numbers")
 tables.show(mix, data.scoped(wanted).zone, alt="Channel mix by age group with intervals", height=320)

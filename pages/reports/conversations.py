@@ -35,6 +35,10 @@ if not number:
     st.stop()
 
 conversation_id = st.query_params.get("conversation", "")
+if not conversation_id and "customer" in dict(rows_wanted.cell):
+    conversation_id = str(data.selected_rows(rows_wanted, 1).iloc[0]["conversation_id"])
+if conversation_id:
+    journey.timeline(wanted, conversation_id)
 left, right = st.columns([1.2, 1], gap="medium") if conversation_id else (st.container(), None)
 with left:
     pages = -(-number // ROWS_PER_PAGE)

@@ -1,0 +1,144 @@
+"""Age: answers by age group raw and at one channel mix, the mix over time, and what cannot be known without ages."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import streamlit as st
+
+from data_access.estimates import share, wilson_interval
+from data_access.filters import Filter
+from data_access.vocabulary import UNKNOWN
+from pages.components import charts_age, data, findings_age, panel, selection, silence, theme, words
+
+FIGURES = {"answered": "Answered", "in_hour": "Within an hour", "target": "In target", "median": "Median wait"}
+_COLUMNS = {
+    "answered": ("answered_share", "standardised_answered_share", "conversation_count", "overall_answered_share"),
+    "in_hour": ("in_hour_share", "standardised_in_hour_share", "in_hour_due_count", "overall_in_hour_share"),
+    "median": (
+        "median_minutes_all",
+        "standardised_median_minutes",
+        "conversation_count",
+        "overall_median_minutes",
+    ),
+}
+_MEASURES = {"answered": "first_responses", "in_hour": "hour_due", "median": "first_responses"}
+_COUNTED = {
+    "answered": "Answered by a human so far, of conversations opened by customers",
+    "in_hour": "Answered by a human within an hour, of conversations opened by customers an hour ago or earlier",
+    "median": "Time by which half were answered by a human, the never-answered kept in",
+}
+
+
+def is_known(mix: pd.DataFrame) -> bool:
+    """Some conversation is of a customer whose age is known."""
+    return bool((mix.loc[mix["age_group"] != UNKNOWN, "conversation_count"] > 0).any())
+
+
+def not_known(mix: pd.DataFrame) -> None:
+    """Say what cannot be known without ages, and what would change that."""
+    sources = data.sources()["source"].tolist()
+    st.info(
+        words.markdown(
+            f"None of the {words.counted(mix['conversation_count'].sum(), 'conversation')} is of a customer whose "
+            f"age is known: {', '.join(words.shortened(name, 30) for name in sources)} gave no birth date, birth year "
+            "or age group. So nothing here can say whether age groups use other channels or are answered less. Load a "
+            "file of customers with ages (frontdoor load customers.csv --source customers) to see it."
+        ),
+        title="The age of these customers is not known",
+    )
+
+
+def fairness(wanted: Filter) -> None:
+    """Answers by age group, as they are and at one channel mix."""
+    of = silence.choice("Compare", FIGURES, "fairness_of")
+    if of == "target":
+        silence.standardised(wanted)
+        return
+    frame = data.age_fairness(wanted)
+    if frame.empty:
+        st.text("No customer opened a conversation in this filter.")
+        return
+    raw, same, count, overall = _COLUMNS[of]
+    covered = words.percent(float(frame["covered_share"].iloc[0]))
+    panel.chart(
+        "age_fairness",
+        charts_age.fairness_dumbbell(frame, raw, same, count, overall, measure=_MEASURES[of]),
+        frame,
+        wanted,
+        finding=findings_age.fairness(frame, of),
+        counted=f"{_COUNTED[of]}; 95 % intervals; dotted: all customers; at the right, how many. Compared on the "
+        f"channels that every group uses: {covered} of conversations.{findings_age.unknown_age(frame)}",
+        cells=selection.cells(frame, ("age_group",), _MEASURES[of]),
+    )
+
+
+def mix_over_time(wanted: Filter) -> None:
+    """One channel's share in each age group's conversations, by period."""
+    mix = data.channel_mix(wanted, ("period",))
+    by_size = mix.groupby("channel")["conversation_count"].sum().sort_values(ascending=False)
+    ages = theme.natural_order("age_group", list(mix["age_group"]))
+    with st.container(horizontal=True, gap="small"):
+        channel = str(
+            st.selectbox(
+                "Channel",
+                list(by_size.index),
+                format_func=lambda value: words.value("channel", value),
+                key="mix_channel",
+                width=180,
+            )
+        )
+        frame = of_channel(mix, channel)
+        changed = findings_age.most_changed(frame)
+        start = ages.index(changed) if changed in ages else 0
+        age_group = str(
+            st.selectbox(
+                "Age group",
+                ages,
+                index=start,
+                format_func=lambda value: words.value("age_group", value),
+                key=f"mix_age_{channel}",
+                width=150,
+            )
+        )
+    panel.chart(
+        "mix_over_time",
+        charts_age.mix_over_time_line(frame, channel, age_group, grain=wanted.grain),
+        frame,
+        wanted,
+        finding=findings_age.mix_over_time(frame, channel, wanted.grain),
+        counted=f"Share of the conversations of {_whose(age_group)} that come by {_name(channel)}, with 95 % "
+        "interval; hollow under 30. Tested: the first half of the periods against the second, over all age groups.",
+        cells=[
+            dataclasses.replace(cell, values=(*cell.values, ("channel", channel)))
+            for cell in selection.cells(
+                frame[(frame["conversation_count"] > 0) & (frame["age_group"] == age_group)],
+                ("period", "age_group"),
+                "contacts",
+                grain=wanted.grain,
+            )
+        ],
+    )
+
+
+def _whose(age_group: str) -> str:
+    return "customers of unknown age" if age_group == UNKNOWN else f"those {age_group}"
+
+
+def _name(channel: object) -> str:
+    return words.in_sentence(words.value("channel", channel))
+
+
+def of_channel(mix: pd.DataFrame, channel: str) -> pd.DataFrame:
+    """One row per period and age group: the channel's share, zero where the group did not use it."""
+    by_age = mix.groupby(["period", "age_group"])["conversation_count"].sum()
+    whole = by_age.rename("group_conversation_count").reset_index()
+    own = mix.loc[mix["channel"] == channel, ["period", "age_group", "conversation_count"]]
+    frame: pd.DataFrame = whole.merge(own, on=["period", "age_group"], how="left", validate="one_to_one")
+    frame["conversation_count"] = frame["conversation_count"].fillna(0).astype("int64")
+    frame["share"] = share(frame["conversation_count"], frame["group_conversation_count"])
+    frame["share_low"], frame["share_high"] = wilson_interval(
+        frame["conversation_count"], frame["group_conversation_count"]
+    )
+    return frame

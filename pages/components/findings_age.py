@@ -1,0 +1,195 @@
+"""Sentences on age, on being heard and on journeys. Plain text, no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values, share
+from data_access.vocabulary import UNKNOWN
+from pages.components import words
+
+DONE = {"answered": "are answered", "in_hour": "are answered within an hour"}
+_NOUN = {"answer": "of the answers", "seen": "of what a human saw", "read": "of what the scorer read"}
+_VERB = {"answer": "answered", "seen": "seen by a human", "read": "read by the scorer"}
+Row = Any  # one row of a frame
+
+
+def fairness(frame: pd.DataFrame, of: str) -> str:
+    """The age group that is answered worst, and how much of its gap is channel."""
+    known: Any = _judged(frame)
+    if len(known) < 2:
+        return "Too few customers of known age to compare age groups"
+    if of == "median":
+        return _medians(known)
+    real = known[known[f"{of}_verdict"] == "below"]
+    gap = f"{of}_gap_share"
+    if len(real):
+        return _gap_words(real.sort_values(f"standardised_{gap}").iloc[0], of)
+    apparent = known[known[f"{gap}_high"] < 0]
+    if len(apparent):
+        return _gap_words(apparent.sort_values(gap).iloc[0], of)
+    done = DONE[of].replace("are", "is", 1)
+    return f"No age group {done} clearly less often than all customers, raw or at one channel mix"
+
+
+def _gap_words(row: Row, of: str) -> str:
+    gap, rest = float(row[f"{of}_gap_share"]), float(row[f"standardised_{of}_gap_share"])
+    if gap >= 0:
+        return (
+            f"{row['age_group']} {DONE[of]} no less often than all customers as it is, but {words.points(rest)} less "
+            "often at one channel mix: their channels hide the gap"
+        )
+    start = f"{row['age_group']} {DONE[of]} {words.points(gap)} less often than all customers"
+    if math.isnan(rest):
+        return f"{start}; too few channels in common to say how much of it is channel"
+    part = (gap - rest) / gap
+    remains = f"{words.points(rest)} remain at one channel mix"
+    if row[f"{of}_verdict"] != "below":
+        remains += ", no more than chance" if rest < 0 else ""
+    if part >= 1:
+        return f"{start}: all of the gap is channel"
+    if part <= 0:
+        return f"{start}: none of the gap is channel, {remains}"
+    return f"{start}: {words.percent(part, 0)} of the gap is channel, {remains}"
+
+
+def _medians(known: Any) -> str:
+    order = known["median_minutes_all"].fillna(np.inf)
+    row: Row = known.loc[order.idxmax()]
+    raw, everybody, same = (
+        words.minutes(float(row[name]), words.NOT_REACHED)
+        for name in ("median_minutes_all", "overall_median_minutes", "standardised_median_minutes")
+    )
+    return f"{row['age_group']} wait longest: median {raw} (all customers {everybody}), {same} at one channel mix"
+
+
+def unknown_age(frame: pd.DataFrame) -> str:
+    """How many are of unknown age, and how far they could move a group; empty where every age is known."""
+    total = int(frame["conversation_count"].sum())
+    ageless = int(frame.loc[frame["age_group"] == UNKNOWN, "conversation_count"].sum())
+    known = _judged(frame)
+    if not ageless or known.empty:
+        return ""
+    worst: Row = known.sort_values("answered_share").iloc[0]
+    return (
+        f" {words.percent(ageless / total)} are of unknown age: if all were {worst['age_group']}, their answered "
+        f"share of {words.percent(worst['answered_share'])} would be {words.percent(worst['unknown_all_share'])}; "
+        f"whoever they are, it is between {words.percent(worst['unknown_worst_share'])} and "
+        f"{words.percent(worst['unknown_best_share'])}."
+    )
+
+
+def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
+    """Where customers talk most beyond what anybody hears."""
+    gap = f"{listened}_gap_per_week"
+    if frame.empty or frame[gap].isna().all():
+        return f"Nothing was {_VERB[listened]} here: there is nothing to compare the conversations with"
+    if (frame["conversation_count"] == frame["group_conversation_count"]).all():
+        return "Only one channel here: there is no other to which we could listen more or less"
+    sure: Any = frame[(frame["conversation_count"] >= SMALL_SAMPLE) & (frame[f"{gap}_low"] > 0)]
+    if sure.empty:
+        return "We listen where customers talk: no channel stands out by more than chance"
+    row = sure.sort_values(gap, ascending=False).iloc[0]
+    where = words.value("channel", row["channel"])
+    if group:
+        where = f"{words.shortened(words.value(group, row[group]), 28)}, {words.in_sentence(where)}"
+    return (
+        f"{where}: {words.percent(row['inbound_share'])} of the conversations, "
+        f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; "
+        f"{words.decimal(row[gap])} conversations a week beyond that"
+    )
+
+
+def heard_counted(frame: pd.DataFrame, listened: str) -> str:
+    """What the gap means, on how many conversations and weeks it stands."""
+    total = int(frame["conversation_count"].sum())
+    weeks = float(frame["weeks"].iloc[0]) if len(frame) else 0.0
+    return (
+        f"Hollow: the channel's share of {words.count(total)} conversations opened by customers; filled: its share "
+        f"{_NOUN[listened]}. A week: the difference times the conversations per week ({words.decimal(weeks)} weeks): "
+        "so many more come by this channel than its share stands for; bold where beyond chance, greyed under 30."
+    )
+
+
+def mix_over_time(frame: pd.DataFrame, channel: str, grain: str) -> str:
+    """In which age group a channel's share changed most from the first half of the periods to the second, tested."""
+    name = words.value("channel", channel)
+    if frame["period"].nunique() < 2:
+        return f"Only one {grain}: a longer period shows whether {words.in_sentence(name)} grows"
+    tested = _changes(frame)
+    if tested.empty:
+        return f"Too few customers of known age to say how {words.in_sentence(name)} changes"
+    real: Any = tested[tested["is_real"]]
+    if real.empty:
+        return f"{name}: no age group's share changed by more than chance"
+    row = real.sort_values("change", key=abs).iloc[-1]
+    direction = "up" if row["change"] > 0 else "down"
+    return (
+        f"{name} at {row['age_group']}: {direction} from {words.percent(row['before'])} to "
+        f"{words.percent(row['after'])} of their conversations"
+    )
+
+
+def most_changed(frame: pd.DataFrame) -> str:
+    """The age group whose share of the channel changed most surely; the largest known one where none did."""
+    tested = _changes(frame)
+    if not tested.empty and tested["is_real"].any():
+        return str(tested[tested["is_real"]].sort_values("change", key=abs).iloc[-1]["age_group"])
+    known = frame[frame["age_group"] != UNKNOWN].groupby("age_group")["group_conversation_count"].sum()
+    return str(known.idxmax()) if len(known) else UNKNOWN
+
+
+def _changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """First half of the periods against the second. One row per known age group with 30 conversations in each."""
+    periods = sorted(frame["period"].unique())
+    middle = periods[len(periods) // 2] if periods else None
+    rows = []
+    for age, part in frame[frame["age_group"] != UNKNOWN].groupby("age_group"):
+        halves = [part[part["period"] < middle], part[part["period"] >= middle]]
+        n = [float(half["group_conversation_count"].sum()) for half in halves]
+        k = [float(half["conversation_count"].sum()) for half in halves]
+        if min(n) >= SMALL_SAMPLE:
+            rows.append((str(age), *(float(s) for s in share(k, n)), *combined_shares([-1.0, 1.0], k, n)))
+    tested = pd.DataFrame(rows, columns=["age_group", "before", "after", "change", "low", "high"])
+    tested["is_real"] = discoveries(p_values(*(tested[name].to_numpy(float) for name in ("change", "low", "high"))))
+    return tested
+
+
+def journey(frame: pd.DataFrame) -> str:
+    """How many conversations on how many channels, and how often we failed."""
+    steps = frame.drop_duplicates("conversation_id")
+    failed = frame[frame["is_failed"]]
+    ignored = int((frame["response_state"] == "ignored").sum())
+    ours = steps["kind"] == "outreach"
+    channels = words.counted(steps.loc[~ours, "channel"].nunique(), "channel")
+    text = f"{words.counted(int((~ours).sum()), 'conversation')} on {channels}"
+    text += f" and {int(ours.sum())} that we opened" if ours.any() else ""
+    if failed.empty:
+        return f"{text}, every wait within its target"
+    late = len(failed) - ignored
+    parts = [f"ignored {_times(ignored)}"] if ignored else []
+    parts += [f"beyond the target {_times(late)}"] if late else []
+    return f"{text}: {' and '.join(parts)}"
+
+
+def eventful(frame: pd.DataFrame) -> str:
+    """The customer whom we failed on most channels."""
+    if frame.empty:
+        return "No customer with two conversations or more was failed in this filter"
+    row: Row = frame.iloc[0]
+    if not row["ignored_count"]:
+        return "No customer with two conversations or more was ignored in this filter; some were answered late"
+    channels = words.counted(row["ignored_channel_count"], "channel")
+    return f"One customer was ignored {_times(int(row['ignored_count']))} on {channels}"
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _judged(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[(frame["age_group"] != UNKNOWN) & (frame["conversation_count"] >= SMALL_SAMPLE)]

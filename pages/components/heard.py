@@ -1,0 +1,43 @@
+"""Heard or not: where customers talk against where anybody listens."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from data_access.filters import Filter
+from pages.components import charts_age, data, findings_age, panel, selection, silence
+
+GROUPS = {"": "All customers", "age_group": "By age", "brand": "By brand"}
+LISTENERS = {"answer": "Answered", "seen": "Seen", "read": "Read"}
+_MEASURES = {"answer": "answered", "seen": "seen", "read": "read_by_scorer"}
+
+
+def show(wanted: Filter) -> None:
+    """One chart: share of the conversations against share of the answers, largest gaps first."""
+    options = {key: label for key, label in GROUPS.items() if key != "brand" or panel.brand_or_age() == "brand"}
+    with st.container(horizontal=True, gap="small"):
+        group = silence.choice("Split", options, "heard_by") or None
+        listened = silence.choice("Heard means", LISTENERS, "heard_means")
+    frame = data.heard_or_not(wanted, (group,) if group else ())
+    order = frame.sort_values(f"{listened}_gap_per_week", ascending=False, kind="stable").reset_index(drop=True)
+    measure = _MEASURES[listened]
+    dimensions = (group, "channel") if group else ("channel",)
+    cut = len(order) - charts_age.HEARD_ROWS
+    panel.chart(
+        "heard_or_not",
+        charts_age.heard_dumbbell(order, listened, group, measure=measure),
+        order,
+        wanted,
+        finding=findings_age.heard(order, listened, group),
+        counted=findings_age.heard_counted(order, listened)
+        + (f" The first {charts_age.HEARD_ROWS} of {len(order)}, all in the table." if cut > 0 else ""),
+        cells=[
+            *selection.cells(order, dimensions, "first_responses"),
+            *selection.cells(
+                order[order[f"{_COUNT[listened]}_count"] > 0], dimensions, measure, prefix=f"{LISTENERS[listened]}: "
+            ),
+        ],
+    )
+
+
+_COUNT = {"answer": "answered", "seen": "seen", "read": "read"}
