@@ -15,6 +15,7 @@ from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts, theme, words
 
 _NODE, _PAD, _TOP, _BOTTOM = 14, 9, 24, 6  # pixels
+_BESIDE = _NODE // 2 + 5  # pixels from the middle of a node to its name
 _SIDE = 96  # pixels beside the arrows, for the names
 _READABLE = 13.0  # pixels that an arrow needs to carry its words
 
@@ -71,7 +72,7 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> go.Figure:
         figure.add_annotation(
             x=0 if is_left else 1, y=1 - node.middle / inner, xref="paper", yref="paper",
             text=f"{_named(node.channel)} <b>{node.count:,}</b>", showarrow=False, yanchor="middle",
-            xanchor="right" if is_left else "left", xshift=-4 if is_left else 4, font={"size": 12},
+            xanchor="right" if is_left else "left", xshift=-_BESIDE if is_left else _BESIDE, font={"size": 12},
         )  # fmt: skip
     starts = {node.channel: node.middle - node.count * scale / 2 for node in left}
     for row in links.to_dict("records"):
