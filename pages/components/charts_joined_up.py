@@ -15,7 +15,8 @@ from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts, theme, words
 
 _NODE, _PAD, _TOP, _BOTTOM = 14, 9, 24, 6  # pixels
-_LEFT, _RIGHT = 0.17, 0.83  # of the width: names stand outside
+_BESIDE = _NODE // 2 + 5  # pixels from the middle of a node to its name
+_SIDE = 96  # pixels beside the arrows, for the names
 _READABLE = 13.0  # pixels that an arrow needs to carry its words
 
 
@@ -25,7 +26,7 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> go.Figure:
     An arrow too thin for words says the same on hover. Grain: one row per pair of channels.
     """
     figure = charts._figure(height)
-    figure.update_layout(margin={"l": 4, "r": 4, "t": _TOP, "b": _BOTTOM})
+    figure.update_layout(margin={"l": _SIDE, "r": _SIDE, "t": _TOP, "b": _BOTTOM})
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[0, 1])
     if data_frame.empty:
@@ -41,7 +42,6 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> go.Figure:
     links = data_frame.assign(place=data_frame["channel"].map(order)).sort_values("place", kind="stable")
     figure.add_sankey(
         arrangement="fixed",
-        domain={"x": [_LEFT, _RIGHT], "y": [0, 1]},
         node={
             "label": [""] * len(nodes),
             "x": [0.001 if node.side == "front_channel" else 0.999 for node in nodes],
@@ -70,9 +70,9 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> go.Figure:
     for node in nodes:
         is_left = node.side == "front_channel"
         figure.add_annotation(
-            x=_LEFT - 0.015 if is_left else _RIGHT + 0.015, y=1 - node.middle / inner, xref="paper", yref="paper",
-            text=f"{_named(node.channel)} <b>{node.count:,}</b>", showarrow=False,
-            xanchor="right" if is_left else "left", yanchor="middle", font={"size": 12},
+            x=0 if is_left else 1, y=1 - node.middle / inner, xref="paper", yref="paper",
+            text=f"{_named(node.channel)} <b>{node.count:,}</b>", showarrow=False, yanchor="middle",
+            xanchor="right" if is_left else "left", xshift=-_BESIDE if is_left else _BESIDE, font={"size": 12},
         )  # fmt: skip
     starts = {node.channel: node.middle - node.count * scale / 2 for node in left}
     for row in links.to_dict("records"):
@@ -81,14 +81,14 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> go.Figure:
         starts[row["front_channel"]] += thick
         if thick >= _READABLE:
             figure.add_annotation(
-                x=_LEFT + 0.03, y=1 - middle / inner, xref="paper", yref="paper", showarrow=False,
+                x=0, xshift=_NODE + 6, y=1 - middle / inner, xref="paper", yref="paper", showarrow=False,
                 text=f"{row['back_door_count']:,} · {words.minutes(row['median_minutes_waited'])}",
                 xanchor="left", yanchor="middle", font={"size": 11},
             )  # fmt: skip
-    for at, side, text in ((_LEFT, "right", "had contacted us by"), (_RIGHT, "left", "complained on")):
+    for at, side, text in ((0, "left", "had contacted us by"), (1, "right", "complained on")):
         figure.add_annotation(
             x=at, y=1, xref="paper", yref="paper", text=text, showarrow=False, xanchor=side, yanchor="bottom",
-            yshift=6, font={"size": 11, "color": theme.CONTEXT},
+            xshift=(at * 2 - 1) * (_SIDE - 4), yshift=6, font={"size": 11, "color": theme.CONTEXT},
         )  # fmt: skip
     return figure
 
@@ -167,11 +167,11 @@ def share_by_window_line(
             hovertemplate="%{hovertext}<extra></extra>",
             showlegend=False,
         )
-        for at, value in zip(x, values, strict=True):
-            said = words.percent(float(value))
+        for at, value, lower, upper in zip(x, values, low, high, strict=True):
+            said, is_below = words.percent(float(value)), is_main and bool(rival)
             figure.add_annotation(
-                x=at, y=value, xshift=9, xanchor="left", yshift=0 if not rival else -9 if is_main else 9,
-                text=f"<b>{said}</b>" if is_main else said, showarrow=False, font={"size": 11},
+                x=at, y=lower if is_below else upper, yshift=-10 if is_below else 10, showarrow=False,
+                text=f"<b>{said}</b>" if is_main else said, font={"size": 11},
             )  # fmt: skip
     known = data_frame[[f"{name}_high" for name in (share, rival) if name]].max().max()
     top = 0.1 if pd.isna(known) else float(known)

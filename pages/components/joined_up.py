@@ -16,7 +16,7 @@ from pages.components.selection import Cell
 TOPICS = {"fitting": "Same or unknown topic", "any": "Any topic"}
 RANKINGS = {"doors": "Front doors", "age_group": "Age groups", "repeats": "Repeat contacts by channel"}
 RANGES = {"back_door": "Back door", "repeats": "Repeat contacts", "resolved": "First-contact resolution"}
-MOST_ARROWS = 8
+MOST_ARROWS = 12
 
 
 @dataclasses.dataclass(frozen=True)
