@@ -212,7 +212,7 @@ def test_the_month_of_tweets_is_too_short_to_follow_anybody(twcs_store_url):
 
 @pytest.mark.parametrize("seed", [7, 8, 9])
 def test_the_planted_leaving_is_found_and_nothing_where_none_was_planted(tmp_path, seed):
-    """The same people live through both years, so the chance of who was ignored is in both: the story is between them."""
+    """The same people live through both years, with the same luck: what is between the two is the story."""
     plain, nothing = _company(tmp_path / "plain", seed, frozenset())
     assert "ignored_leave" not in nothing.stories
     without = fell_silent(plain).iloc[0]
