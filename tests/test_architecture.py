@@ -26,6 +26,7 @@ DOCS = ROOT / "docs"
 # One row per row of the store: their columns are described there.
 ROW_REPORTS = {
     "worklist",
+    "told_again",
     "journeys",
     "conversations",
     "rejected_rows",

@@ -101,7 +101,8 @@ class _Year:
         for _ in range(self._scaled(OUTREACH_COUNT)):
             self._play_outreach()
         odd_left = len(phrases("odd"))
-        for number in range(self._scaled(ISSUE_COUNT)):
+        more = stories.LEAVERS_REPLACED_COUNT if self.plan.has_leavers else 0
+        for number in range(self._scaled(ISSUE_COUNT + more)):
             is_odd = number % 31 == 30 and odd_left > 0
             odd_left -= is_odd
             self._play_issue(is_odd=is_odd)

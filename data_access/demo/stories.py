@@ -21,6 +21,7 @@ EMAIL_SLOWDOWN = 7.0  # factor on the median at the end of the period
 BOT_SHARE, BOT_HUMAN_MEDIAN_MINUTES = 0.93, 24.0
 NIGHT_CHAT_COUNT = 16  # in each of the two hours called one o'clock, at scale 1
 LEAVE_SHARE = 0.8  # of customers whom nobody answered: no further issue of theirs ever
+LEAVERS_REPLACED_COUNT = 3_000  # issues of others in place of those who left, at scale 1: as busy a year as without
 BACK_DOOR_SHARE = 0.5  # of failed private contacts of people with a public account
 
 

@@ -192,7 +192,9 @@ class IgnoredLeave:
     """Customers by their first complaint that can be followed for `days`: how many more of the ignored fell silent.
 
     `made_silent_count` would have made contact in these days, had they not left: the effect itself, which no
-    comparison of groups is needed to know. `silent_from_days` after *ignored after* the silence begins.
+    comparison of groups is needed to know. `silent_from_days` after *ignored after* the silence begins. `kept_away`
+    are all contacts that were not made, by recorded customer and time. Complaints are those meant as such, by their
+    opening: who reads texts also finds others, such as complaints left hanging after a first answer.
     """
 
     days: int
@@ -202,6 +204,7 @@ class IgnoredLeave:
     made_silent_count: int
     answered_count: int
     answered_silent_count: int
+    kept_away: tuple[tuple[str, datetime], ...]
 
 
 Story = (
@@ -381,6 +384,7 @@ def _ignored_leave(world: World, opened: list[Conversation]) -> IgnoredLeave:
         counts["ignored made silent"],
         counts["answered"],
         counts["answered silent"],
+        tuple((name, at) for name, times in sorted(kept_away.items()) for at in sorted(times)),
     )
 
 

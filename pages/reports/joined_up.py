@@ -1,6 +1,6 @@
 import streamlit as st
 
-from pages.components import filter_bar, joined_up, leaving, told_again
+from pages.components import filter_bar, joined_up, journey, leaving, told_again
 
 wanted = filter_bar.current()
 looked = joined_up.choose(wanted)
@@ -19,3 +19,5 @@ with left:
     told_again.show(wanted)
 with right:
     leaving.show(wanted)
+
+journey.eventful(wanted)

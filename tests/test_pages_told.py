@@ -1,0 +1,78 @@
+"""The components on restatements and silence in every situation, on a small script of their own."""
+
+from __future__ import annotations
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from test_leaving import stored
+from test_told import MESSAGES, _loaded
+
+from data_access.filters import Filter
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _components(brands: tuple[str, ...]) -> None:
+    from data_access.filters import Filter as Wanted
+    from pages.components import data, leaving, told_again
+
+    data.pin()
+    told_again.show(Wanted(brands=brands))
+    leaving.show(Wanted(brands=brands))
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, url: str, wanted: Filter | None = None) -> tuple[AppTest, str]:
+    monkeypatch.setenv("FRONTDOOR_STORE", url)
+    app = AppTest.from_function(_components, args=((wanted or Filter()).brands,), default_timeout=60).run()
+    assert not app.exception
+    parts = (app.markdown, app.caption, app.text)
+    return app, " ".join(str(e.value) for part in parts for e in part).replace("\\", "")
+
+
+def test_restatements_are_charted_with_their_error_and_the_pairs_below(monkeypatch, tmp_path):
+    app, text = shown(monkeypatch, _loaded(tmp_path, MESSAGES))
+    assert len(app.get("plotly_chart")) == 1
+    assert "1 customer of 2 with several contacts had to say it again" in text
+    assert "Of real pairs called the same, 60 %" in text
+    assert "49 customer-hours" in text
+    (table,) = app.dataframe
+    assert list(table.value["text_again"])[0].startswith("As I said")
+    assert "Leaving? Nothing can be known here" in text
+
+
+def test_silence_is_charted_with_its_caveat(monkeypatch, tmp_path):
+    app, text = shown(monkeypatch, stored(tmp_path))
+    assert "No proof of cause" in text
+    assert "Too few comparable customers" in text
+    assert len(app.get("plotly_chart")) >= 1
+
+
+def test_a_viewer_of_one_team_reads_no_text_of_another(monkeypatch, tmp_path):
+    url = _loaded(tmp_path, MESSAGES)
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Chat")
+    app, _ = shown(monkeypatch, url)
+    (table,) = app.dataframe
+    assert (
+        not table.value["text_before"].str.contains("upstairs").any()
+        or (table.value.loc[table.value["text_before"].str.contains("upstairs"), "told_before_on"] == "Chat").all()
+    )
+    assert table.value["text_before"].str.contains("another team").any()
+
+
+def test_a_filter_that_matches_nothing_says_why_and_draws_nothing(monkeypatch, tmp_path):
+    app, text = shown(monkeypatch, _loaded(tmp_path, MESSAGES), Filter(brands=("Nobody",)))
+    assert not app.get("plotly_chart")
+    assert "nothing can be known here" in text
+    assert "Leaving? Nothing can be known here" in text
+
+
+def test_an_empty_store_draws_nothing(monkeypatch, empty_store_url):
+    app, _ = shown(monkeypatch, empty_store_url)
+    assert not app.get("plotly_chart")
