@@ -43,7 +43,7 @@ def test_restatements_are_charted_with_their_error_and_the_pairs_below(monkeypat
     assert "Of real pairs called the same, 60 %" in text
     assert "49 customer-hours" in text
     (table,) = app.dataframe
-    assert list(table.value["text_again"])[0].startswith("As I said")
+    assert table.value["text_again"].iloc[0].startswith("As I said")
     assert "Leaving? Nothing can be known here" in text
 
 
