@@ -130,6 +130,7 @@ reported_facts = Table(
     _column("is_abandoned", Boolean, "The customer gave up before an answer"),
     _column("abandoned_seconds", Integer, "Seconds until the customer gave up"),
     _column("talk_seconds", Integer, "Seconds of talk"),
+    _column("is_response_known", Boolean, "False where the source cannot tell whether anybody answered"),
     comment="One row per conversation whose ticket or call is known, but not its events",
 )
 
