@@ -244,10 +244,7 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
                 exists().where(interactions.c.source == source, interactions.c.direction == "outbound"),
                 exists().where(
                     reported_facts.c.source == source,
-                    or_(
-                        reported_facts.c.first_response_at.is_not(None),
-                        reported_facts.c.is_answered.is_not(None),
-                    ),
+                    reported_facts.c.first_response_at.is_not(None),
                 ),
             )
         )
@@ -506,6 +503,12 @@ def _runs() -> Select[Any]:
             reported_facts.c.first_response_at.is_(None),
         ),
     )
+    # A ticket whose comments are not in the data: silence here is no silence of the company.
+    is_unknown = exists().where(
+        reported_facts.c.customer_id == w.customer_id,
+        reported_facts.c.conversation_id == w.conversation_id,
+        reported_facts.c.is_response_known.is_(False),
+    )
     return (
         select(
             w.customer_id,
@@ -528,6 +531,7 @@ def _runs() -> Select[Any]:
             w.complaint_count,
             or_(w.needs == 1, w.first_complaint_at.is_not(None)).label("needs_reply"),
             and_(w.response_at.is_(None), or_(w.reported == 1, reported_by_fact)).label("has_reported_answer"),
+            or_(w.response_at.is_not(None), ~is_unknown).label("is_response_known"),
             w.response_at,
             w.responder_agent,
             w.responder_team,
@@ -799,6 +803,7 @@ def _final_conversations() -> Select[Any]:
         "business_start_seconds": first.c.business_start_seconds,
         "business_response_seconds": first.c.business_response_seconds,
         "has_reported_answer": func.coalesce(first.c.has_reported_answer, false()),
+        "is_response_known": func.coalesce(first.c.is_response_known, f.is_response_known, true()),
         "needs_reply": func.coalesce(first.c.needs_reply, false()),
         "target_seconds": first.c.target_seconds,
         "ignored_after_seconds": first.c.ignored_after_seconds,
@@ -811,7 +816,11 @@ def _final_conversations() -> Select[Any]:
         "is_abandoned": func.coalesce(f.is_abandoned, false()),
         "abandoned_seconds": f.abandoned_seconds,
         "talk_seconds": f.talk_seconds,
-        "is_closed_without_reply": and_(func.coalesce(is_closed, false()), ~func.coalesce(is_answered, false())),
+        "is_closed_without_reply": and_(
+            func.coalesce(is_closed, false()),
+            ~func.coalesce(is_answered, false()),
+            func.coalesce(first.c.is_response_known, true()),
+        ),
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),

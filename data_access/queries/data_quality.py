@@ -82,8 +82,9 @@ def sources(engine: Engine) -> pd.DataFrame:
 def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
     """One row per thing that may be missing: how many conversations have it, of how many.
 
-    `age_known`, `sentiment_scored`, `topic_known`, `team_known` and `known_on_several_channels` are of the
-    conversations with us; `addressed_to_us` of all; `answer_time_known` of the answered.
+    `age_known`, `sentiment_scored`, `topic_known`, `team_known`, `known_on_several_channels` and
+    `response_recorded` are of the conversations with us; `addressed_to_us` of all; `answer_time_known` of the
+    answered. Where a response is not recorded, nobody can say whether there was one.
     """
     c = conversations.c
     # Known on several channels: has talked on two, or an address, number or handle of a second kind is known.
@@ -106,6 +107,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
         func.count()
         .filter(or_(c.customer_id.in_(by_identity), c.customer_id.in_(by_contact)))
         .label("known_on_several_channels"),
+        func.count().filter(c.is_response_known.is_(True)).label("response_recorded"),
         func.count().filter(answered).label("answered"),
         func.count()
         .filter(and_(answered, ~func.coalesce(is_answered_untimed(conversations, wanted), False)))
@@ -128,6 +130,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
             "topic_known",
             "team_known",
             "known_on_several_channels",
+            "response_recorded",
         )
     ]
     rows.append(("answer_time_known", counted["answer_time_known"], counted["answered"]))

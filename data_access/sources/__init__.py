@@ -56,8 +56,7 @@ def recognise(paths: Sequence[Path], encoding: str | None = None) -> list[Recogn
     orders: dict[str, list[Path]] = {}
     held: dict[str, dict[str, None]] = {}
     left_out: dict[str, list[str]] = {}
-    for number, path in enumerate(paths):
-        name, parts, others = _source_of(path, encoding)
+    for number, (path, name, parts, others) in enumerate(one for given in paths for one in _found(given, encoding)):
         # What does not belong together is loaded file by file.
         key = name if SOURCES[name].is_folder else f"{name} {number}"
         orders.setdefault(key, []).append(path)
@@ -69,33 +68,34 @@ def recognise(paths: Sequence[Path], encoding: str | None = None) -> list[Recogn
     ]
 
 
-def _source_of(path: Path, encoding: str | None) -> tuple[str, list[str], list[str]]:
+def _found(path: Path, encoding: str | None) -> list[tuple[Path, str, list[str], list[str]]]:
+    """Path, source, parts, and names of files left out: one for a file or the tables of one system, else many."""
     if not path.is_dir():
         seen = look(path, encoding)
         fitting = _fitting(seen)
         if len(fitting) != 1:
             raise SourceError(_unknown(path, seen, list(fitting)))
-        ((name, parts),) = fitting.items()
-        return name, parts, []
+        return [(path, name, parts, []) for name, parts in fitting.items()]
     looks: list[tuple[Path, dict[str, list[str]]]] = []
     for file in files_of([path]):
         try:
             seen = look(file, encoding)
-            held = {name: [part.name for part in parts] for name, parts in _holding(seen).items()}
-            looks.append((file, _fitting(seen) if seen.form == "mail" else held))
+            parts_of = {name: [part.name for part in parts] for name, parts in _holding(seen).items()}
+            looks.append((file, _fitting(seen) if seen.form == "mail" else parts_of))
         except SourceError:
             looks.append((file, {}))
-    counts = {
-        name: len({part for _, fitting in looks for part in fitting.get(name, ())})
-        for name in dict.fromkeys(name for _, fitting in looks for name in fitting)
-        if SOURCES[name].is_folder
-    }
-    best = [name for name, count in counts.items() if count == max(counts.values())]
-    if len(best) != 1:
+    together = [name for name, source in SOURCES.items() if source.is_folder]
+    counts = {name: len({part for _, fitting in looks for part in fitting.get(name, ())}) for name in together}
+    most = max(counts.values())
+    best = [name for name, count in counts.items() if count == most > 0]
+    if len(best) == 1:
+        parts = list(dict.fromkeys(part for _, fitting in looks for part in fitting.get(best[0], ())))
+        return [(path, best[0], parts, [file.name for file, fitting in looks if best[0] not in fitting])]
+    single = [(file, *next(iter(fitting.items()))) for file, fitting in looks if len(fitting) == 1]
+    if best or not single:
         raise SourceError(_unknown_folder(path, [file for file, _ in looks], best))
-    name = best[0]
-    parts = list(dict.fromkeys(part for _, fitting in looks for part in fitting.get(name, ())))
-    return name, parts, [file.name for file, fitting in looks if name not in fitting]
+    others = [file.name for file, fitting in looks if len(fitting) != 1]
+    return [(file, name, parts, others if n == 0 else []) for n, (file, name, parts) in enumerate(single)]
 
 
 def _fitting(seen: Look) -> dict[str, list[str]]:
@@ -143,5 +143,4 @@ def _unknown_folder(path: Path, files: Sequence[Path], best: Sequence[str]) -> s
         return f"{path}: is an empty folder"
     if best:
         return f"{path}: is a folder that could be {' or '.join(best)}: say which with --source"
-    folders = ", ".join(name for name, source in SOURCES.items() if source.is_folder)
-    return f"{path}: is a folder with files of no known format; folders are read of {folders}"
+    return f"{path}: is a folder with files of no known format ({_few([file.name for file in files])})"

@@ -92,7 +92,7 @@ def _unwrapped(row: Row) -> Row:
     if not isinstance(inside, dict):
         raise ValueError("helpdesk_ticket is no object")
     # The older version numbers tickets for people by display_id.
-    return Row(row.line, row.list_name, {"id": inside.get("display_id"), **inside}, row.raw)
+    return Row(row.line, row.list_name, {**inside, "id": inside.get("display_id", inside.get("id"))}, row.raw)
 
 
 def _ticket(

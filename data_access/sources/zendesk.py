@@ -174,16 +174,15 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     if resolved_at is not None and resolved_at < opened_at:
         raise ValueError("it is resolved before it is opened")
     via = (row.text("ticket_channel", "channel") or "").lower()
-    is_ours = (row.text("submitter_role") or "end-user").lower() != "end-user" and CHANNELS.get(via) != "phone"
+    # `submitter_role` says who entered the ticket, not who began the contact: all count as the customers'.
     agent = row.text("assignee_name")
     event = {
         "external_id": f"ticket:{key}",
         "thread_id": key,
         "conversation": key,
         "channel": CHANNELS.get(via, "other"),
-        "direction": "outbound" if is_ours else "inbound",
-        "author_kind": "agent" if is_ours else "customer",
-        "agent": agent if is_ours else None,
+        "direction": "inbound",
+        "author_kind": "customer",
         "team": row.text("ticket_group", "group_name"),
         "brand": row.text("ticket_brand", "brand_name"),
         "occurred_at": opened_at,
@@ -255,7 +254,7 @@ def _comment(row: Row, users: Lookup, tickets: Lookup) -> dict[str, Any] | None:
 SOURCE = Source(
     name="zendesk",
     summary="Zendesk tickets, comments and users (tables or incremental JSON export), or ticket-metric rows",
-    gaps="tickets without comments or metrics tell no response; the group is the present one; no texts in metric rows",
+    gaps="without comments or metrics no response is known; only the present group; metric rows have no texts",
     read=read,
     parts=PARTS,
     is_folder=True,

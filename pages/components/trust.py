@@ -17,6 +17,7 @@ _ITEMS = {
     "topic_known": "Topic found",
     "team_known": "Team assigned",
     "known_on_several_channels": "Customer known on more than one channel",
+    "response_recorded": "Source can tell whether it was answered",
     "answer_time_known": "Answer has a time (of the answered)",
 }
 
