@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ TRICKY = [
     -62135596801, "1767603600", "\x00", "\ud800", "\u202e", "caf\u00e9", "x" * 5000, "=1+1", "<b>", "&#0;", "a\nb",
     'say "x"', "user", "incoming", "closed",
 ]  # fmt: skip
+# A hunt: FRONTDOOR_FUZZ=50 HYPOTHESIS_PROFILE=default python -m pytest tests/test_fuzz_sources.py
+TIMES = int(os.environ.get("FRONTDOOR_FUZZ", "1"))
 SHAPES = [(name, shape) for name, shapes in FOLDERS.items() for shape in shapes]
 
 
@@ -159,7 +162,7 @@ def test_a_source_yields_sound_batches_of_whatever_its_files_hold_or_one_line(na
     root = tmp_path_factory.mktemp(name)
     source = SOURCES[name]
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
     def property_holds(seed: int) -> None:
         shutil.rmtree(root, ignore_errors=True)
@@ -169,6 +172,7 @@ def test_a_source_yields_sound_batches_of_whatever_its_files_hold_or_one_line(na
             path.write_bytes(data)
         paths = [root] if source.is_folder else [path for path in root.rglob("*") if path.is_file()]
         for path in paths:
+            said = None
             try:
                 for batch in source.read(path, context=NothingStored(), mapping=None, age_bands=()):
                     events, facts = batch.events, batch.facts
@@ -179,7 +183,8 @@ def test_a_source_yields_sound_batches_of_whatever_its_files_hold_or_one_line(na
                     assert facts is None or facts["conversation"].to_pylist() == events["conversation"].to_pylist()
                     assert all(reject.reason and "\n" not in reject.reason for reject in batch.rejects)
             except FrontdoorError as problem:
-                assert len(str(problem).splitlines()) == 1
+                said = str(problem)
+            assert said is None or len(said.splitlines()) == 1
 
     property_holds()
 
@@ -188,7 +193,7 @@ def test_a_source_yields_sound_batches_of_whatever_its_files_hold_or_one_line(na
 def test_broken_files_of_every_source_load_whole_or_not_at_all(name, shape, tmp_path_factory, capsys):
     store = Store(tmp_path_factory.mktemp(name), name)
 
-    @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
     def property_holds(seed: int) -> None:
         store.holds(broken(FOLDERS[name][shape], random.Random(seed)), capsys)
@@ -213,7 +218,7 @@ def test_any_bytes_under_any_source_end_with_a_line_or_counts(name, tmp_path_fac
         b"\xff\xfe",
     ]
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(start=st.sampled_from(starts), rest=st.binary(max_size=200))
     def property_holds(start: bytes, rest: bytes) -> None:
         store.holds({"any.bin": start + rest}, capsys)
@@ -229,7 +234,7 @@ def test_any_json_through_a_mapping_ends_with_a_line_or_counts(tmp_path, capsys)
     store = Store(tmp_path, "csv")
     (tmp_path / "map.toml").write_text(MAPPING)
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32), is_lines=st.booleans())
     def property_holds(seed: int, is_lines: bool) -> None:
         random_ = random.Random(seed)
@@ -252,7 +257,7 @@ def test_damaged_parquet_is_refused_in_one_line(tmp_path, capsys):
     pq.write_table(pa.Table.from_pylist([{**GOOD, "id": number} for number in range(50)]), tmp_path / "good.parquet")
     data = (tmp_path / "good.parquet").read_bytes()
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
     def property_holds(seed: int) -> None:
         random_ = random.Random(seed)

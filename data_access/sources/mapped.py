@@ -39,7 +39,7 @@ ANSWER_FIELDS = (
     "is_abandoned",
 )
 MAX_COUNT = 2**31 - 1
-LATEST = dt.datetime(9800, 1, 1)
+FIRST, LATEST = dt.datetime(2, 1, 1), dt.datetime(9800, 1, 1)
 
 Mask = npt.NDArray[np.bool_]
 Texts = "pd.Series[str]"
@@ -128,7 +128,7 @@ class _Rows:
         if present.any():
             moments.loc[present] = self._parsed(given[present])
         naive: pd.Series[pd.Timestamp] = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-        naive = naive.where(naive < LATEST)  # Python knows no year 10000
+        naive = naive.where((naive < LATEST) & (naive >= FIRST))  # Python knows neither year 0 nor 10000
         wanted = self.mapping.time_format or "2026-01-31 09:30:00"
         self.reject(present & naive.isna(), f"{field} is {{value}}, not a possible time of the form {wanted}", given)
         return naive
