@@ -252,6 +252,14 @@ def test_cfpb_complaints_are_answered_or_not_but_never_at_a_time(loaded):
     assert not sources(engine)["has_response_times"].any()
 
 
+def test_days_that_no_calendar_has_are_rejected_not_raised(loaded):
+    header, first = CFPB["complaints.csv"].splitlines()[:2]
+    days = ("9999-12-31", "0001-01-01", "0000-00-00")
+    rows = "".join(f"{first.replace('2026/1/5', day).replace('7001', str(n))}\n" for n, day in enumerate(days))
+    status, counts, _ = loaded({"complaints.csv": f"{header}\n{first}\n{rows}"})
+    assert (status, counts) == (1, (4, 1, 0, 3))
+
+
 def test_service_requests_of_a_city_give_no_response_time_and_nobody_is_called_ignored(loaded):
     status, counts, _ = loaded(SF311)
     assert (status, counts) == (1, (3, 2, 0, 1))

@@ -154,6 +154,7 @@ class _Rows:
     def _localised(self, local: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
         # An hour that comes twice is read as its first coming, one that never comes is impossible.
         first_coming = np.ones(len(local), dtype=bool)
+        local = local.where((local >= FIRST) & (local < LATEST))
         localised = local.dt.tz_localize(self.mapping.zone, ambiguous=first_coming, nonexistent="NaT")
         return localised.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
 
