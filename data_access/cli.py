@@ -28,7 +28,7 @@ from data_access.measures import MEASURES, Selection, parse_cell
 from data_access.queries.conversations import selected_rows
 from data_access.queries.options import unknown_values
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
-from data_access.sources import SOURCES, recognise
+from data_access.sources import SOURCES, Recognised, recognise
 from data_access.sources.base import Reject
 from data_access.sources.delimited import guessed_encoding, read_records
 from data_access.sources.mapped import preview
@@ -101,10 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=7)
     demo.add_argument("--scale", type=_scale, default=1.0, help="size of the company, 1 is about 22,000 conversations")
     load = command("load", _load, "load files into the store")
-    load.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or a folder with the tables of one export")
     load.add_argument("--source", choices=list(SOURCES), help="the file's format; recognised where it can be")
-    load.add_argument("--mapping", type=Path, metavar="MAP.toml", help="for --source csv: which column is what")
-    load.add_argument("--source-name", metavar="NAME", help="store twcs or customers rows under this name")
+    load.add_argument(
+        "--mapping", type=Path, metavar="MAP.toml", help="for any CSV, JSON-lines or Parquet: what is what"
+    )
+    load.add_argument("--source-name", metavar="NAME", help="store the rows under this name instead of the source's")
     load.add_argument("--encoding", help="of the file, where it is not UTF-8")
     load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
     load.add_argument("--dry-run", action="store_true", help="show what would be loaded and rejected")
@@ -136,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     cli_identities.add_commands(identities, _url)
     command("status", _status, "where the store is and what is in it")
-    command("sources", _sources, "list the file formats")
+    command("sources", _sources, "list the file formats, each with what it cannot tell")
     return parser
 
 
@@ -315,27 +317,29 @@ def _run_load(url: str, orders: Sequence[loader.LoadOrder]) -> loader.LoadResult
 
 def _load(options: argparse.Namespace) -> int:
     mapping = read_mapping(options.mapping) if options.mapping else None
-    orders = []
     for path in options.files:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file")
-        kind = options.source or ("csv" if mapping else recognise(path, options.encoding))
-        if kind == "csv" and mapping is None:
-            raise FrontdoorError("--source csv needs --mapping MAP.toml, which says what each column is")
-        if kind != "csv" and mapping is not None:
-            raise FrontdoorError(f"--mapping goes with --source csv, not {kind}")
-        if options.source is None:
-            _say(f"{path.name}: recognised as {kind}")
-        orders.append(
-            loader.LoadOrder(
-                path,
-                kind,
-                mapping,
-                options.encoding or (mapping.encoding if mapping else None),
-                options.source_name,
-                options.complete_to,
-            )
+    kind = options.source or ("csv" if mapping else None)
+    if kind == "csv" and mapping is None:
+        raise FrontdoorError("--source csv needs --mapping MAP.toml, which says what each column is")
+    if kind not in ("csv", None) and mapping is not None:
+        raise FrontdoorError(f"--mapping goes with --source csv, not {kind}")
+    if kind is None:
+        found = recognise(options.files, options.encoding)
+        for order in found:
+            _say(order.words)
+    elif SOURCES[kind].is_folder:
+        found = [Recognised(kind, tuple(options.files))]
+    else:
+        found = [Recognised(kind, (path,)) for path in options.files]
+    encoding = options.encoding or (mapping.encoding if mapping else None)
+    orders = [
+        loader.LoadOrder(
+            order.paths[0], order.source, mapping, encoding, options.source_name, options.complete_to, order.paths[1:]
         )
+        for order in found
+    ]
     if options.dry_run:
         return _dry_run(options, orders)
     result = _run_load(_url(options), orders)
@@ -585,8 +589,9 @@ def _status(options: argparse.Namespace) -> int:
 
 def _sources(options: argparse.Namespace) -> int:
     if options.json:
-        print(json.dumps([{"name": source.name, "summary": source.summary} for source in SOURCES.values()]))
+        shown = [{"name": s.name, "summary": s.summary, "gaps": s.gaps} for s in SOURCES.values()]
+        print(json.dumps(shown))
         return DONE
     for source in SOURCES.values():
-        print(f"{source.name}: {source.summary}")
+        print(f"{source.name}: {source.summary}. Cannot tell: {source.gaps}")
     return DONE

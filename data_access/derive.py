@@ -271,10 +271,7 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
                 exists().where(interactions.c.source == source, interactions.c.direction == "outbound"),
                 exists().where(
                     reported_facts.c.source == source,
-                    or_(
-                        reported_facts.c.first_response_at.is_not(None),
-                        reported_facts.c.is_answered.is_not(None),
-                    ),
+                    reported_facts.c.first_response_at.is_not(None),
                 ),
             )
         )
@@ -533,6 +530,12 @@ def _runs() -> Select[Any]:
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
     bots = _first_bot_responses().subquery("bots")
+    # A ticket whose comments are not in the data: silence here is no silence of the company.
+    is_unknown = exists().where(
+        reported_facts.c.customer_id == w.customer_id,
+        reported_facts.c.conversation_id == w.conversation_id,
+        reported_facts.c.is_response_known.is_(False),
+    )
     return (
         select(
             w.customer_id,
@@ -555,6 +558,7 @@ def _runs() -> Select[Any]:
             w.complaint_count,
             w.needs_reply_at,
             and_(w.response_at.is_(None), w.reported == 1).label("has_reported_answer"),
+            or_(w.response_at.is_not(None), ~is_unknown).label("is_response_known"),
             w.response_at,
             w.responder_agent,
             w.responder_team,
@@ -954,6 +958,7 @@ def _final_conversations() -> Select[Any]:
         "business_start_seconds": first.c.business_start_seconds,
         "business_response_seconds": first.c.business_response_seconds,
         "has_reported_answer": func.coalesce(first.c.has_reported_answer, false()),
+        "is_response_known": func.coalesce(first.c.is_response_known, f.is_response_known, true()),
         "needs_reply_at": first.c.needs_reply_at,
         "target_seconds": first.c.target_seconds,
         "ignored_after_seconds": first.c.ignored_after_seconds,
@@ -967,7 +972,11 @@ def _final_conversations() -> Select[Any]:
         "is_abandoned": func.coalesce(f.is_abandoned, false()),
         "abandoned_seconds": f.abandoned_seconds,
         "talk_seconds": f.talk_seconds,
-        "is_closed_without_reply": and_(func.coalesce(f.is_closed, false()), ~func.coalesce(is_answered, false())),
+        "is_closed_without_reply": and_(
+            func.coalesce(f.is_closed, false()),
+            ~func.coalesce(is_answered, false()),
+            func.coalesce(first.c.is_response_known, true()),
+        ),
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),

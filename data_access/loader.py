@@ -63,6 +63,7 @@ _stage = Table(
     _work,
     *(Column(c.name, c.type) for c in interactions.columns),
     Column("is_from_file", Boolean),
+    Column("file", Text),
     Column("line", BigInteger),
     Column("raw", Text),
     Column("change", Text),
@@ -178,7 +179,10 @@ class LoadResult:
 
 @dataclasses.dataclass(frozen=True)
 class LoadOrder:
-    """What to load and how. `source_name` overrides the name under which a twcs or customers file is stored."""
+    """What to load and how. `source_name` overrides the name under which a file without a mapping is stored.
+
+    `path` may be a folder; `more` are further files that belong to it.
+    """
 
     path: Path
     kind: str
@@ -186,6 +190,7 @@ class LoadOrder:
     encoding: str | None = None
     source_name: str | None = None
     complete_to: dt.datetime | None = None
+    more: tuple[Path, ...] = ()
 
     @property
     def source(self) -> str:
@@ -351,6 +356,7 @@ def _load_file(
     run = int(connection.scalar(select(func.max(load_runs.c.load_run))) or 0) + 1
     batches = source.read(
         order.path,
+        more=order.more,
         context=_StoredContext(connection, order.source, settings),
         mapping=order.mapping,
         encoding=order.encoding,
@@ -383,7 +389,9 @@ def _load_file(
 
 def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: LoadOrder, run: int) -> None:
     rows = {
-        opaque_id("r", order.source, order.path.name, str(reject.line), reject.reason, reject.raw): reject
+        opaque_id(
+            "r", order.source, reject.file or order.path.name, str(reject.line), reject.reason, reject.raw
+        ): reject
         for reject in rejects
     }
     if not rows:
@@ -394,7 +402,7 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
         "reject_id": list(new),
         "load_run": [run] * len(new),
         "source": [order.source] * len(new),
-        "file": [order.path.name] * len(new),
+        "file": [_clean(reject.file or order.path.name) for reject in new.values()],
         "line": [reject.line for reject in new.values()],
         "reason": [_clean(reject.reason) for reject in new.values()],
         "raw": [_clean(reject.raw) for reject in new.values()],
@@ -493,7 +501,7 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
     """Within one file the first row of an id counts; a later one with other content is rejected."""
     s = _stage.c
     first = (
-        select(s.interaction_id, func.min(s.line).label("line"))
+        select(s.interaction_id, func.min(s.place).label("place"))
         .group_by(s.interaction_id)
         .having(func.count() > 1)
         .subquery("first")
@@ -505,28 +513,30 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
         select(
             s.interaction_id,
             s.external_id,
+            s.file,
             s.line,
             s.raw,
             s.content_hash,
-            first.c.line.label("first_line"),
+            other.c.line.label("first_line"),
             other.c.content_hash.label("kept"),
         )
         .join(first, first.c.interaction_id == s.interaction_id)
-        .join(other, and_(other.c.interaction_id == first.c.interaction_id, other.c.line == first.c.line))
-        .where(s.line != first.c.line)
-        .order_by(s.line)
+        .join(other, and_(other.c.interaction_id == first.c.interaction_id, other.c.place == first.c.place))
+        .where(s.place != first.c.place)
+        .order_by(s.place)
     ).all()
     rejects = [
         Reject(
             row.line,
             f"id {row.external_id} stands in line {row.first_line} already, with different content",
             row.raw or "",
+            row.file,
         )
         for row in rows
         if row.content_hash != row.kept
     ]
     connection.execute(
-        delete(_stage).where(exists().where(first.c.interaction_id == s.interaction_id, first.c.line != s.line))
+        delete(_stage).where(exists().where(first.c.interaction_id == s.interaction_id, first.c.place != s.place))
     )
     return rejects
 

@@ -281,7 +281,7 @@ def _no_human_before(table: Any, moment: ColumnElement[Any], wanted: Filter) -> 
 
 def _asks_in_private(table: Any, wanted: Filter) -> Clause:
     needs = true() if wanted.with_no_reply_needed else needs_reply(table, wanted)
-    return and_(table.c.is_public.is_(False), table.c.kind.in_(_WITH_US), needs)
+    return and_(table.c.is_public.is_(False), table.c.kind.in_(_WITH_US), table.c.is_response_known.is_(True), needs)
 
 
 def _complained_in_public(table: Any) -> Clause:
@@ -407,7 +407,7 @@ def conversation_states(wanted: Filter) -> Select[Any]:
     state = case(*((rank == number, name) for number, name in enumerate(_SEVERITY)), else_=null())
     return (
         select(waits.c.conversation_id, waits.c.customer_id, state.label("response_state"))
-        .where(waits.c.started_at <= wanted.now)
+        .where(waits.c.started_at <= wanted.now, waits.c.is_response_known.is_(True))
         .group_by(waits.c.conversation_id, waits.c.customer_id)
     )
 
@@ -572,13 +572,18 @@ def _opened(_: Filter) -> list[Clause]:
     return [conversations.c.kind == "customer_opened"]
 
 
+def _asked(wanted: Filter) -> list[Clause]:
+    """Opened by customers, and the source can tell whether anybody answered."""
+    return [*_opened(wanted), conversations.c.is_response_known.is_(True)]
+
+
 def _waited(wanted: Filter) -> list[Clause]:
-    found = _addressed(waits)
+    found = [*_addressed(waits), waits.c.is_response_known.is_(True)]
     return found if wanted.with_no_reply_needed else [*found, needs_reply(waits, wanted)]
 
 
 def _complained(wanted: Filter) -> list[Clause]:
-    return [*_addressed(waits), waits.c.first_complaint_at.is_not(None)]
+    return [*_addressed(waits), waits.c.is_response_known.is_(True), waits.c.first_complaint_at.is_not(None)]
 
 
 def _scored(wanted: Filter) -> list[Clause]:
@@ -589,6 +594,7 @@ def _open_wait(wanted: Filter) -> list[Clause]:
     elsewhere = and_(waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_at <= waits.c.ignored_due_at)
     return [
         *_addressed(waits),
+        waits.c.is_response_known.is_(True),
         needs_reply(waits, wanted),
         ~_is_true(is_answered(waits, wanted)),
         ~_is_true(elsewhere),
@@ -684,7 +690,11 @@ def _repeat_measures(suffix: str, of_topic: str) -> tuple[Measure, ...]:
         _conversation(
             f"no_further_contact_unanswered{suffix}",
             f"first contacts without a further one that nobody answered, {of_topic}",
-            lambda f: [*_without_another(f, suffix, ""), ~_is_true(is_answered(conversations, f))],
+            lambda f: [
+                *_without_another(f, suffix, ""),
+                conversations.c.is_response_known.is_(True),
+                ~_is_true(is_answered(conversations, f)),
+            ],
         ),
     )
 
@@ -717,32 +727,38 @@ _ALL = (
         "conversations not addressed to us",
         lambda f: [conversations.c.kind == "not_addressed"],
     ),
-    _conversation("first_responses", "conversations opened by customers", _opened),
-    _conversation("answered", "answered conversations", lambda f: [*_opened(f), is_answered(conversations, f)]),
+    _conversation("opened", "conversations opened by customers, answers recorded or not", _opened),
+    _conversation(
+        "responses_not_recorded",
+        "conversations whose source cannot tell whether anybody answered",
+        lambda f: [*_opened(f), conversations.c.is_response_known.is_(False)],
+    ),
+    _conversation("first_responses", "conversations opened by customers", _asked),
+    _conversation("answered", "answered conversations", lambda f: [*_asked(f), is_answered(conversations, f)]),
     _conversation(
         "answered_timed",
         "conversations answered at a known time",
-        lambda f: [*_opened(f), is_answered_timed(conversations, f)],
+        lambda f: [*_asked(f), is_answered_timed(conversations, f)],
     ),
     _conversation(
         "answered_unknown_time",
         "conversations answered at an unknown time",
-        lambda f: [*_opened(f), is_answered_untimed(conversations, f)],
+        lambda f: [*_asked(f), is_answered_untimed(conversations, f)],
     ),
     _conversation(
         "unanswered",
         "unanswered conversations",
-        lambda f: [*_opened(f), ~_is_true(is_answered(conversations, f))],
+        lambda f: [*_asked(f), ~_is_true(is_answered(conversations, f))],
     ),
     _conversation(
         "target_due",
         "conversations whose target has passed",
-        lambda f: [*_opened(f), is_target_due(conversations, f)],
+        lambda f: [*_asked(f), is_target_due(conversations, f)],
     ),
     _conversation(
         "in_target",
         "conversations answered within target",
-        lambda f: [*_opened(f), is_in_target(conversations, f)],
+        lambda f: [*_asked(f), is_in_target(conversations, f)],
     ),
     _conversation(
         "hour_due",
@@ -764,7 +780,7 @@ _ALL = (
         "closed_without_reply",
         "conversations closed without a reply",
         lambda f: [
-            *_opened(f),
+            *_asked(f),
             conversations.c.is_closed_without_reply.is_(True),
             ~_is_true(is_answered(conversations, f)),
         ],

@@ -183,6 +183,7 @@ reported_facts = Table(
     _column("is_abandoned", Boolean, "The customer gave up before an answer"),
     _column("abandoned_seconds", Integer, "Seconds until the customer gave up"),
     _column("talk_seconds", Integer, "Seconds of talk"),
+    _column("is_response_known", Boolean, "False where the source cannot tell whether anybody answered"),
     comment="One row per ticket or call of which the source says what became of it, but not by which events",
 )
 
@@ -224,6 +225,7 @@ waits = Table(
     _column("complaint_count", Integer, "Complaints among them"),
     _column("needs_reply_at", DateTime, "First inbound interaction that asks for something; null where none does"),
     _column("has_reported_answer", Boolean, "The source says answered, but not when"),
+    _column("is_response_known", Boolean, "False where the source cannot tell whether anybody answered", null=False),
     _column("response_at", DateTime, "Human response that ends the wait"),
     _column("responder_agent", Text, "Who answered"),
     _column("responder_team", Text, "Team of the answer"),
@@ -288,6 +290,7 @@ conversations = Table(
     _column("business_start_seconds", BigInteger, "Open seconds of the calendar before the opening"),
     _column("business_response_seconds", BigInteger, "First response in opening hours"),
     _column("has_reported_answer", Boolean, "The source says answered, but not when"),
+    _column("is_response_known", Boolean, "False where the source cannot tell whether anybody answered", null=False),
     _column("needs_reply_at", DateTime, "When its opening wait first asked for something; null where it never did"),
     _column("target_seconds", BigInteger, "Response target in force at the opening"),
     _column("ignored_after_seconds", BigInteger, "*Ignored after* in force at the opening"),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from source_files import SF311, write_files
 from streamlit.testing.v1 import AppTest
 
+from data_access.cli import main
 from data_access.queries.conversations import count_rows
 from data_access.queries.definitions import definitions
 from pages.components import silence
@@ -63,6 +65,16 @@ def opened_page(monkeypatch: pytest.MonkeyPatch):
         return app
 
     return _open
+
+
+def test_conversations_whose_answers_no_source_can_tell_are_left_out_and_said(opened_page, tmp_path: Path) -> None:
+    write_files(tmp_path, SF311)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    main(["load", str(tmp_path / "cases.csv"), "--store", url])
+    left_out = "Left out of every figure here: 2 of 2 conversations"
+    for page in ("response_times", "ignored_complaints"):
+        assert left_out in said(opened_page(url, page, period="all"))
+    assert "A source without response times knows only resolution" in said(opened_page(url, "data", period="all"))
 
 
 def said(app: AppTest) -> str:

@@ -90,8 +90,9 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
     """One row per thing that may be missing: how many conversations have it, of how many.
 
     `age_known`, `sentiment_scored`, `topic_known`, `team_known`, `customer_identified` (by an identity that
-    joins) and `known_on_several_channels` are of the conversations with us; `addressed_to_us` of all;
-    `answer_time_known` of the answered.
+    joins), `known_on_several_channels` and `response_recorded` are of the conversations with us;
+    `addressed_to_us` of all; `answer_time_known` of the answered. Where a response is not recorded, nobody can
+    say whether there was one.
     """
     c = conversations.c
     # Known on several channels: has talked on two, or an address, number or handle of a second kind joins.
@@ -121,6 +122,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
         .filter(or_(c.customer_id.in_(by_identity), c.customer_id.in_(by_contact)))
         .label("known_on_several_channels"),
         func.count().filter(c.customer_id.in_(identified)).label("customer_identified"),
+        func.count().filter(c.is_response_known.is_(True)).label("response_recorded"),
         func.count().filter(answered).label("answered"),
         func.count()
         .filter(and_(answered, ~func.coalesce(is_answered_untimed(conversations, wanted), False)))
@@ -144,6 +146,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
             "team_known",
             "customer_identified",
             "known_on_several_channels",
+            "response_recorded",
         )
     ]
     rows.append(("answer_time_known", counted["answer_time_known"], counted["answered"]))

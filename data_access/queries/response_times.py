@@ -309,7 +309,7 @@ def resolution_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> 
     """Resolution times, where the source knows them. One row per group of customer-opened conversations
     of sources that report resolution; the unresolved stay in `median_minutes_all`.
     """
-    measure = MEASURES["first_responses"]
+    measure = MEASURES["opened"]
     c = conversations.c
     knowing = select(c.source).where(or_(c.resolved_at.is_not(None), c.status.is_not(None))).distinct()
     resolved = and_(c.resolved_at.is_not(None), c.resolved_at <= wanted.now)

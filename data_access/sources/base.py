@@ -59,6 +59,7 @@ EVENT_SCHEMA = pa.schema(
         ("is_parent_missing", _BOOL),
         ("is_outreach", _BOOL),
         ("is_from_file", _BOOL),
+        ("file", _TEXT),
         ("line", _INT),
         ("raw", _TEXT),
     ]
@@ -77,6 +78,7 @@ FACT_SCHEMA = pa.schema(
         ("is_abandoned", _BOOL),
         ("abandoned_seconds", _INT),
         ("talk_seconds", _INT),
+        ("is_response_known", _BOOL),
     ]
 )
 
@@ -99,11 +101,12 @@ CUSTOMER_SCHEMA = pa.schema(
 
 @dataclasses.dataclass(frozen=True)
 class Reject:
-    """One record that was not loaded, and why."""
+    """One record that was not loaded, and why. `file` where the order has several."""
 
     line: int
     reason: str
     raw: str
+    file: str | None = None
 
 
 @dataclasses.dataclass
@@ -145,17 +148,32 @@ class StoreContext(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """A file kind: its name, what it reads, and the reader.
+class Part:
+    """One kind of record in the files of a source: the columns or keys by which it is recognised.
 
-    `rethread` is there where conversations are threads, which depend on the settings: it places the stored
-    events again.
+    `lists` are names of JSON lists that hold it, as in {"tickets": […]}.
+    """
+
+    name: str
+    required: frozenset[str]
+    lists: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A file kind: its name, what it reads, what it cannot tell, and the reader.
+
+    `is_folder` where the files of one command belong together and load as one order. `rethread` is there where
+    conversations are threads, which depend on the settings: it places the stored events again.
     """
 
     name: str
     summary: str
     read: Callable[..., Iterator[Batch]]
     rethread: Callable[[StoreContext], Iterator[Batch]] | None = None
+    gaps: str = ""
+    parts: tuple[Part, ...] = ()
+    is_folder: bool = False
 
 
 def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
@@ -207,7 +225,12 @@ def without_impossible_times(
     if not reasons:
         return events, facts, []
     rejects = [
-        Reject(events["line"][place].as_py(), reason, events["raw"][place].as_py() or "")
+        Reject(
+            events["line"][place].as_py(),
+            reason,
+            events["raw"][place].as_py() or "",
+            events["file"][place].as_py(),
+        )
         for place, reason in sorted(reasons.items())
     ]
     keep = pa.array([place not in reasons for place in range(events.num_rows)])

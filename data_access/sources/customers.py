@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_access.errors import SourceError
-from data_access.sources.base import BATCH_ROWS, CUSTOMER_SCHEMA, EARLIEST, Batch, Reject, Source, table_of
+from data_access.sources.base import BATCH_ROWS, CUSTOMER_SCHEMA, EARLIEST, Batch, Part, Reject, Source, table_of
 from data_access.sources.delimited import read_records, too_short_or_long
 
 COLUMNS = (
@@ -142,5 +142,10 @@ def _identities(text: str) -> list[str]:
 SOURCE = Source(
     name="customers",
     summary="Customers with birth date, year or age group and identities (customer_id, birth_date, …)",
+    gaps="says nothing of contacts; load it beside them",
     read=read,
+    parts=tuple(
+        Part("customers", frozenset({"customer_id", column}))
+        for column in ("identities", "birth_date", "birth_year", "age_group")
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from data_access.sources.base import (
 )
 from data_access.sources.delimited import Record, read_records, too_short_or_long
 from data_access.sources.mapping import CLOSED_VALUES, Mapping
+from data_access.sources.records import form_of, read_columns
 
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 _BOOLEANS = ("is_complaint", "needs_reply", "is_internal", "is_answered", "is_abandoned", "outreach")
@@ -32,8 +33,15 @@ _TIMES = ("occurred_at", "opened_at", "first_response_at", "resolved_at")
 
 # Behind the hour a sign can only begin an offset: Z, +05, +0530, +05:30, also -5.
 _OFFSET = r"[T ]\d{2}.*(?:Z|[+-]\d{1,2}(?::?\d{2})?)$"
+ANSWER_FIELDS = (
+    "first_response_at",
+    "first_response_seconds",
+    "first_response_minutes",
+    "is_answered",
+    "is_abandoned",
+)
 MAX_COUNT = 2**31 - 1
-LATEST = dt.datetime(9800, 1, 1)
+FIRST, LATEST = dt.datetime(2, 1, 1), dt.datetime(9800, 1, 1)
 
 Mask = npt.NDArray[np.bool_]
 Texts = "pd.Series[str]"
@@ -134,7 +142,7 @@ class _Rows:
         if present.any():
             moments.loc[present] = self._parsed(given[present])
         naive: pd.Series[pd.Timestamp] = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-        naive = naive.where(naive < LATEST)  # Python knows no year 10000
+        naive = naive.where((naive < LATEST) & (naive >= FIRST))  # Python knows neither year 0 nor 10000
         wanted = self.mapping.time_format or "2026-01-31 09:30:00"
         self.reject(present & naive.isna(), f"{field} is {{value}}, not a possible time of the form {wanted}", given)
         return naive
@@ -157,6 +165,7 @@ class _Rows:
     def _localised(self, local: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
         # An hour that comes twice is read as its first coming, one that never comes is impossible.
         first_coming = np.ones(len(local), dtype=bool)
+        local = local.where((local >= FIRST) & (local < LATEST))
         localised = local.dt.tz_localize(self.mapping.zone, ambiguous=first_coming, nonexistent="NaT")
         return localised.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
 
@@ -178,7 +187,7 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
 
     `encoding` goes before that of the mapping.
     """
-    names, items = read_records(path, encoding=encoding or mapping.encoding, delimiter=mapping.delimiter)
+    names, items = _items(path, mapping, encoding or mapping.encoding)
     for field, column in mapping.columns.items():
         if names.count(column) > 1:
             raise SourceError(f"{path}: column {column!r} (mapped to {field}) stands there twice")
@@ -186,6 +195,17 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
             raise SourceError(
                 f"{path}: column {column!r} (mapped to {field}) is missing; its columns are {', '.join(names)[:300]}"
             )
+    yield from batches(names, items, mapping)
+
+
+def _items(path: Path, mapping: Mapping, encoding: str | None) -> tuple[Sequence[str], Iterator[Record | Reject]]:
+    if form_of(path) in ("json", "parquet"):
+        return read_columns(path, list(dict.fromkeys(mapping.columns.values())), encoding)
+    return read_records(path, encoding=encoding, delimiter=mapping.delimiter)
+
+
+def batches(names: Sequence[str], items: Iterable[Record | Reject], mapping: Mapping) -> Iterator[Batch]:
+    """The mapping applied to records whose columns are `names`."""
     pending: list[Record] = []
     batch = Batch()
     for item in items:
@@ -337,6 +357,9 @@ def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:
     }
     for field in ("abandoned_seconds", "talk_seconds"):
         facts[field] = rows.count(field)
+    # Without any of these nobody can say who was answered; nobody is called ignored then.
+    tells_answers = any(map(rows.mapping.has, ANSWER_FIELDS))
+    facts["is_response_known"] = [tells_answers] * len(rows)
     return facts
 
 
@@ -376,4 +399,9 @@ def _plain(value: object) -> object:
     return value.isoformat() + "Z" if isinstance(value, dt.datetime) else value
 
 
-SOURCE = Source(name="csv", summary="Any CSV of interactions, tickets or calls, with --mapping MAP.toml", read=read)
+SOURCE = Source(
+    name="csv",
+    summary="Any CSV, JSON-lines or Parquet of interactions, tickets or calls, with --mapping MAP.toml",
+    gaps="knows what the mapping names; without a response, an answer or an abandonment no response time",
+    read=read,
+)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_access.errors import SourceError
-from data_access.sources.base import BATCH_ROWS, Batch, Reject, Source, StoreContext, StoredEvent, event_table
+from data_access.sources.base import BATCH_ROWS, Batch, Part, Reject, Source, StoreContext, StoredEvent, event_table
 from data_access.sources.delimited import Record, read_records
 
 COLUMNS = (
@@ -354,6 +354,8 @@ def _is_reported(tweet: _Tweet, tweets: Mapping[str, _Tweet]) -> bool:
 SOURCE = Source(
     name="twcs",
     summary="Customer Support on Twitter (tweet_id, author_id, inbound, created_at, text, …)",
+    gaps="no teams, ages or resolution; a brand that nobody addresses by its account is unknown",
     read=read,
     rethread=rethread,
+    parts=(Part("tweets", frozenset({"tweet_id", "author_id", "inbound", "created_at"})),),
 )

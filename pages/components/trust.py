@@ -23,6 +23,7 @@ _ITEMS = {
     "team_known": "Team assigned",
     "customer_identified": "Customer known by an id, address or number",
     "known_on_several_channels": "Customer known on more than one channel",
+    "response_recorded": "Source can tell whether it was answered",
     "answer_time_known": "Answer has a time (of the answered)",
 }
 

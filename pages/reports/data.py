@@ -38,6 +38,11 @@ with left:
     st.caption("Customers are joined by ids, addresses, numbers and handles, never by names; identities are masked.")
     st.subheader("Sources, and up to when they are complete")
     tables.show(sources, zone, alt="Sources and up to when they are complete")
+    if not sources["has_response_times"].all():
+        st.caption(
+            "A source without response times knows only resolution or dates: it is in no response time, and where it "
+            "cannot tell whether anybody answered, nobody is called ignored."
+        )
     st.caption("Silence after a source's last complete moment is not counted as ignored.")
 with right:
     st.subheader("What was loaded")

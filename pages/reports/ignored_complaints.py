@@ -9,6 +9,7 @@ OF_DUE = "Of complaints old enough to be judged, those no human answered in time
 wanted = filter_bar.current()
 total = data.ignored_complaints(wanted).iloc[0]
 if not total["complaint_count"]:
+    silence.unrecorded(wanted)
     empty.nothing(wanted, "complaints")
     st.stop()
 before = cards.before(wanted)
@@ -36,4 +37,5 @@ for place, dimension in zip(st.columns(2, gap="medium"), ("team", panel.brand_or
             f"ignored_by_{dimension}", data.ignored_complaints(wanted, (dimension,)), dimension, SHARE, DUE, wanted,
             measure="complaints_due", done=DONE, counted=OF_DUE, color=theme.IGNORED,
         )  # fmt: skip
+silence.unrecorded(wanted)
 silence.settings_used(wanted)

@@ -11,6 +11,7 @@ OF_DUE = "Of conversations whose target has passed"
 wanted = filter_bar.current()
 total = data.response_times(wanted).iloc[0]
 if not total["conversation_count"]:
+    silence.unrecorded(wanted)
     empty.nothing(wanted, "conversations opened by customers")
     st.stop()
 before = cards.before(wanted)
@@ -39,6 +40,7 @@ panel.chart(
     cells=cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
     rows="first_responses",
 )
+silence.unrecorded(wanted)
 silence.settings_used(wanted)
 
 view = silence.choice("More on waits", VIEWS, "waits_view")

@@ -1,0 +1,299 @@
+"""Mail folders: mbox files, single messages (.eml) and folders of them (Maildir), through the standard library.
+
+Threads come from References, In-Reply-To and Message-ID; direction from the company's own addresses, which the
+settings name under [accounts.mail]. Attachments are never read; a broken charset never stops a message.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email
+import email.header
+import email.utils
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from data_access.errors import SourceError
+from data_access.sources.base import Batch, Part, Source, StoreContext
+from data_access.sources.files import Building, Lookup, files_of
+from data_access.sources.records import Row, clean, plain
+
+MAX_MESSAGE_BYTES = 32 << 20
+MAX_TEXT = 200_000
+RAW_KEPT = 4_000
+_ID = re.compile(r"<([^<>\s]{1,500})>")
+_QUOTE_INTRO = re.compile(
+    r"^(?:On .{4,200} wrote:|-{2,}\s*Original Message\s*-{2,}|Am .{4,200} schrieb .{1,200}:)\s*$"
+)
+_BULK = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
+# What the parser of the standard library is known to raise on broken headers and bodies.
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError)
+
+
+def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_: object) -> Iterator[Batch]:
+    """Batches of mail files. Raises SourceError where there are none, or where no company address is known."""
+    company = {account.lower().lstrip("@"): brand for account, brand in context.company_accounts().items()}
+    if not company:
+        raise SourceError(
+            f"{path}: whose mail is it? name the company's addresses or domains in the settings: "
+            '[accounts.mail] then "support@acme.com" = "Acme"'
+        )
+    paths = files_of((path, *more))
+    if not paths:
+        raise SourceError(f"{path}: holds no mail")
+    names = {file: file.name for file in paths} if len(paths) > 1 else {}
+    threads = _Threads(context)
+    for file in paths:
+        for _line, data in _messages(file):
+            threads.see(data, company)
+    threads.join_stored()
+    building = Building()
+    for file in paths:
+        for line, data in _messages(file):
+            row = Row(line, "", {}, clean(data[:RAW_KEPT].decode("utf-8", "replace")))
+            try:
+                building.add(row, names.get(file), _event(data, company, threads))
+            except _BROKEN as problem:
+                building.reject(row, names.get(file), f"cannot be read as mail: {str(problem)[:120]}")
+            yield from building.full()
+    yield building.rest()
+    threads.close()
+
+
+def _messages(path: Path) -> Iterator[tuple[int, bytes]]:
+    """First line and bytes of each message of an mbox, or of the one message that the file is."""
+    try:
+        with path.open("rb") as file:
+            kept: list[bytes] = []
+            size, first, was_empty, is_mbox = 0, 1, True, False
+            for number, line in enumerate(iter(lambda: file.readline(1 << 20), b""), 1):
+                if line.startswith(b"From ") and was_empty and (number == 1 or is_mbox):
+                    is_mbox = True
+                    if b"".join(kept).strip():
+                        yield first, b"".join(kept)
+                    kept, size, first = [], 0, number
+                elif size < MAX_MESSAGE_BYTES:
+                    kept.append(line)
+                    size += len(line)
+                was_empty = not line.strip()
+            if b"".join(kept).strip():
+                yield first, b"".join(kept)
+    except OSError as problem:
+        raise SourceError(f"{path}: cannot be read: {problem.strerror}") from problem
+
+
+class _Threads:
+    """Which message belongs to which thread, and who wrote it: two short texts per message, on disk if many."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._known = Lookup()
+        self._missing: dict[str, None] = {}
+
+    def see(self, data: bytes, company: Mapping[str, str]) -> None:
+        """Remember one message: what it answers, and its sender if that is a customer."""
+        try:
+            message = email.message_from_bytes(data)
+            key, above = _message_id(message, data), _above(message)
+            sender = _addresses(message, "From")[:1]
+            customer = sender[0][1] if sender and _brand(sender[0][1], company) is None else None
+        except _BROKEN:
+            return  # told when it is read as an event
+        self._known[key] = (above, customer, _first_referred(message))
+        if above is not None:
+            self._missing[above] = None
+
+    def join_stored(self) -> None:
+        """Threads of earlier loads that these messages go on with."""
+        wanted = [key for key in self._missing if key not in self._known]
+        for event in self._context.related_events(sorted(wanted), []) if wanted else ():
+            if event.external_id not in self._known:
+                self._known[event.external_id] = (event.reply_to, event.author if event.is_inbound else None, None)
+        self._missing.clear()
+
+    def root(self, key: str) -> str:
+        """The first message of the thread, also one that is in no file. A ring of broken links: its smallest id."""
+        seen: set[str] = set()
+        while True:
+            above, _, first = self._known.get(key) or (None, None, None)
+            if above is None:
+                return key
+            if key in seen:
+                return min(seen)
+            seen.add(key)
+            if above not in self._known:
+                return str(first or above)
+            key = above
+
+    def customer(self, key: str | None) -> str | None:
+        """Who wrote the nearest message above that a customer wrote."""
+        seen: set[str] = set()
+        while key is not None and key not in seen:
+            seen.add(key)
+            above, customer, _ = self._known.get(key) or (None, None, None)
+            if customer is not None:
+                return str(customer)
+            key = above
+        return None
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+    def close(self) -> None:
+        """Give the space back."""
+        self._known.close()
+
+
+def _header(message: Message, name: str) -> str:
+    """A header as text, whatever its charset claims to be."""
+    value = message.get(name)
+    if value is None:
+        return ""
+    parts = []
+    for part, charset in email.header.decode_header(str(value)):
+        parts.append(_decoded(part, charset) if isinstance(part, bytes) else part)
+    return clean(" ".join("".join(parts).split()))
+
+
+def _decoded(data: bytes, charset: str | None) -> str:
+    try:
+        return data.decode(charset or "utf-8", "replace")
+    except (LookupError, ValueError, UnicodeError):
+        return data.decode("utf-8", "replace")
+
+
+def _addresses(message: Message, *names: str) -> list[tuple[str, str]]:
+    given = [_header(message, name) for name in names]
+    found = email.utils.getaddresses([text for text in given if text])
+    return [(name.strip(), address.strip().lower()) for name, address in found if "@" in address]
+
+
+def _brand(address: str, company: Mapping[str, str]) -> str | None:
+    """The brand of a company address, by itself or by its domain; None for anybody else's."""
+    domain = address.rpartition("@")[2]
+    while domain:
+        if (brand := company.get(address) or company.get(domain)) is not None:
+            return brand
+        domain = domain.partition(".")[2]
+    return None
+
+
+def _message_id(message: Message, data: bytes) -> str:
+    found = _ID.search(str(message.get("Message-ID") or ""))
+    return clean(found[1]) if found else "sha:" + hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def _above(message: Message) -> str | None:
+    """The message that this one answers."""
+    answered = _ID.findall(str(message.get("In-Reply-To") or ""))
+    referred = _ID.findall(str(message.get("References") or ""))
+    own = _ID.search(str(message.get("Message-ID") or ""))
+    above = [key for key in (*referred, *answered[:1]) if own is None or key != own[1]]
+    return clean(above[-1]) if above else None
+
+
+def _first_referred(message: Message) -> str | None:
+    referred = _ID.search(str(message.get("References") or ""))
+    return clean(referred[1]) if referred else None
+
+
+def _is_automatic(message: Message) -> bool:
+    """RFC 3834, and what mail systems wrote before it."""
+    submitted = str(message.get("Auto-Submitted") or "no").split(";")[0].strip().lower()
+    precedence = str(message.get("Precedence") or "").strip().lower()
+    return submitted != "no" or precedence in _BULK or message.get("X-Autoreply") is not None
+
+
+def _event(data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[str, Any]:
+    message = email.message_from_bytes(data)
+    at = _date(message)
+    senders = _addresses(message, "From") or _addresses(message, "Sender")
+    if not senders:
+        raise ValueError("From names no address")
+    name, sender = senders[0]
+    receivers = _addresses(message, "To", "Cc")
+    brand = _brand(sender, company)
+    is_outbound = brand is not None
+    key, above = _message_id(message, data), _above(message)
+    outside = [address for _, address in receivers if _brand(address, company) is None]
+    if is_outbound:
+        earlier = threads.customer(above)
+        customer = earlier if earlier in outside or (earlier and not outside) else next(iter(outside), None)
+        # Among colleagues: seen by no customer.
+        is_visible = bool(outside) or bool(earlier and not receivers)
+    else:
+        customer, is_visible = sender, True
+        brand = next(filter(None, (_brand(address, company) for _, address in receivers)), None)
+    is_automatic = _is_automatic(message)
+    kind = "system" if is_automatic else "agent" if is_outbound else "customer"
+    root = threads.root(key)
+    subject = _header(message, "Subject")
+    body = _body(message)
+    return {
+        "external_id": key,
+        "thread_id": root,
+        "conversation": f"{root}|{customer or ''}",
+        "customer": None,
+        "email": customer,
+        "display_name": name or None if not is_outbound else None,
+        "channel": "email",
+        "direction": "outbound" if is_outbound else "inbound",
+        "author_kind": kind,
+        "author": sender,
+        "agent": clean(name or sender) if kind == "agent" else None,
+        "brand": brand,
+        "occurred_at": at,
+        "text": body if above is not None or not subject else f"{subject}\n{body or ''}".strip(),
+        "reply_to": above,
+        "is_visible": is_visible,
+        "is_parent_missing": above is not None and above not in threads,
+    }
+
+
+def _date(message: Message) -> dt.datetime:
+    text = str(message.get("Date") or "")
+    if not text:
+        raise ValueError("Date is missing")
+    try:
+        at = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError) as problem:
+        raise ValueError(f"Date is {text[:60]!r}, not a time") from problem
+    return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo is not None else at
+
+
+def _body(message: Message) -> str | None:
+    """The first plain text part, else the words of the first HTML part, without what it quotes."""
+    texts: dict[str, str] = {}
+    for part in message.walk():
+        kind = part.get_content_type()
+        is_attached = str(part.get("Content-Disposition") or "").strip().lower().startswith("attachment")
+        if kind in ("text/plain", "text/html") and kind not in texts and not is_attached:
+            data = part.get_payload(decode=True)
+            if isinstance(data, bytes):
+                texts[kind] = _decoded(data[: 4 * MAX_TEXT], part.get_content_charset())[:MAX_TEXT]
+    found = texts.get("text/plain") or plain(texts.get("text/html"))
+    return clean(_unquoted(found.splitlines())) or None if found else None
+
+
+def _unquoted(lines: Sequence[str]) -> str:
+    kept = []
+    for line in lines:
+        if _QUOTE_INTRO.match(line.strip()):
+            break
+        if not line.startswith(">"):
+            kept.append(line.rstrip())
+    return "\n".join(kept).strip()
+
+
+SOURCE = Source(
+    name="mail",
+    summary="Mail: mbox files, .eml messages and folders of them; company addresses under [accounts.mail]",
+    gaps="no teams; answers from mailboxes that are not loaded are missing; attachments are not read",
+    read=read,
+    parts=(Part("messages", frozenset({"message"})),),
+    is_folder=True,
+)

@@ -1,0 +1,494 @@
+"""Every help desk and public file: what its adapter makes of it, row by row, and what it admits not to know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from source_files import (
+    CALLS,
+    CFPB,
+    CHATWOOT,
+    FOLDERS,
+    FRESHDESK,
+    FRESHDESK_CSV,
+    FRESHDESK_OLD,
+    GEOREPORT,
+    INTERCOM,
+    INTERCOM_JSON,
+    MAIL,
+    QUESTION,
+    SF311,
+    ZENDESK,
+    ZENDESK_JSON,
+    ZENDESK_METRICS,
+    write_files,
+)
+from stored_rows import frame_of
+
+from data_access.cli import main
+from data_access.errors import SourceError
+from data_access.filters import Filter
+from data_access.queries.data_quality import coverage, sources
+from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.response_times import response_times
+from data_access.schema import conversations, interactions, rejected_rows
+from data_access.sources import SOURCES, recognise
+from data_access.sources.base import Reject
+from data_access.sources.records import Row, read_rows
+from data_access.store import open_reader, read_status, resolved
+
+
+class Loaded:
+    """A store of its own, into which files are loaded through the command line."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys = folder, capsys
+        self.url = f"duckdb:///{folder / 'store'}"
+        self.count = 0
+        (folder / "store").mkdir()
+        (folder / "store" / "settings.toml").write_text('[accounts.mail]\n"support@acme.example" = "Acme"\n')
+
+    def __call__(self, files: dict, *arguments: str) -> tuple[int, tuple[int, ...], str]:
+        """Status; read, stored, unchanged, rejected; standard error."""
+        self.count += 1
+        return self.load(write_files(self.folder / str(self.count), files), *arguments)
+
+    def load(self, *arguments: object) -> tuple[int, tuple[int, ...], str]:
+        self.capsys.readouterr()
+        status = main(["load", "--json", "--store", self.url, *map(str, arguments)])
+        out, err = self.capsys.readouterr()
+        counts = tuple(json.loads(out.splitlines()[-1]).values()) if out else ()
+        assert not counts or counts[0] == sum(counts[1:])
+        return status, counts, err
+
+    def events(self, *columns: str) -> list[tuple]:
+        frame = frame_of(self.url, interactions).sort_values(["occurred_at", "external_id"])
+        rows = frame[list(columns)].itertuples(index=False, name=None)
+        return [tuple(None if pd.isna(value) else value for value in row) for row in rows]
+
+    def rejects(self) -> list[tuple]:
+        frame = frame_of(self.url, rejected_rows).sort_values(["file", "line"])
+        return list(frame[["file", "line", "reason"]].itertuples(index=False, name=None))
+
+    def conversation(self, name: str) -> dict:
+        frame = frame_of(self.url, conversations)
+        return frame[frame["external_id"] == name].iloc[0].to_dict()
+
+    def report(self, query) -> pd.Series:
+        engine = open_reader(self.url)
+        return query(engine, resolved(Filter(), read_status(engine, self.url))).iloc[0]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Loaded:
+    return Loaded(tmp_path, capsys)
+
+
+KINDS = ("external_id", "direction", "author_kind", "agent", "is_visible")
+
+
+# --- Zendesk
+
+
+def test_zendesk_tables_make_tickets_with_their_comments(loaded):
+    status, counts, err = loaded(ZENDESK)
+    assert (status, counts) == (1, (8, 6, 0, 2))  # 3 tickets, 5 comments that are not a ticket's first
+    assert "recognised as zendesk" in err
+    assert loaded.events(*KINDS) == [
+        ("ticket:1", "inbound", "customer", None, True),
+        ("comment:101", "outbound", "agent", "Bo", False),
+        ("comment:102", "outbound", "agent", "Bo", True),
+        ("ticket:2", "inbound", "customer", None, True),
+        ("comment:103", "inbound", "customer", None, True),
+        ("ticket:3", "outbound", "agent", "Bo", True),
+    ]
+    assert loaded.rejects() == [
+        ("comments.csv", 6, "ticket 9 of this comment is not in the files: load tickets and comments together"),
+        ("comments.csv", 7, "nobody says whether user 99 is an agent or a customer: load the users, too"),
+    ]
+    first = loaded.conversation("1")
+    assert (first["channel"], first["team"], first["brand"]) == ("email", "Parcels", "Acme")
+    assert (first["first_response_seconds"], first["kind"]) == (3600, "customer_opened")
+    second, third = loaded.conversation("2"), loaded.conversation("3")
+    assert (second["is_closed_without_reply"], second["channel"]) == (True, "chat")
+    assert (third["kind"], third["customer_id"]) == ("outreach", first["customer_id"])
+    assert loaded(ZENDESK)[:2] == (1, (8, 0, 6, 2))
+    assert len(loaded.rejects()) == 2
+
+
+def test_the_json_of_zendesks_incremental_export_makes_the_same_interactions(loaded):
+    status, counts, _ = loaded(ZENDESK_JSON)
+    assert (status, counts) == (0, (2, 2, 0, 0))
+    assert loaded.events("external_id", "author_kind", "agent", "text") == [
+        ("ticket:1", "customer", None, "Parcel\nMy parcel is lost"),
+        ("comment:511", "agent", "Bo", "It arrives today"),
+    ]
+    assert loaded.conversation("1")["first_response_seconds"] == 3600
+
+
+def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(loaded):
+    status, counts, _ = loaded({name: ZENDESK[name] for name in ("tickets.csv", "users.csv")})
+    assert (status, counts) == (0, (3, 3, 0, 0))
+    assert loaded.report(response_times)["conversation_count"] == 0
+    assert loaded.report(ignored_complaints)["complaint_count"] == 0
+    engine = open_reader(loaded.url)
+    known = coverage(engine, resolved(Filter(), read_status(engine, loaded.url))).set_index("item")
+    assert tuple(known.loc["response_recorded", ["known_count", "conversation_count"]]) == (0, 2)
+    # The comments come later, with their tickets: now silence is silence.
+    loaded(ZENDESK)
+    row = loaded.report(response_times)
+    assert (row["conversation_count"], row["answered_count"]) == (2, 1)
+
+
+def test_zendesk_metric_rows_carry_the_first_reply_and_channels_of_ones_own_are_other(loaded):
+    status, counts, _ = loaded(ZENDESK_METRICS)
+    assert (status, counts) == (1, (3, 2, 0, 1))
+    assert loaded.conversation("1")["first_response_seconds"] == 3630
+    assert loaded.conversation("2")["channel"] == "other"
+    assert [reason for _, _, reason in loaded.rejects()] == ["it is resolved before it is opened"]
+    assert loaded.report(response_times)["unanswered_count"] == 1
+
+
+# --- Intercom
+
+
+def test_intercom_tables_make_the_newest_state_of_a_conversation_and_its_parts(loaded):
+    status, counts, _ = loaded(INTERCOM)
+    assert (status, counts) == (0, (5, 5, 0, 0))  # two conversations, three parts with words
+    assert loaded.events(*KINDS) == [
+        ("conversation:50", "inbound", "customer", None, True),
+        ("part:60", "outbound", "bot", None, True),
+        ("part:61", "outbound", "agent", "Bo", False),
+        ("part:62", "outbound", "agent", "Bo", True),
+        ("conversation:51", "inbound", "customer", None, True),
+    ]
+    first = loaded.conversation("50")
+    assert (first["first_response_seconds"], first["status"], first["team"]) == (600, "closed", "Support")
+    assert first["resolved_at"] == pd.Timestamp("2026-01-05 12:00")
+    assert first["first_bot_response_at"] == pd.Timestamp("2026-01-05 09:00:02")
+    assert [text for (text,) in loaded.events("text")][0::4] == ["Where is it?", "Billing\nHello?"]
+
+
+def test_intercoms_json_holds_the_parts_inside_their_conversation(loaded):
+    status, counts, _ = loaded(INTERCOM_JSON)
+    assert (status, counts) == (0, (2, 2, 0, 0))
+    found = loaded.conversation("50")
+    assert (found["first_response_seconds"], found["channel"], found["responder_agent"]) == (600, "email", "Bo")
+    assert loaded.events("text")[0] == ("Parcel\nWhere is it?",)
+
+
+# --- Freshdesk
+
+
+def test_freshdesk_conversations_win_over_the_stats_of_the_ticket(loaded):
+    status, counts, _ = loaded(FRESHDESK)
+    assert (status, counts) == (0, (4, 4, 0, 0))
+    first, spam = loaded.conversation("1"), loaded.conversation("2")
+    assert (first["first_response_seconds"], first["responder_agent"], first["team"]) == (1800, "Bo", "Parcels")
+    assert (first["status"], first["resolved_at"]) == ("resolved", pd.Timestamp("2026-01-05 11:00"))
+    assert (spam["needs_reply"], spam["channel"]) == (False, "web_form")
+
+
+def test_freshdesk_tickets_alone_answer_by_their_stats_or_not_at_all(loaded):
+    loaded({"tickets.json": FRESHDESK["tickets.json"]})
+    assert loaded.conversation("1")["first_response_seconds"] == 3600
+    assert [loaded.conversation(name)["is_response_known"] for name in ("1", "2")] == [True, False]
+
+
+def test_the_older_version_of_freshdesk_wraps_tickets_and_their_notes(loaded):
+    status, counts, _ = loaded(FRESHDESK_OLD)
+    assert (status, counts) == (0, (2, 2, 0, 0))
+    found = loaded.conversation("1")
+    assert (found["channel"], found["first_response_seconds"], found["status"]) == ("phone", 1800, "Open")
+    assert found["opened_at"] == pd.Timestamp("2026-01-05 09:00")
+
+
+def test_freshdesks_csv_export_tells_first_response_and_resolution(loaded):
+    assert loaded(FRESHDESK_CSV)[:2] == (0, (2, 2, 0, 0))
+    first, second = loaded.conversation("1"), loaded.conversation("2")
+    assert (first["first_response_seconds"], first["responder_agent"]) == (1800, "Bo")
+    assert (second["is_response_known"], second["has_reported_answer"]) == (True, False)
+
+
+# --- Chatwoot
+
+
+def test_chatwoot_messages_keep_bots_apart_and_leave_activity_out(loaded):
+    status, counts, _ = loaded(CHATWOOT)
+    assert (status, counts) == (0, (3, 3, 0, 0))
+    assert loaded.events(*KINDS) == [
+        ("message:90", "inbound", "customer", None, True),
+        ("message:91", "outbound", "bot", None, True),
+        ("message:92", "outbound", "agent", "Bo", True),
+    ]
+    found = loaded.conversation("5")
+    assert (found["channel"], found["team"], found["first_response_seconds"]) == ("chat", "Web", 600)
+
+
+def test_chatwoot_messages_without_their_conversation_are_rejected_by_name(loaded):
+    status, counts, _ = loaded({"messages.json": CHATWOOT["messages.json"]})
+    assert (status, counts) == (1, (3, 0, 0, 3))
+    assert "conversation 5 of this message is not in the files" in loaded.rejects()[0][2]
+
+
+# --- complaints, service requests, calls
+
+
+def test_cfpb_complaints_are_answered_or_not_but_never_at_a_time(loaded):
+    status, counts, _ = loaded(CFPB)
+    assert (status, counts) == (1, (4, 3, 0, 1))
+    row = loaded.report(response_times)
+    assert (row["conversation_count"], row["answered_unknown_time_count"], row["unanswered_count"]) == (3, 2, 1)
+    assert pd.isna(row["median_minutes_answered"])
+    assert [loaded.conversation(key)["channel"] for key in ("7001", "7002", "7003")] == ["web_form", "letter", "other"]
+    # Midnight in New York, where the bureau is.
+    assert loaded.conversation("7001")["opened_at"] == pd.Timestamp("2026-01-05 05:00")
+    engine = open_reader(loaded.url)
+    assert not sources(engine)["has_response_times"].any()
+
+
+def test_days_that_no_calendar_has_are_rejected_not_raised(loaded):
+    header, first = CFPB["complaints.csv"].splitlines()[:2]
+    days = ("9999-12-31", "0001-01-01", "0000-00-00")
+    rows = "".join(f"{first.replace('2026/1/5', day).replace('7001', str(n))}\n" for n, day in enumerate(days))
+    status, counts, _ = loaded({"complaints.csv": f"{header}\n{first}\n{rows}"})
+    assert (status, counts) == (1, (4, 1, 0, 3))
+
+
+def test_service_requests_of_a_city_give_no_response_time_and_nobody_is_called_ignored(loaded):
+    status, counts, _ = loaded(SF311)
+    assert (status, counts) == (1, (3, 2, 0, 1))
+    first = loaded.conversation("1")
+    assert (first["opened_at"], first["channel"]) == (pd.Timestamp("2026-01-05 17:00"), "phone")  # local, not UTC
+    assert (first["is_response_known"], first["is_closed_without_reply"]) == (False, False)
+    assert loaded.report(response_times)["conversation_count"] == 0
+    assert loaded.report(ignored_complaints)["complaint_count"] == 0
+    engine = open_reader(loaded.url)
+    assert not sources(engine)["has_response_times"].any()
+
+
+def test_open311_requests_close_when_they_were_last_updated(loaded):
+    assert loaded(GEOREPORT)[:2] == (0, (1, 1, 0, 0))
+    found = loaded.conversation("638344")
+    assert (found["opened_at"], found["resolved_at"]) == (
+        pd.Timestamp("2026-01-05 14:37:38"),
+        pd.Timestamp("2026-01-06 14:37:38"),
+    )
+
+
+def test_a_call_log_tells_answered_abandoned_and_neither(loaded):
+    status, counts, _ = loaded(CALLS)
+    assert (status, counts) == (1, (5, 3, 0, 2))
+    one, two, three = (loaded.conversation(key) for key in "123")
+    assert (one["first_response_seconds"], one["talk_seconds"], one["responder_agent"]) == (15, 300, "Bo")
+    assert (two["is_abandoned"], two["abandoned_seconds"], two["queue"]) == (True, 95, "Billing")
+    assert (bool(three["is_abandoned"]), three["is_response_known"], three["is_call"]) == (False, True, True)
+    assert [reason[:40] for _, _, reason in loaded.rejects()] == [
+        "outcome is 'teleported', none of answere",
+        "wait_seconds is '-3', not a number from ",
+    ]
+
+
+# --- mail
+
+
+def test_mail_is_threaded_and_automatic_replies_are_no_answer(loaded):
+    status, counts, err = loaded(MAIL)
+    assert (status, counts) == (1, (4, 3, 0, 1))
+    assert "recognised as mail" in err
+    assert loaded.events("external_id", "direction", "author_kind", "agent", "text") == [
+        ("q1@mail.example", "inbound", "customer", None, "My parcel is lost\nWhere is my caf\ufffd order?"),
+        ("r1@acme.example", "outbound", "system", None, "Thank you for writing."),
+        ("a1@acme.example", "outbound", "agent", "Bo of Acme", "It arrives today."),
+    ]
+    assert loaded.rejects() == [("inbox.mbox", 11, "cannot be read as mail: Date is 'some day', not a time")]
+    found = loaded.conversation("q1@mail.example")
+    assert (found["first_response_seconds"], found["brand"], found["kind"]) == (5400, "Acme", "customer_opened")
+    assert found["first_bot_response_at"] == pd.Timestamp("2026-01-05 09:00:05")
+
+
+def test_replies_loaded_later_find_their_thread(loaded):
+    loaded({"inbox.mbox": MAIL["inbox.mbox"]})
+    loaded({"2.eml": MAIL["sent/2.eml"]})
+    assert loaded.conversation("q1@mail.example")["first_response_seconds"] == 5400
+
+
+def test_mail_needs_the_addresses_of_the_company(loaded):
+    (loaded.folder / "store" / "settings.toml").write_text("")
+    status, _, err = loaded({"1.eml": QUESTION})
+    assert status == 2
+    assert "[accounts.mail]" in err.splitlines()[-1]
+
+
+# --- JSON-lines and Parquet through a mapping
+
+MAPPING = (
+    'source="desk"\n[columns]\nid="id"\noccurred_at="meta.at"\nchannel="via"\ntext="body"\n'
+    '[values.channel]\napp="chat"\n'
+)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "parquet"])
+def test_a_mapping_reads_json_and_parquet_as_it_reads_csv(loaded, form):
+    records = [
+        {"id": 1, "meta": {"at": "2026-01-05T09:00:00Z"}, "via": "app", "body": "caf\u00e9"},
+        {"id": 2, "meta": {"at": "2026-01-05T10:00:00Z"}, "via": "email", "body": None},
+        {"id": 3, "meta": {"at": "soon"}, "via": "email", "body": None},
+    ]
+    path = loaded.folder / f"rows.{form}"
+    if form == "parquet":
+        pq.write_table(pa.Table.from_pylist(records), path)
+    else:
+        path.write_text("\n".join(map(json.dumps, records)) if form == "jsonl" else json.dumps(records, indent=2))
+    (loaded.folder / "map.toml").write_text(MAPPING)
+    status, counts, _ = loaded.load(path, "--mapping", loaded.folder / "map.toml")
+    assert (status, counts) == (1, (3, 2, 0, 1))
+    assert loaded.events("external_id", "channel", "text") == [("1", "chat", "caf\u00e9"), ("2", "email", None)]
+
+
+# --- streams of JSON
+
+
+def lines_of(path: Path, text: str) -> list[tuple]:
+    path.write_text(text, encoding="utf-8")
+    return [
+        (item.line, item.list_name, item.values) if isinstance(item, Row) else (item.line, "rejected")
+        for item in read_rows(path)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1}\n{"a": 2}', [(1, "", {"a": 1}), (2, "", {"a": 2})]),
+        ('{"a": 1}\n{"a": \n{"a": 3}', [(1, "", {"a": 1}), (2, "rejected"), (3, "", {"a": 3})]),
+        ('[{"a": 1},\n {"a": 2}]', [(1, "", {"a": 1}), (2, "", {"a": 2})]),
+        ('[{"a": 1},\n {"a": ', [(1, "", {"a": 1}), (2, "rejected")]),
+        ('[{"a": 1},\n 7]', [(1, "", {"a": 1}), (2, "rejected")]),
+        (
+            '{"count": 2,\n"tickets": [{"a": 1}], "users": [{"b": 2}]}',
+            [(2, "tickets", {"a": 1}), (2, "users", {"b": 2})],
+        ),
+        ('{"data": {"meta": {}, "payload": [{"a": 1}]}}', [(1, "payload", {"a": 1})]),
+        ('{"id": 1, "conversations": [{"a": 1}]}', [(1, "", {"id": 1, "conversations": [{"a": 1}]})]),
+        ('{"tickets": [{"a": 1}, {"a": 2', [(1, "tickets", {"a": 1}), (1, "rejected")]),
+        ('{"a": NaN}', [(1, "", {"a": None})]),
+    ],
+)  # fmt: skip
+def test_json_is_read_element_by_element_and_a_cut_costs_what_was_cut(tmp_path, text, found):
+    assert lines_of(tmp_path / "a.json", text) == found
+
+
+def test_a_long_list_of_json_is_read_in_little_memory(tmp_path):
+    path = tmp_path / "long.json"
+    with path.open("w") as file:
+        file.write('{"tickets": [')
+        file.writelines(f'{{"id": {number}, "text": "{"x" * 1000}"}},\n' for number in range(20_000))
+        file.write('{"id": 0}]}')
+    import tracemalloc
+
+    tracemalloc.start()
+    count = sum(not isinstance(row, Reject) for row in read_rows(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (count, path.stat().st_size > 20_000_000) == (20_001, True)
+    assert peak < 12_000_000
+
+
+# --- which format is it?
+
+
+@pytest.mark.parametrize(("name", "shape"), [(name, shape) for name, shapes in FOLDERS.items() for shape in shapes])
+def test_every_shape_is_recognised_as_a_folder_and_as_files(tmp_path, name, shape):
+    folder = write_files(tmp_path / "any", FOLDERS[name][shape])
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    if SOURCES[name].is_folder:
+        assert [order.source for order in recognise([folder])] == [name]
+        assert [(order.source, order.paths) for order in recognise(files)] == [(name, tuple(files))]
+    else:
+        assert [order.source for order in recognise(files)] == [name] * len(files)
+
+
+def test_files_of_two_systems_are_two_orders(tmp_path):
+    first = write_files(tmp_path / "a", CALLS) / "calls.csv"
+    second = write_files(tmp_path / "b", CHATWOOT)
+    found = recognise([second, first])
+    assert [(order.source, order.paths) for order in found] == [("chatwoot", (second,)), ("calls", (first,))]
+    assert found[0].words == "b: recognised as chatwoot (conversations, messages)"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.csv": "call_id,offered_at,queue\n1,2,3\n"}, "nearest: calls (calls) but for outcome"),
+        ({"a.csv": "x,y\n1,2\n"}, "known are twcs, zendesk"),
+        ({"a.csv": "Ticket ID,Customer Age,Ticket Channel,First Response Time\n"}, "without the time when each"),
+        ({"a.bin": "\x89PNG\r\n\x1a\n\x00"}, "is not a CSV: it is binary"),
+        ({"a.json": [1, 2]}, "is of no known format"),
+        ({}, "is an empty folder"),
+        ({"a.csv": "x,y\n1,2\n", "b.csv": "z\n1\n"}, "files of no known format"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_recognised_is_refused_in_one_line_that_says_what_it_could_be(loaded, files, said):
+    folder = write_files(loaded.folder / "any", files)
+    folder.mkdir(exist_ok=True)
+    status, _, err = loaded.load(folder / next(iter(files)) if len(files) == 1 else folder)
+    assert (status, err.count("\n")) == (2, 1)
+    assert said in err
+
+
+def test_a_folder_of_two_systems_is_ambiguous(tmp_path):
+    write_files(tmp_path, {"a.json": CHATWOOT["messages.json"], "b.csv": FRESHDESK_CSV["tickets.csv"]})
+    with pytest.raises(SourceError, match="could be freshdesk or chatwoot: say which with --source"):
+        recognise([tmp_path])
+
+
+def test_sources_are_listed_with_what_they_cannot_tell(capsys):
+    assert main(["sources"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == list(SOURCES)
+    assert all(
+        "Cannot tell: " in line and source.gaps in line for line, source in zip(lines, SOURCES.values(), strict=True)
+    )
+
+
+def test_every_source_has_its_recipe_in_the_documentation():
+    text = (Path(__file__).resolve().parents[1] / "docs" / "sources.md").read_text(encoding="utf-8")
+    for name in SOURCES:
+        section = text.split(f"\n## {name}\n", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+        assert "**Where to get it.**" in section, name
+        assert "**What it cannot tell.**" in section, name
+
+
+# --- the shared data: real files and the vendors' own shapes
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "source", "counts"),
+    [
+        ("helpdesk_formats/zendesk_ticket_metrics", "zendesk", (5849, 5849, 0, 0)),
+        ("helpdesk_formats/dbt_zendesk", "zendesk", (30, 10, 0, 20)),
+        ("helpdesk_formats/dbt_intercom", "intercom", (3, 2, 0, 1)),
+        ("helpdesk_formats/freshdesk_v2_json", "freshdesk", (10, 3, 3, 4)),
+        ("cfpb/complaints_sample.csv", "cfpb", (6623, 6623, 0, 0)),
+        ("sf311/sf311.csv", "open311", (10000, 9952, 0, 48)),
+    ],
+)
+def test_shared_files_are_recognised_and_load(loaded, shared_data, name, source, counts):
+    status, found, err = loaded.load(shared_data / name)
+    assert f"recognised as {source}" in err
+    assert (status, found) == (1 if counts[3] else 0, counts)
+    assert len(frame_of(loaded.url, rejected_rows)) == counts[3]
+
+
+@pytest.mark.real_data
+def test_ticket_metrics_leave_553_tickets_unanswered(loaded, shared_data):
+    loaded.load(shared_data / "helpdesk_formats" / "zendesk_ticket_metrics")
+    row = loaded.report(response_times)
+    assert (row["conversation_count"], row["unanswered_count"], row["closed_without_reply_count"]) == (5849, 553, 362)
