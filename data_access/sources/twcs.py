@@ -108,7 +108,8 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
         if isinstance(item, Reject):
             yield item
             continue
-        if len(item.fields) != len(names):
+        # A tweet may lack its reply ids: an unquoted line end, as one in the published file, has cut its record in two.
+        if not last_needed < len(item.fields) <= len(names):
             yield Reject(item.line, _fragment_reason(item, previous, len(names)), item.raw)
             continue
         try:
