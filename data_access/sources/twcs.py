@@ -103,12 +103,13 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
             f"its columns are {', '.join(names)[:200]}"
         )
     place = {name: names.index(name) for name in COLUMNS if name in names}
+    last_needed = max(place[name] for name in _REQUIRED)
     previous: _Tweet | None = None
     for item in records:
         if isinstance(item, Reject):
             yield item
             continue
-        # A tweet may lack its reply ids: an unquoted line end, as one in the published file, has cut its record in two.
+        # A tweet may lack its reply ids: as one in the published file, whose record an unquoted line end has cut.
         if not last_needed < len(item.fields) <= len(names):
             yield Reject(item.line, _fragment_reason(item, previous, len(names)), item.raw)
             continue
