@@ -13,6 +13,7 @@ PAGES = {
     "response-times": "/response_times",
     "ignored-complaints": "/ignored_complaints",
     "sentiment-trends": "/sentiment_trends",
+    "joined-up": "/joined_up?period=all",
 }
 FLAGS = [
     "--no-sandbox",
