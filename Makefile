@@ -30,8 +30,10 @@ $(VENV)/.installed-test: requirements-dev.lock $(VENV)/.installed scripts/instal
 	@sh scripts/install_system_packages.sh
 	@touch $@
 
+# On all cores, a file of tests at a time; `make test PYTEST="-n 0 -k name"` for a few.
+PYTEST ?= --numprocesses auto --dist loadfile
 test: setup-test check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

@@ -152,7 +152,7 @@ _ALL = (
     Report(
         "front_doors",
         "failed private contacts, and how many came out in public",
-        lambda e, f, by: front_doors(e, f, by or ("channel",)),
+        front_doors,
     ),
     Report("repeat_contacts", "repeat contacts, contacts per issue, first-contact resolution", repeat_contacts),
     Report(

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import dialects
 from data_access.filters import Filter, known_or_unknown
 from data_access.frames import fetch, typed
-from data_access.measures import MEASURES, answered_at, is_answered, is_failed, wait_state
+from data_access.measures import MEASURES, answered_at, is_answered, is_failed, needs_reply, wait_state
 from data_access.queries.conversations import is_in_scope
 from data_access.schema import conversations, waits
 from data_access.vocabulary import UNKNOWN
@@ -65,7 +65,7 @@ def journeys(engine: Engine, wanted: Filter, customer: str | None = None, *, rep
     s = steps.c
     matching = select(c.conversation_id).where(*MEASURES["contacts"].clauses(wanted))
     state = case(
-        (and_(w.needs_reply.is_(False), ~func.coalesce(is_answered(waits, wanted), ~true())), null()),
+        (and_(~needs_reply(waits, wanted), ~func.coalesce(is_answered(waits, wanted), ~true())), null()),
         (w.started_at.is_not(None), wait_state(wanted)),
         else_=null(),
     )

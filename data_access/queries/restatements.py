@@ -79,6 +79,7 @@ def restatements(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.D
         frame[what] = share(frame[part], frame[whole])
         frame[f"{what}_low"], frame[f"{what}_high"] = wilson_interval(frame[part], frame[whole])
     issues = _issues(engine, wanted, by)
+    issues = issues.astype({name: frame[name].dtype for name in by})  # of nothing the engine gives no types
     frame = frame.merge(issues, on=list(by), how="left") if by else frame.join(issues)
     frame["restatements_per_issue"] = share(frame["restatement_count"], frame["restated_issue_count"].fillna(0))
     frame["between_tellings_minutes"] = frame["between_tellings_minutes"].fillna(0.0)
