@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access import derive, dialects, text
+from data_access import derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
 from data_access.identities import (
@@ -221,6 +221,7 @@ class LoadOrder:
     encoding: str | None = None
     source_name: str | None = None
     complete_to: dt.datetime | None = None
+    file_hash: str | None = None
 
     @property
     def source(self) -> str:
@@ -317,7 +318,7 @@ def _rescore_chunk(
 
     statement = (
         select(*(i[name] for name in _READ_FIELDS), *(if_supplied(name) for name in _SUPPLIED_FIELDS))
-        .where(i.interaction_id > position)
+        .where(i.interaction_id > position, ~forgotten.is_forgotten())
         .order_by(i.interaction_id)
         .limit(limit)
     )
@@ -388,6 +389,7 @@ def _load_file(
             stored_count=result.stored_count,
             unchanged_count=result.unchanged_count,
             rejected_count=result.rejected_count,
+            file_hash=order.file_hash,
         )
     )
     return result
@@ -402,6 +404,7 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
         return
     known = set(connection.scalars(select(rejected_rows.c.reject_id).where(rejected_rows.c.source == order.source)))
     new = {key: reject for key, reject in rows.items() if key not in known}
+    new = forgotten.without_forgotten_raw(connection, new, order.source)
     columns: dict[str, list[Any]] = {
         "reject_id": list(new),
         "load_run": [run] * len(new),
@@ -445,6 +448,7 @@ def _load_events(
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
     rejects += _reject_duplicates(connection)
+    rejects += forgotten.without_forgotten_events(connection, _stage, _stage_identities)
     _classify(connection)
     _resolve_customers(connection)
     _read_texts(connection, settings, report)
@@ -757,11 +761,24 @@ def _join_all(connection: Connection, owners: Mapping[str, str]) -> None:
         .where(c.customer_id == merged.c.owner_id)
         .values({name: func.coalesce(c[name], merged.c[name]) for name in _CUSTOMER_ATTRIBUTES})
     )
-    for table in (interactions, reported_facts, event_keys, customer_identities):
-        connection.execute(update(table).where(table.c.customer_id == m.customer_id).values(customer_id=m.owner_id))
+    for table in (interactions, reported_facts, customer_identities):
+        _give(connection, table, _same, table.c.customer_id == m.customer_id, m.owner_id)
+    connection.execute(
+        update(event_keys).where(event_keys.c.customer_id == m.customer_id).values(customer_id=m.owner_id)
+    )
     connection.execute(delete(customers).where(c.customer_id.in_(select(m.customer_id))))
     for moved in (m.customer_id, m.owner_id):
         connection.execute(insert(derive.touched).from_select(["customer_id"], select(moved)))
+
+
+def _give(
+    connection: Connection, table: Table, owners: Table, are_moved: ColumnElement[bool], owner: ColumnElement[str]
+) -> None:
+    """Move rows to other customers, by insert and delete: Citus cannot update the column that says where a row is."""
+    values = [owner.label(c.name) if c.name == "customer_id" else c for c in table.columns]
+    rows = select(*values).select_from(table).join(owners, are_moved)
+    connection.execute(insert(table).from_select([c.name for c in table.columns], rows))
+    connection.execute(delete(table).where(exists(select(1).select_from(owners).where(are_moved).correlate(table))))
 
 
 def _add_customers(connection: Connection) -> None:
@@ -809,7 +826,7 @@ def _move_conversations(connection: Connection) -> None:
                 ["customer_id"], select(table.c.customer_id).join(_owners, moved).distinct()
             )
         )
-        connection.execute(update(table).where(moved).values(customer_id=_owners.c.customer_id))
+        _give(connection, table, _owners, moved, _owners.c.customer_id)
     connection.execute(
         update(event_keys)
         .where(
@@ -993,7 +1010,7 @@ class _StoredContext:
         rows = self._connection.execute(
             select(
                 i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses
-            ).where(i.source == self._source, i.thread_id.in_(threads))
+            ).where(i.source == self._source, i.thread_id.in_(threads), ~forgotten.is_forgotten())
         ).all()
         _keys.drop(self._connection)
         for row in rows:
@@ -1020,7 +1037,11 @@ def _load_customers(
         rejects += batch.rejects
         report("reading", batch.read_count)
         if batch.customers is not None:
-            stored, notes = _store_customers(connection, batch.customers.to_pylist(), order.source)
+            listed = batch.customers.to_pylist()
+            wanted = forgotten.without_forgotten_customers(connection, listed, order.source)
+            if len(wanted) < len(listed):
+                result.notes.append(f"{len(listed) - len(wanted)} forgotten customers were left out")
+            stored, notes = _store_customers(connection, wanted, order.source)
             result.stored_count += stored
             result.notes += notes
     return result, rejects
