@@ -7,7 +7,7 @@ HOST := 127.0.0.1
 PORT ?= 8501
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra postgresql --extra language --extra build
 
-.PHONY: run test setup check format lock setup-test train-sentiment bench-text
+.PHONY: run test setup check format lock setup-test train-sentiment bench bench-text
 
 # Without STORE=… the demo company is simulated once and kept.
 run: setup
@@ -50,6 +50,12 @@ train-sentiment: $(VENV)/.installed-test
 # The measured error of the text readers beside plain VADER's, on the labelled sets in ../shared/data.
 bench-text: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/text_quality.py --write
+
+# Speed, size and memory as ratios to references of the same run; see benchmarks/README.md.
+ROWS ?= 1000000
+PARTS ?= load,store,pages,postgresql,sessions,export
+bench: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/bench.py --rows $(ROWS) --parts $(PARTS)
 
 # New versions: edit pyproject.toml, then `make lock`.
 lock: $(VENV)/.installed-test

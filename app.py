@@ -13,6 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from pages.components.export_route import PATH as EXPORT_PATH
+from pages.components.export_route import export_rows
+
 MAIN = Path(__file__).resolve().parent / "pages" / "main.py"
 
 
@@ -36,6 +39,6 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     MAIN,
     lifespan=lifespan,
-    routes=[Route("/healthz", healthz)],
+    routes=[Route("/healthz", healthz), Route(EXPORT_PATH, export_rows)],
     middleware=[Middleware(GZipMiddleware, minimum_size=1024)],
 )

@@ -12,19 +12,24 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import dialects
 from data_access.filters import Filter
 from data_access.measures import Selection
+from data_access.queries.back_door import back_door, back_door_flow, back_door_range, front_doors
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.conversations import count_rows, selected_rows
+from data_access.queries.data_quality import rejected_count, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.repeat_contacts import COUNTED, Topic, repeat_contacts
 from data_access.queries.response_times import answer_curve, reply_times, response_times
 from data_access.queries.sentiment import sentiment
 from data_access.schema import (
     conversations,
+    customer_identities,
     event_keys,
     interactions,
     load_runs,
     metadata,
     reported_facts,
+    stated_identities,
     waits,
 )
 from data_access.vocabulary import CHANNELS, CONVERSATION_KINDS, RESPONSE_STATES
@@ -78,7 +83,7 @@ def check_store(engine: Engine) -> Iterator[Finding]:
             .where(~exists().where(interactions.c.interaction_id == event_keys.c.interaction_id))
         )
         yield _is_zero("event_keys: every known event is there", count(lost))
-        for check, wrong in _derived_wrong().items():
+        for check, wrong in (*_derived_wrong().items(), *_people_wrong().items()):
             yield _is_zero(check, count(wrong))
         backwards = select(func.count()).select_from(waits).where(waits.c.response_at < waits.c.started_at)
         yield _is_zero("waits: no response before its question", count(backwards))
@@ -91,6 +96,21 @@ def check_store(engine: Engine) -> Iterator[Finding]:
             )
         )
         yield _is_zero("load_runs: read = stored + unchanged + rejected", count(unsummed))
+
+
+def _people_wrong() -> dict[str, Select[Any]]:
+    """Identities that join and yet have two customers; evidence under another customer than its conversation."""
+    k, s, i = customer_identities.c, stated_identities.c, interactions.c
+    owners = select(func.count()).where(k.reason.is_(None)).group_by(k.identity_kind, k.identity_value)
+    astray = ~exists().where(i.conversation_id == s.statement_id, i.customer_id == s.customer_id)
+    return {
+        "customer_identities: what joins has one customer": select(func.count()).select_from(
+            owners.having(func.count() > 1).subquery()
+        ),
+        "stated_identities: what a conversation states stands under its customer": select(func.count())
+        .select_from(stated_identities)
+        .where(s.is_listed.is_(False), astray),
+    }
 
 
 def _derived_wrong() -> dict[str, Select[Any]]:
@@ -167,6 +187,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
         "negative": tone["negative_count"],
         "contacts": mix["conversation_count"].sum(),
         "open_waits": waiting["open_count"],
+        **_joined_up(engine, wanted),
     }
     for measure, shown in drill.items():
         counted = count_rows(engine, Selection(wanted, measure))
@@ -176,6 +197,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
             counted,
             len(selected_rows(engine, Selection(wanted, measure))),
         )
+    yield _equal("rejected rows: figure = table", rejected_count(engine, wanted), len(rejected_rows(engine, wanted)))
     states = sum(int(ignored[f"{state}_count"]) for state in RESPONSE_STATES)
     yield _equal("response states partition the complaints", int(ignored["complaint_count"]), states)
     for name in _PARTS:
@@ -196,6 +218,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
         }
         for what, (total, whole) in parts.items():
             yield _equal(f"{what} by {name} add up", int(whole), int(total))
+    yield from _back_door_parts(engine, wanted)
     curve = answer_curve(engine, wanted)
     at_risk = int(curve["at_risk_count"].iloc[0]) if len(curve) else 0
     known = int(times["conversation_count"] - times["answered_unknown_time_count"])
@@ -205,6 +228,39 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
             at_risk <= known,
             f"{at_risk} at risk, {known} known",
         )
+
+
+def _joined_up(engine: Engine, wanted: Filter) -> dict[str, int]:
+    """What back door and repeat contacts show, by the measure that opens its rows."""
+    public, doors = back_door(engine, wanted).iloc[0], front_doors(engine, wanted, ()).iloc[0]
+    found = {
+        "public_complaints": public["public_complaint_count"],
+        "public_complaints_known": public["known_private_count"],
+        "back_door": public["back_door_count"],
+        "failed_contacts": doors["failed_contact_count"],
+        "came_out": doors["came_out_count"],
+    }
+    topics: tuple[tuple[Topic, str], ...] = (("fitting", ""), ("any", "_any_topic"))
+    for topic, suffix in topics:
+        again = repeat_contacts(engine, wanted, topic=topic).iloc[0]
+        found |= {"recognisable": again["recognisable_count"]}
+        found |= {f"{measure}{suffix}": again[name] for name, measure in COUNTED.items()}
+    return {measure: int(shown) for measure, shown in found.items()}
+
+
+def _back_door_parts(engine: Engine, wanted: Filter) -> Iterator[Finding]:
+    """The arrows add up to the card, each opens its rows, and the range of N holds the card's figure."""
+    whole = int(back_door(engine, wanted).iloc[0]["back_door_count"])
+    flow = back_door_flow(engine, wanted)
+    yield _equal("arrows of the back door add up", whole, int(flow["back_door_count"].sum()))
+    for row in flow.to_dict("records"):
+        cell = (("front_channel", row["front_channel"]), ("channel", row["channel"]))
+        counted = count_rows(engine, Selection(wanted, "back_door", cell))
+        yield _equal(f"arrow {row['front_channel']} to {row['channel']} = its rows", row["back_door_count"], counted)
+    for row in back_door_range(engine, wanted).to_dict("records"):
+        days = (("within_days", str(row["within_days"])),)
+        counted = count_rows(engine, Selection(wanted, "back_door", days))
+        yield _equal(f"back door within {row['within_days']} days = its rows", row["back_door_count"], counted)
 
 
 def _is_zero(check: str, found: int) -> Finding:

@@ -15,16 +15,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, distributed, engine_commands, loader, text
+from data_access import __version__, audit, cli_identities, distributed, engine_commands, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError
 from data_access.export import csv_lines, write_json
 from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, parse_cell
 from data_access.queries.conversations import selected_rows
+from data_access.queries.options import unknown_values
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
@@ -32,6 +34,7 @@ from data_access.sources.delimited import guessed_encoding, read_records
 from data_access.sources.mapped import preview
 from data_access.sources.mapping import read_mapping
 from data_access.store import (
+    StoreStatus,
     current_generation,
     current_settings,
     default_store_url,
@@ -113,15 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     rescore.add_argument("--scorer", help="lexlinear-en (default), use-multilingual or transformers:FOLDER")
     rescore.add_argument("--since", type=_moment, metavar="TIME", help="only interactions from this time on")
     evaluate = command("evaluate", _evaluate, "compare what is read with the labels of a CSV")
-    evaluate.add_argument("file", type=Path, metavar="FILE")
-    evaluate.add_argument("--text", required=True, metavar="COLUMN")
-    evaluate.add_argument("--label", required=True, metavar="COLUMN")
-    evaluate.add_argument("--task", choices=("sentiment", "complaint", "topic"), default="sentiment")
-    evaluate.add_argument("--preset", choices=("sensitive", "strict"), help="of the complaint cues")
-    evaluate.add_argument(
-        "--scorer", default="lexlinear-en", help="lexlinear-en, use-multilingual or transformers:FOLDER"
-    )
-    evaluate.add_argument("--encoding", help="of the file, where it is not UTF-8")
+    _add_evaluation(evaluate)
     check = command("check", _check, "check the store, and with --numbers every figure")
     check.add_argument("--numbers", action="store_true", help="card = chart = table = rows = CSV")
     _add_filters(check)
@@ -135,9 +130,25 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write every report as CSV into a folder")
     export.add_argument("folder", type=Path, metavar="FOLDER")
     _add_filters(export)
+    identities = commands.add_parser(
+        "identities", help="who is one customer, and why", description=cli_identities.__doc__
+    )
+    cli_identities.add_commands(identities, _url)
     command("status", _status, "where the store is and what is in it")
     command("sources", _sources, "list the file formats")
     return parser
+
+
+def _add_evaluation(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("file", type=Path, metavar="FILE")
+    evaluate.add_argument("--text", required=True, metavar="COLUMN")
+    evaluate.add_argument("--label", required=True, metavar="COLUMN")
+    evaluate.add_argument("--task", choices=("sentiment", "complaint", "topic"), default="sentiment")
+    evaluate.add_argument("--preset", choices=("sensitive", "strict"), help="of the complaint cues")
+    evaluate.add_argument(
+        "--scorer", default="lexlinear-en", help="lexlinear-en, use-multilingual or transformers:FOLDER"
+    )
+    evaluate.add_argument("--encoding", help="of the file, where it is not UTF-8")
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -157,6 +168,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--visibility", choices=("all", "public", "private"), default="all")
     group.add_argument("--unknown-time", choices=("answered", "unanswered"), default="", help="overrides the setting")
     group.add_argument("--clock", choices=("calendar", "business"), default="calendar", help="of the times shown")
+    group.add_argument("--within-days", type=int, default=0, metavar="N", help="back door and repeats; else setting")
     group.add_argument("--no-reply-needed", choices=("exclude", "include"), default="exclude")
 
 
@@ -177,7 +189,17 @@ def _filter(options: argparse.Namespace) -> Filter:
         unknown_time_counts_as=options.unknown_time,
         clock=options.clock,
         with_no_reply_needed=options.no_reply_needed == "include",
+        within_days=options.within_days,
     )
+
+
+def _wanted(options: argparse.Namespace, engine: Engine, status: StoreStatus) -> Filter:
+    """The filter of a command, resolved; says on standard error what no row can match because nothing is called so."""
+    wanted = resolved(_filter(options), status)
+    unknown = unknown_values(engine, wanted, status.settings.age_bands)
+    if unknown:
+        _say(f"note: {'; '.join(unknown)}")
+    return wanted
 
 
 def _day(text: str) -> dt.date:
@@ -471,7 +493,7 @@ def _check(options: argparse.Namespace) -> int:
     status = read_status(engine, _url(options))
     findings = list(audit.check_store(engine))
     if options.numbers:
-        findings += audit.check_numbers(engine, resolved(_filter(options), status))
+        findings += audit.check_numbers(engine, _wanted(options, engine, status))
     wrong = [finding for finding in findings if not finding.is_ok]
     if options.json:
         print(json.dumps({"checks": len(findings), "failed": [vars(finding) for finding in wrong]}))
@@ -487,7 +509,7 @@ def _check(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     engine = open_reader(_url(options))
     status = read_status(engine, _url(options))
-    wanted = resolved(_filter(options), status)
+    wanted = _wanted(options, engine, status)
     if options.measure:
         if options.name != "conversations":
             raise FilterError("--measure goes with report conversations")
@@ -510,7 +532,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     engine = open_reader(_url(options))
-    wanted = resolved(_filter(options), read_status(engine, _url(options)))
+    wanted = _wanted(options, engine, read_status(engine, _url(options)))
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -558,6 +580,9 @@ def _status(options: argparse.Namespace) -> int:
         facts["rows"] = {
             table.name: connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables
         }
+        decided = metadata.tables["identity_decisions"].c
+        by_hand = select(func.count(decided.decision.distinct())).where(decided.verdict != "apart")
+        facts["identity_decision_count"] = connection.scalar(by_hand)
     if options.json:
         print(json.dumps(facts))
         return DONE

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import phonenumbers
+
 from data_access.calendars import ALWAYS, Calendar, CalendarUse, Hours, calendar_of, use_of
 from data_access.errors import MappingError
-from data_access.vocabulary import CHANNELS
+from data_access.vocabulary import CHANNELS, IDENTITY_KINDS
 
 DEFAULTS_FILE = Path(__file__).with_name("defaults.toml")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
 _UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _CLOCKS = ("calendar", "business")
+MOST_WINDOW_DAYS = 366
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +47,24 @@ class Threshold:
 
 
 @dataclasses.dataclass(frozen=True)
+class IdentityRules:
+    """What joins customers across channels. See `[identity]` in `defaults.toml`."""
+
+    joins: tuple[str, ...]
+    phone_region: str
+    shared_after: int
+    chained_after: int
+    never_joins: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class JoinedUp:
+    """How contacts of one customer are followed across channels. Source of the defaults: DESIGN section 2."""
+
+    window_days: int = 7
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """What a company decides: zone, bands, thresholds and definitions. Stored with each derive."""
 
@@ -51,7 +72,6 @@ class Settings:
     simulated: bool
     zone: str
     age_bands: tuple[str, ...]
-    repeat_contact_days: int
     short_abandon_seconds: int
     brand_words: tuple[str, ...]
     cues_file: str
@@ -60,8 +80,10 @@ class Settings:
     unknown_time_counts_as: str
     accounts: tuple[tuple[str, str, str], ...]
     thresholds: tuple[Threshold, ...]
+    identity: IdentityRules
     calendars: tuple[Calendar, ...] = ()
     calendar_uses: tuple[CalendarUse, ...] = ()
+    joined_up: JoinedUp = dataclasses.field(default_factory=JoinedUp)
 
     def to_json(self) -> str:
         """Canonical JSON: equal settings give equal text."""
@@ -119,6 +141,9 @@ def settings_from_json(text: str) -> Settings:
     raw["calendars"] = tuple(_calendar_from_json(entry) for entry in raw["calendars"])
     raw["calendar_uses"] = tuple(CalendarUse(**entry) for entry in raw["calendar_uses"])
     raw["accounts"] = tuple((a, b, c) for a, b, c in raw["accounts"])
+    identity = {**raw["identity"], **{name: tuple(raw["identity"][name]) for name in ("joins", "never_joins")}}
+    raw["identity"] = IdentityRules(**identity)
+    raw["joined_up"] = JoinedUp(**raw["joined_up"])
     return Settings(**raw)
 
 
@@ -153,7 +178,10 @@ def read_settings(path: Path | None = None) -> Settings:
         thresholds = merged["thresholds"] + own.pop("thresholds", [])
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
+        identity = {**merged["identity"], **own.pop("identity", {})}
+        joined_up = {**merged["joined_up"], **own.pop("joined_up", {})}
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
+        merged |= {"identity": identity, "joined_up": joined_up}
         if isinstance(merged["cues_file"], str) and merged["cues_file"]:
             merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
     return _settings_of(merged, where)
@@ -178,13 +206,17 @@ def _check_shapes(raw: dict[str, Any], where: str) -> None:
         for number, entry in enumerate(given, 1):
             if not isinstance(entry, kind):
                 raise MappingError(f"{where}: {name} entry {number} must be {words}, not {entry!r}")
-    for name in ("accounts", "calendars"):
+    for name in ("accounts", "calendars", "joined_up"):
         given = raw.get(name, {})
         if not isinstance(given, dict):
             raise MappingError(f"{where}: {name} must be a table, not {given!r}")
+        if name == "joined_up":
+            continue
         for key, table in given.items():
             if not isinstance(table, dict):
                 raise MappingError(f"{where}: {name}.{key} must be a table, not {table!r}")
+    if not isinstance(raw.get("identity", {}), dict):
+        raise MappingError(f"{where}: identity must be a table, not {raw['identity']!r}")
     for source, table in raw.get("accounts", {}).items():
         for account, brand in table.items():
             if not isinstance(brand, str):
@@ -197,7 +229,6 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         "simulated": bool,
         "zone": str,
         "age_bands": list,
-        "repeat_contact_days": int,
         "short_abandon_seconds": int,
         "brand_words": list,
         "cues_file": str,
@@ -214,8 +245,7 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         raise MappingError(f"{where}: zone {raw['zone']!r} is not an IANA time zone") from problem
     if raw["unknown_time_counts_as"] not in ("answered", "unanswered"):
         raise MappingError(f"{where}: unknown_time_counts_as must be 'answered' or 'unanswered'")
-    for band in raw["age_bands"]:
-        age_band_bounds(band, where)
+    _check_age_bands(raw["age_bands"], where)
     replaced: dict[tuple[Any, ...], Threshold] = {}
     for number, entry in enumerate(raw["thresholds"], 1):
         threshold = _threshold_of(entry, f"{where}: thresholds entry {number}")
@@ -239,9 +269,42 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
         **plain,
         accounts=accounts,
         thresholds=tuple(replaced.values()),
+        identity=_identity_of(raw["identity"], f"{where}: identity"),
         calendars=tuple(calendars[name] for name in sorted(calendars)),
         calendar_uses=uses,
+        joined_up=_joined_up_of(raw["joined_up"], where),
     )
+
+
+def _identity_of(entry: dict[str, Any], where: str) -> IdentityRules:
+    names = [field.name for field in dataclasses.fields(IdentityRules)]
+    unknown = sorted(set(entry) - set(names))
+    if unknown:
+        raise MappingError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(names)}")
+    for name in ("joins", "never_joins"):
+        if not isinstance(entry[name], list) or not all(isinstance(value, str) for value in entry[name]):
+            raise MappingError(f"{where}: {name} must be a list of texts, not {entry[name]!r}")
+    for kind in entry["joins"]:
+        if kind not in IDENTITY_KINDS:
+            raise MappingError(f"{where}: joins: unknown kind {kind!r}; known are {', '.join(IDENTITY_KINDS)}")
+    for name in ("shared_after", "chained_after"):
+        if type(entry[name]) is not int or entry[name] < 1:
+            raise MappingError(f"{where}: {name} must be a whole number from 1, not {entry[name]!r}")
+    region = entry["phone_region"]
+    if region != "" and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise MappingError(f"{where}: phone_region must be a country such as 'GB', or empty, not {region!r}")
+    return IdentityRules(**{**entry, "joins": tuple(entry["joins"]), "never_joins": tuple(entry["never_joins"])})
+
+
+def _joined_up_of(raw: dict[str, Any], where: str) -> JoinedUp:
+    known = [field.name for field in dataclasses.fields(JoinedUp)]
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise MappingError(f"{where}: joined_up: unknown key {unknown[0]!r}; known are {', '.join(known)}")
+    days = raw["window_days"]
+    if type(days) is not int or not 1 <= days <= MOST_WINDOW_DAYS:
+        raise MappingError(f"{where}: joined_up.window_days must be 1 to {MOST_WINDOW_DAYS} days, not {days!r}")
+    return JoinedUp(days)
 
 
 def _threshold_of(entry: dict[str, Any], where: str) -> Threshold:
@@ -276,6 +339,25 @@ def duration_seconds(value: object, where: str) -> int:
     if match is None:
         raise MappingError(f"{where} must be a duration such as '20 s', '30 min', '8 h' or '7 d', not {value!r}")
     return round(float(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def _check_age_bands(bands: list[str], where: str) -> None:
+    """Every age has exactly one band: they follow each other from 0 to an open end."""
+    if not bands:
+        raise MappingError(f"{where}: age_bands is empty; name bands such as '<18', '18-64', '65+'")
+    following = 0
+    for number, band in enumerate(bands, 1):
+        entry = f"{where}: age_bands entry {number} ({band!r})"
+        low, high = age_band_bounds(band, where)
+        if high < low:
+            raise MappingError(f"{entry} holds no age")
+        if low < following:
+            raise MappingError(f"{entry} overlaps the entries before; it must begin at {following}")
+        if low > following:
+            raise MappingError(f"{entry} leaves a gap; it must begin at {following}")
+        following = high + 1
+    if not bands[-1].endswith("+"):
+        raise MappingError(f"{where}: age_bands entry {len(bands)} ({bands[-1]!r}) must be open, such as '{low}+'")
 
 
 def age_band_bounds(band: str, where: str = "settings") -> tuple[int, int]:

@@ -1,11 +1,14 @@
 """Derive `waits` and `conversations` from the events: one documented step, set-based, for touched customers only.
 
-1. Visible events are put in order: by time, at the same second inbound before outbound.
+1. Visible events are put in order: by time, at the same second inbound before outbound, then by their id in
+   the source (9 before 10). A reply dated before what it answers is no response: it says *answered*, not when.
 2. A *wait* is the run of inbound events between two human responses; the number of responses before an
    event numbers the runs, so one aggregation gives all waits (gaps and islands).
 3. A conversation's first response, complaint and texts come from its waits and first events.
 4. Thresholds in force are copied on; *answered elsewhere* is the customer's first human reply on another
    channel after the clock started; ages are those at the time of contact.
+5. Contacts of one customer know their neighbours: seconds to the one before and to the next, by topic and
+   channel. Whether that is a repeat depends on N and is asked later.
 
 A full rebuild gives the same rows as any sequence of loads.
 """
@@ -28,10 +31,12 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
     case,
+    collate,
     delete,
     exists,
     false,
@@ -55,6 +60,7 @@ from data_access.schema import (
     agents,
     calendar_days,
     conversations,
+    customer_identities,
     customers,
     interactions,
     reported_facts,
@@ -81,9 +87,8 @@ _events = Table(
     Column("is_inbound", Boolean),
     Column("is_response", Boolean),
     Column("is_bot", Boolean),
+    Column("position", BigInteger),
     Column("run", BigInteger),
-    Column("run_start", DateTime),
-    Column("inbound_in_run", BigInteger),
     Column("source", Text),
     Column("channel", Text),
     Column("team", Text),
@@ -130,7 +135,7 @@ _opened = Table(
     Column("inbound_count", Integer),
     Column("outbound_count", Integer),
     Column("audience", BigInteger),
-    Column("first_bot_response_at", DateTime),
+    Column("opening_event_id", Text),
     Column("direct_response_at", DateTime),
     Column("has_reply_links", Boolean),
     Column("last_agent", Text),
@@ -154,6 +159,14 @@ _thresholds = Table(
     Column("ignored_after_seconds", BigInteger),
     Column("clock", Text),
     Column("calendar", Text),
+    prefixes=["TEMPORARY"],
+)
+_misdated = Table(
+    "derive_misdated",
+    _work,
+    Column("reply_id", Text),
+    Column("question_id", Text),
+    Column("is_response", Boolean),
     prefixes=["TEMPORARY"],
 )
 _points = Table(
@@ -200,10 +213,12 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     mine = select(touched.c.customer_id)
     connection.execute(delete(waits).where(waits.c.customer_id.in_(mine)))
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
-    for table in (_events, _opened, _waits, _thresholds, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, _elsewhere):
         dialects.create_temporary(connection, table)
+    _fill(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
     _fill(connection, _events, _ordered_events())
     _fill(connection, _opened, _opened_conversations(settings))
+    _set_direct_responses(connection)
     _fill_thresholds(connection, settings)
     _fill(connection, _waits, _runs())
     _fill_business_time(connection, settings)
@@ -212,7 +227,7 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill(connection, conversations, _final_conversations())
     _refresh_agents(connection)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
-    for table in (_events, _opened, _waits, _thresholds, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, _elsewhere):
         table.drop(connection)
 
 
@@ -269,6 +284,30 @@ def _fill(connection: Connection, table: Table, rows: Select[Any]) -> None:
     connection.execute(insert(table).from_select(names, rows))
 
 
+def misdated_replies() -> Select[Any]:
+    """Replies of the company (`interactions`) dated before what they answer; one of both times is wrong."""
+    reply, question = interactions, interactions.alias("question")
+    return select(
+        reply.c.interaction_id.label("reply_id"),
+        question.c.interaction_id.label("question_id"),
+        and_(reply.c.author_kind == "agent", reply.c.is_visible.is_(True)).label("is_response"),
+    ).join(
+        question,
+        and_(
+            question.c.customer_id == reply.c.customer_id,
+            question.c.conversation_id == reply.c.conversation_id,
+            question.c.external_id == reply.c.reply_to,
+            question.c.occurred_at > reply.c.occurred_at,
+            reply.c.direction == "outbound",
+        ),
+    )
+
+
+def _in_order(external_id: ColumnElement[str], event_id: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
+    """How events of the same second are ordered: by their id in the source, the shorter first (9 before 10)."""
+    return func.length(external_id), collate(external_id, "C"), collate(event_id, "C")
+
+
 def _ordered_events() -> Select[Any]:
     i = interactions
     is_inbound = and_(i.c.direction == "inbound", i.c.author_kind == "customer")
@@ -294,6 +333,15 @@ def _ordered_events() -> Select[Any]:
         "blamed_channel",
         "audience",
     ]
+    f, m = reported_facts, _misdated.c
+    # The source says answered, but not when: of this ticket or call, or by a reply with a wrong time.
+    answered_tickets = select(f.c.interaction_id).where(f.c.is_answered.is_(True), f.c.first_response_at.is_(None))
+    misdated = select(m.reply_id)
+    has_reported_answer = or_(
+        i.c.has_reported_answer,
+        i.c.interaction_id.in_(answered_tickets.where(f.c.customer_id.in_(select(touched.c.customer_id)))),
+        i.c.interaction_id.in_(select(m.question_id).where(m.is_response)),
+    )
     from_events = select(
         i.c.customer_id,
         i.c.conversation_id,
@@ -304,22 +352,26 @@ def _ordered_events() -> Select[Any]:
         is_inbound.label("is_inbound"),
         is_response.label("is_response"),
         is_bot.label("is_bot"),
-        *(i.c[name] for name in shared),
-    ).where(i.c.customer_id.in_(select(touched.c.customer_id)), i.c.is_visible.is_(True))
+        *(has_reported_answer.label(name) if name == "has_reported_answer" else i.c[name] for name in shared),
+    ).where(
+        i.c.customer_id.in_(select(touched.c.customer_id)),
+        i.c.is_visible.is_(True),
+        i.c.interaction_id.not_in(misdated),
+    )
     # A ticket or call whose answer is reported, but none of whose events is an answer: events win.
-    f = reported_facts
     answered_by_event = exists().where(
         i.c.customer_id == f.c.customer_id,
         i.c.conversation_id == f.c.conversation_id,
         i.c.direction == "outbound",
         i.c.author_kind == "agent",
         i.c.is_visible.is_(True),
+        i.c.interaction_id.not_in(misdated),
     )
     from_facts = select(
         f.c.customer_id,
         f.c.conversation_id,
-        literal("").label("event_id"),
-        sql_cast(null(), Text).label("external_event_id"),
+        f.c.interaction_id.label("event_id"),
+        literal("").label("external_event_id"),
         sql_cast(null(), Text).label("reply_to"),
         f.c.first_response_at.label("at"),
         false().label("is_inbound"),
@@ -335,99 +387,74 @@ def _ordered_events() -> Select[Any]:
         ),
     ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
     events = union_all(from_events, from_facts).subquery("events")
-    conversation = (events.c.customer_id, events.c.conversation_id)
-    order = (events.c.at, case((events.c.is_inbound, 0), else_=1), events.c.event_id)
-    responses_before = func.coalesce(
-        func.sum(case((events.c.is_response, 1), else_=0)).over(
-            partition_by=conversation, order_by=order, rows=(None, -1)
+    # One order for everything that follows: whatever is "first" or "last" is so by `position`.
+    in_order: dict[str, Any] = {
+        "partition_by": (events.c.customer_id, events.c.conversation_id),
+        "order_by": (
+            events.c.at,
+            case((events.c.is_inbound, 0), else_=1),
+            *_in_order(events.c.external_event_id, events.c.event_id),
         ),
-        0,
-    )
-    numbered = select(*events.columns, sql_cast(responses_before, BigInteger).label("run")).subquery("numbered")
-    run = (numbered.c.customer_id, numbered.c.conversation_id, numbered.c.run)
-    order = (numbered.c.at, case((numbered.c.is_inbound, 0), else_=1), numbered.c.event_id)
+    }
+    responses_before = func.sum(case((events.c.is_response, 1), else_=0)).over(**in_order, rows=(None, -1))
     return select(
-        *(numbered.c[column.name] for column in _events.columns if column.name in numbered.c),
-        func.min(case((numbered.c.is_inbound, numbered.c.at))).over(partition_by=run).label("run_start"),
-        case(
-            (
-                numbered.c.is_inbound,
-                func.row_number().over(partition_by=(*run, numbered.c.is_inbound), order_by=order),
-            )
-        ).label("inbound_in_run"),
+        *events.columns,
+        func.row_number().over(**in_order).label("position"),
+        sql_cast(func.coalesce(responses_before, 0), BigInteger).label("run"),
     )
 
 
 def _opened_conversations(settings: Settings) -> Select[Any]:
-    e = _events
-    conversation = (e.c.customer_id, e.c.conversation_id)
-    order = (e.c.at, case((e.c.is_inbound, 0), else_=1), e.c.event_id)
-    group = (*conversation, e.c.is_inbound)
-    ranked = select(
-        *e.columns,
-        func.row_number().over(partition_by=(*conversation, e.c.is_bot), order_by=order).label("place"),
-        func.row_number().over(partition_by=group, order_by=order).label("from_first"),
-        func.row_number().over(partition_by=group, order_by=(e.c.at.desc(), e.c.event_id.desc())).label("from_last"),
-        func.row_number()
-        .over(partition_by=group, order_by=(case((e.c.topic.is_(None), 1), else_=0), *order))
-        .label("topic_place"),
-        func.row_number()
-        .over(partition_by=group, order_by=(case((e.c.blamed_channel.is_(None), 1), else_=0), *order))
-        .label("blame_place"),
-        func.first_value(e.c.external_event_id)
-        .over(partition_by=conversation, order_by=(case((e.c.is_inbound, 0), else_=1), *order))
-        .label("opening_id"),
-        func.row_number()
-        .over(partition_by=(*conversation, e.c.is_response), order_by=(e.c.at.desc(), e.c.event_id.desc()))
-        .label("response_from_last"),
-    ).subquery("ranked")
-    r = ranked.c
+    e = _events.c
 
-    def pick(column: ColumnElement[Any], *when: ColumnElement[bool]) -> ColumnElement[Any]:
-        return func.max(case((and_(*when), column)))
+    def first(column: ColumnElement[Any], *when: ColumnElement[bool]) -> ColumnElement[Any]:
+        return dialects.value_at_least(column, e.position, and_(*when))
 
-    inbound = r.is_inbound
-    is_first_contact = and_(r.place == 1, ~r.is_bot)
-    opened_by_us = func.max(case((and_(is_first_contact, or_(r.is_response, r.is_outreach)), 1), else_=0)) == 1
+    def last(column: ColumnElement[Any], *when: ColumnElement[bool]) -> ColumnElement[Any]:
+        return dialects.value_at_least(column, -e.position, and_(*when))
+
+    inbound = e.is_inbound
+    by_us = or_(e.is_response, e.is_outreach.is_(True))
+    opened_by_us = func.coalesce(first(by_us, ~e.is_bot), false())
     no_customer = func.max(case((inbound, 1), else_=0)) == 0
     kind = case(
-        (func.max(case((r.is_addressed, 1), else_=0)) == 0, "not_addressed"),
-        (func.max(case((r.is_parent_missing, 1), else_=0)) == 1, "fragment"),
+        (func.max(case((e.is_addressed, 1), else_=0)) == 0, "not_addressed"),
+        (func.max(case((e.is_parent_missing, 1), else_=0)) == 1, "fragment"),
         (or_(opened_by_us, no_customer), "outreach"),
         else_="customer_opened",
     )
+    has_topic, blames = e.topic.is_not(None), e.blamed_channel.is_not(None)
     grouped = (
         select(
-            r.customer_id,
-            r.conversation_id,
-            func.max(r.source).label("source"),
-            func.coalesce(pick(r.channel, inbound, r.from_first == 1), func.max(r.channel)).label("channel"),
-            func.max(r.brand).label("brand"),
-            func.coalesce(pick(r.team, inbound, r.from_first == 1), case((no_customer, func.max(r.team)))).label(
-                "team"
-            ),
+            e.customer_id,
+            e.conversation_id,
+            func.max(e.source).label("source"),
+            func.coalesce(first(e.channel, inbound), func.max(e.channel)).label("channel"),
+            func.max(e.brand).label("brand"),
+            func.coalesce(first(e.team, inbound), case((no_customer, func.max(e.team)))).label("team"),
             kind.label("kind"),
-            func.max(r.thread_id).label("external_id"),
-            func.coalesce(func.min(case((~r.is_bot, r.at))), func.min(r.at)).label("opened_at"),
-            func.min(case((inbound, r.at))).label("first_inbound_at"),
-            func.max(case((inbound, r.at))).label("last_inbound_at"),
-            func.max(r.at).label("last_event_at"),
-            pick(r.topic, inbound, r.topic_place == 1).label("topic"),
-            pick(r.topics, inbound, r.topic_place == 1).label("topics"),
-            pick(r.blamed_channel, inbound, r.blame_place == 1).label("blamed_channel"),
-            pick(r.sentiment_label, inbound, r.from_first == 1).label("sentiment_label"),
-            pick(r.sentiment_score, inbound, r.from_first == 1).label("sentiment_score"),
-            pick(r.sentiment_label, inbound, r.from_last == 1).label("closing_sentiment_label"),
-            pick(r.sentiment_score, inbound, r.from_last == 1).label("closing_sentiment_score"),
+            func.max(e.thread_id).label("external_id"),
+            func.coalesce(func.min(case((~e.is_bot, e.at))), func.min(e.at)).label("opened_at"),
+            func.min(case((inbound, e.at))).label("first_inbound_at"),
+            func.max(case((inbound, e.at))).label("last_inbound_at"),
+            func.max(e.at).label("last_event_at"),
+            first(e.topic, inbound, has_topic).label("topic"),
+            first(e.topics, inbound, has_topic).label("topics"),
+            first(e.blamed_channel, inbound, blames).label("blamed_channel"),
+            first(e.sentiment_label, inbound).label("sentiment_label"),
+            first(e.sentiment_score, inbound).label("sentiment_score"),
+            last(e.sentiment_label, inbound).label("closing_sentiment_label"),
+            last(e.sentiment_score, inbound).label("closing_sentiment_score"),
             sql_cast(func.sum(case((inbound, 1), else_=0)), Integer).label("inbound_count"),
-            sql_cast(func.sum(case((r.is_response, 1), else_=0)), Integer).label("outbound_count"),
-            func.max(case((inbound, r.audience))).label("audience"),
-            func.min(case((and_(r.is_bot, r.at >= r.run_start), r.at))).label("first_bot_response_at"),
-            func.min(case((and_(r.is_response, r.reply_to == r.opening_id), r.at))).label("direct_response_at"),
-            func.bool_or(r.reply_to.is_not(None)).label("has_reply_links"),
-            pick(r.agent, r.is_response, r.response_from_last == 1).label("last_agent"),
+            sql_cast(func.sum(case((e.is_response, 1), else_=0)), Integer).label("outbound_count"),
+            func.max(case((inbound, e.audience))).label("audience"),
+            func.coalesce(first(e.external_event_id, inbound), first(e.external_event_id, true())).label(
+                "opening_event_id"
+            ),
+            func.bool_or(e.reply_to.is_not(None)).label("has_reply_links"),
+            last(e.agent, e.is_response).label("last_agent"),
         )
-        .group_by(r.customer_id, r.conversation_id)
+        .group_by(e.customer_id, e.conversation_id)
         .subquery("grouped")
     )
     names = [c.name for c in _opened.columns if c.name in grouped.c and c.name != "topic"]
@@ -464,27 +491,24 @@ def _age_group(at: ColumnElement[Any], settings: Settings) -> ColumnElement[str]
 def _runs() -> Select[Any]:
     e, o, t = _events.c, _opened.c, _thresholds.c
 
-    def first(column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.max(case((e.inbound_in_run == 1, column)))
-
+    asks = and_(e.is_inbound, or_(func.coalesce(e.needs_reply, true()), e.is_complaint.is_(True)))
     runs = (
         select(
             e.customer_id,
             e.conversation_id,
             e.run,
             func.min(case((e.is_inbound, e.at))).label("started_at"),
-            first(e.team).label("team"),
+            dialects.value_at_least(e.team, e.position, e.is_inbound).label("team"),
             func.min(case((and_(e.is_inbound, e.is_complaint.is_(True)), e.at))).label("first_complaint_at"),
             sql_cast(func.sum(case((e.is_inbound, 1), else_=0)), Integer).label("inbound_count"),
             sql_cast(func.sum(case((and_(e.is_inbound, e.is_complaint.is_(True)), 1), else_=0)), Integer).label(
                 "complaint_count"
             ),
-            func.max(case((and_(e.is_inbound, func.coalesce(e.needs_reply, true())), 1), else_=0)).label("needs"),
+            func.min(case((asks, e.at))).label("needs_reply_at"),
             func.max(case((and_(e.is_inbound, e.has_reported_answer.is_(True)), 1), else_=0)).label("reported"),
             func.max(case((e.is_response, e.at))).label("response_at"),
             func.max(case((e.is_response, e.agent))).label("responder_agent"),
             func.max(case((e.is_response, e.team))).label("responder_team"),
-            func.min(case((and_(e.is_bot, e.at >= e.run_start), e.at))).label("first_bot_response_at"),
             func.max(case((e.is_inbound, e.audience))).label("audience"),
         )
         .group_by(e.customer_id, e.conversation_id, e.run)
@@ -496,16 +520,7 @@ def _runs() -> Select[Any]:
     numbered = select(*runs.columns, sql_cast(number, Integer).label("wait_number")).subquery("numbered")
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
-    # "Answered", without a time, by the ticket or call: said of its first wait.
-    reported_by_fact = and_(
-        w.wait_number == 1,
-        exists().where(
-            reported_facts.c.customer_id == w.customer_id,
-            reported_facts.c.conversation_id == w.conversation_id,
-            reported_facts.c.is_answered.is_(True),
-            reported_facts.c.first_response_at.is_(None),
-        ),
-    )
+    bots = _first_bot_responses().subquery("bots")
     return (
         select(
             w.customer_id,
@@ -526,12 +541,12 @@ def _runs() -> Select[Any]:
             w.first_complaint_at,
             w.inbound_count,
             w.complaint_count,
-            or_(w.needs == 1, w.first_complaint_at.is_not(None)).label("needs_reply"),
-            and_(w.response_at.is_(None), or_(w.reported == 1, reported_by_fact)).label("has_reported_answer"),
+            w.needs_reply_at,
+            and_(w.response_at.is_(None), w.reported == 1).label("has_reported_answer"),
             w.response_at,
             w.responder_agent,
             w.responder_team,
-            w.first_bot_response_at,
+            bots.c.first_bot_response_at,
             dialects.seconds_between(w.started_at, w.response_at).label("response_seconds"),
             dialects.seconds_between(w.first_complaint_at, w.response_at).label("complaint_response_seconds"),
             t.target_seconds,
@@ -545,6 +560,14 @@ def _runs() -> Select[Any]:
             w.audience,
         )
         .select_from(numbered)
+        .outerjoin(
+            bots,
+            and_(
+                bots.c.customer_id == w.customer_id,
+                bots.c.conversation_id == w.conversation_id,
+                bots.c.run == w.run,
+            ),
+        )
         .join(_opened, and_(o.customer_id == w.customer_id, o.conversation_id == w.conversation_id))
         .join(
             _thresholds,
@@ -556,6 +579,44 @@ def _runs() -> Select[Any]:
                 t.to_at > w.started_at,
             ),
         )
+    )
+
+
+def _first_bot_responses() -> Select[Any]:
+    """Per run: the first bot or automatic answer after its first inbound event."""
+    e, bot = _events.c, _events.alias("bot").c
+    run = (e.customer_id, e.conversation_id, e.run)
+    with_bot = select(bot.conversation_id).where(bot.is_bot)
+    starts = (
+        select(*run, func.min(e.position).label("position"))
+        .where(e.is_inbound, e.conversation_id.in_(with_bot))
+        .group_by(*run)
+        .subquery("starts")
+    )
+    s = starts.c
+    same_run = and_(bot.customer_id == s.customer_id, bot.conversation_id == s.conversation_id, bot.run == s.run)
+    return (
+        select(s.customer_id, s.conversation_id, s.run, func.min(bot.at).label("first_bot_response_at"))
+        .join(starts, and_(same_run, bot.position > s.position))
+        .where(bot.is_bot)
+        .group_by(s.customer_id, s.conversation_id, s.run)
+    )
+
+
+def _set_direct_responses(connection: Connection) -> None:
+    """The first human response that answers the opening event itself, by its reply link."""
+    e, o = _events.c, _opened.c
+    direct = (
+        select(o.customer_id, o.conversation_id, func.min(e.at).label("at"))
+        .join(_events, and_(e.customer_id == o.customer_id, e.conversation_id == o.conversation_id))
+        .where(e.is_response, e.reply_to == o.opening_event_id)
+        .group_by(o.customer_id, o.conversation_id)
+        .subquery("direct")
+    )
+    connection.execute(
+        update(_opened)
+        .where(o.customer_id == direct.c.customer_id, o.conversation_id == direct.c.conversation_id)
+        .values(direct_response_at=direct.c.at)
     )
 
 
@@ -746,15 +807,28 @@ def _answers_elsewhere() -> Select[Any]:
 
 
 def _final_waits() -> Select[Any]:
-    filled = {
+    filled: dict[str, ColumnElement[Any]] = {
         "elsewhere_at": _elsewhere.c.at,
         "elsewhere_channel": _elsewhere.c.channel,
         "complaint_elsewhere_at": _elsewhere.c.complaint_at,
         "complaint_elsewhere_channel": _elsewhere.c.complaint_channel,
     }
+    o = _opened.c
+    is_public, is_ours = o.channel.in_(sorted(PUBLIC_CHANNELS)), o.kind != "not_addressed"
+    since = (
+        select(
+            o.customer_id,
+            func.min(case((and_(is_ours, ~is_public), o.opened_at))).label("private_since_at"),
+            func.min(case((and_(is_ours, is_public), o.opened_at))).label("public_since_at"),
+        )
+        .group_by(o.customer_id)
+        .subquery("since")
+    )
+    filled |= {name: since.c[name] for name in ("private_since_at", "public_since_at")}
     return (
         select(*(filled[c.name].label(c.name) if c.name in filled else _waits.c[c.name] for c in waits.columns))
         .select_from(_waits)
+        .join(since, since.c.customer_id == _waits.c.customer_id)
         .outerjoin(
             _elsewhere,
             and_(
@@ -765,9 +839,30 @@ def _final_waits() -> Select[Any]:
     )
 
 
+def _reported() -> Subquery:
+    """Per conversation the ticket or call that speaks for it: one that is open before closed ones, then the newest."""
+    f, i = reported_facts.c, interactions.c
+    # A ticket that was opened again is open, whenever it was solved before.
+    is_closed = case(
+        (f.status.is_not(None), func.lower(f.status).in_(_CLOSED_STATUSES)), else_=f.resolved_at.is_not(None)
+    )
+    newest_first = (i.occurred_at.desc(), *(part.desc() for part in _in_order(i.external_id, i.interaction_id)))
+    place = func.row_number().over(
+        partition_by=(f.customer_id, f.conversation_id), order_by=(case((is_closed, 1), else_=0), *newest_first)
+    )
+    ranked = (
+        select(reported_facts, is_closed.label("is_closed"), place.label("place"))
+        .join(interactions, and_(i.customer_id == f.customer_id, i.interaction_id == f.interaction_id))
+        .where(f.customer_id.in_(select(touched.c.customer_id)))
+        .subquery("ranked")
+    )
+    return select(ranked).where(ranked.c.place == 1).subquery("reported")
+
+
 def _final_conversations() -> Select[Any]:
     o, w = _opened.c, waits.c
-    f = reported_facts.c
+    reported = _reported()
+    f = reported.c
     first = select(waits).where(w.wait_number == 1, w.customer_id.in_(select(touched.c.customer_id))).subquery("first")
     totals = (
         select(
@@ -775,6 +870,7 @@ def _final_conversations() -> Select[Any]:
             w.conversation_id,
             sql_cast(func.count(), Integer).label("wait_count"),
             func.min(w.first_complaint_at).label("first_complaint_at"),
+            func.min(w.first_bot_response_at).label("first_bot_response_at"),
         )
         .where(w.customer_id.in_(select(touched.c.customer_id)))
         .group_by(w.customer_id, w.conversation_id)
@@ -788,22 +884,23 @@ def _final_conversations() -> Select[Any]:
     }
     previous_opened_at = func.lag(o.opened_at).over(**window)
     is_answered = or_(first.c.response_at.is_not(None), first.c.has_reported_answer.is_(True))
-    is_closed = or_(f.resolved_at.is_not(None), func.lower(f.status).in_(_CLOSED_STATUSES))
     filled: dict[str, Any] = {
         "is_public": o.channel.in_(sorted(PUBLIC_CHANNELS)),
         "first_response_at": first.c.response_at,
         "responder_agent": first.c.responder_agent,
         "responder_team": first.c.responder_team,
+        "first_bot_response_at": totals.c.first_bot_response_at,
         "first_response_seconds": first.c.response_seconds,
         "calendar": first.c.calendar,
         "business_start_seconds": first.c.business_start_seconds,
         "business_response_seconds": first.c.business_response_seconds,
         "has_reported_answer": func.coalesce(first.c.has_reported_answer, false()),
-        "needs_reply": func.coalesce(first.c.needs_reply, false()),
+        "needs_reply_at": first.c.needs_reply_at,
         "target_seconds": first.c.target_seconds,
         "ignored_after_seconds": first.c.ignored_after_seconds,
         "clock": first.c.clock,
         "target_due_at": first.c.target_due_at,
+        "ignored_due_at": first.c.ignored_due_at,
         "resolved_at": f.resolved_at,
         "status": f.status,
         "queue": f.queue,
@@ -811,7 +908,7 @@ def _final_conversations() -> Select[Any]:
         "is_abandoned": func.coalesce(f.is_abandoned, false()),
         "abandoned_seconds": f.abandoned_seconds,
         "talk_seconds": f.talk_seconds,
-        "is_closed_without_reply": and_(func.coalesce(is_closed, false()), ~func.coalesce(is_answered, false())),
+        "is_closed_without_reply": and_(func.coalesce(f.is_closed, false()), ~func.coalesce(is_answered, false())),
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),
@@ -819,6 +916,8 @@ def _final_conversations() -> Select[Any]:
         "previous_opened_at": previous_opened_at,
         "previous_channel": func.lag(o.channel).over(**window),
         "previous_gap_seconds": dialects.seconds_between(previous_opened_at, o.opened_at),
+        "is_recognisable": o.customer_id.in_(select(customer_identities.c.customer_id)),
+        **_contact_gaps(),
     }
 
     def same(table: Any) -> ColumnElement[bool]:
@@ -829,8 +928,48 @@ def _final_conversations() -> Select[Any]:
         .select_from(_opened)
         .outerjoin(first, same(first.c))
         .outerjoin(totals, same(totals.c))
-        .outerjoin(reported_facts, same(f))
+        .outerjoin(reported, same(f))
     )
+
+
+def _contact_gaps() -> dict[str, ColumnElement[Any]]:
+    """The gaps of `schema.CONTACT_GAPS`, by window functions over a customer's contacts; null for what is none."""
+    o = _opened.c
+    is_contact = and_(o.kind.in_(("customer_opened", "fragment")), o.first_inbound_at.is_not(None))
+    customer = (o.customer_id, case((is_contact, 1), else_=0))
+    order = (o.opened_at, o.conversation_id)
+
+    def nearest(function: Any, *partition: ColumnElement[Any]) -> ColumnElement[Any]:
+        found: ColumnElement[Any] = function(o.opened_at).over(partition_by=(*customer, *partition), order_by=order)
+        return found
+
+    def nearest_fitting(*partition: ColumnElement[Any], is_next: bool) -> ColumnElement[Any]:
+        """The nearest of the same topic or of none; to a contact without a topic every one fits."""
+        function, rows = (func.lead, (1, None)) if is_next else (func.lag, (None, -1))
+        topicless = (func.min if is_next else func.max)(case((o.topic == UNKNOWN, o.opened_at))).over(
+            partition_by=(*customer, *partition), order_by=order, rows=rows
+        )
+        same = nearest(function, *partition, o.topic)
+        is_nearer = topicless < same if is_next else topicless > same
+        return case(
+            (o.topic == UNKNOWN, nearest(function, *partition)),
+            (or_(same.is_(None), is_nearer), topicless),
+            else_=same,
+        )
+
+    before = {
+        "repeats_after_seconds": nearest_fitting(is_next=False),
+        "repeats_any_topic_after_seconds": nearest(func.lag),
+    }
+    after = {
+        "again_after_seconds": nearest_fitting(is_next=True),
+        "again_any_topic_after_seconds": nearest(func.lead),
+        "again_same_channel_after_seconds": nearest_fitting(o.channel, is_next=True),
+        "again_same_channel_any_topic_after_seconds": nearest(func.lead, o.channel),
+    }
+    gaps = {name: dialects.seconds_between(at, o.opened_at) for name, at in before.items()}
+    gaps |= {name: dialects.seconds_between(o.opened_at, at) for name, at in after.items()}
+    return {name: case((is_contact, gap)) for name, gap in gaps.items()}
 
 
 def _refresh_agents(connection: Connection) -> None:

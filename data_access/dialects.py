@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
@@ -112,6 +113,29 @@ def _words_of_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"regexp_split_to_table(lower({text_sql}), '[^a-z]+')"
 
 
+class _value_at_least(FunctionElement[Any]):
+    inherit_cache = True
+
+
+@compiles(_value_at_least, "duckdb")
+def _value_at_least_duckdb(element: Any, compiler: Any, **options: Any) -> str:
+    value, rank, when = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"arg_min_null({value}, {rank}) FILTER (WHERE {when})"
+
+
+@compiles(_value_at_least, "postgresql")
+def _value_at_least_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    value, rank, when = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"(array_agg({value} ORDER BY {rank}) FILTER (WHERE {when}))[1]"
+
+
+def value_at_least(
+    value: ColumnElement[Any], rank: ColumnElement[Any], when: ColumnElement[bool]
+) -> ColumnElement[Any]:
+    """Aggregate: the value in the row of least rank among those that fulfil `when`, also where it is null."""
+    return sql_cast(_value_at_least(value, rank, when), value.type)
+
+
 def contains_text(column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
     """Case-insensitive containment, with wildcards of the needle taken literally."""
     escaped = needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -179,6 +203,14 @@ def bulk_insert(connection: Connection, table: Table, batch: pa.Table) -> None:
     with cast(Any, cursor).copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
         for row in zip(*columns, strict=True):
             copy.write_row(row)
+
+
+def bulk_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Append plain columns by name; absent ones are null."""
+    schema = arrow_schema(table)
+    names = [name for name in schema.names if name in columns]
+    batch = pa.table([pa.array(columns[name], schema.field(name).type) for name in names], names=names)
+    bulk_insert(connection, table, batch)
 
 
 def create_temporary(connection: Connection, table: Table) -> None:

@@ -75,7 +75,7 @@ class AnswerCurve:
         return float(self.answered_share[index]) if index >= 0 else 0.0
 
     def median_seconds(self) -> float:
-        """First time by which half were answered; NaN where half are never answered ("not reached")."""
+        """First time by which half were answered; NaN where fewer were so far ("not reached")."""
         reached = np.flatnonzero(self.answered_share >= 0.5 - 1e-12)
         return float(self.seconds[reached[0]]) if len(reached) else float("nan")
 

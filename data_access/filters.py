@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Table, and_, case, false, func, literal, or_
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access.config import MOST_WINDOW_DAYS
 from data_access.errors import FilterError
 from data_access.vocabulary import (
     CHANNEL_LABELS,
@@ -47,8 +48,9 @@ _CLOSED_LISTS: dict[str, Sequence[str]] = {
 class Filter:
     """What is looked at. Dates are local, both inclusive; an empty tuple means "all".
 
-    `as_of`, `zone`, `complete_to` and `unknown_time_counts_as` are filled in by `resolved`, from the
-    store; queries want a resolved filter. `scope_*` limit what a viewer may see and never come from a URL.
+    `as_of`, `zone`, `complete_to`, `unknown_time_counts_as` and `within_days` (the N of repeat contacts and of
+    the back door) are filled in by `resolved`, from the store; queries want a resolved filter. `scope_*` limit
+    what a viewer may see and never come from a URL.
     """
 
     date_from: dt.date | None = None
@@ -69,6 +71,7 @@ class Filter:
     with_no_reply_needed: bool = False
     clock: Literal["calendar", "business"] = "calendar"
     business_now: tuple[tuple[str, str, int], ...] = ()
+    within_days: int = 0
     scope_teams: tuple[str, ...] | None = None
     scope_brands: tuple[str, ...] | None = None
 
@@ -81,6 +84,13 @@ class Filter:
         for day in (self.date_from, self.date_to):
             if day and not EARLIEST_DAY <= day <= LATEST_DAY:
                 raise FilterError(f"{day} is out of range: dates go from {EARLIEST_DAY} to {LATEST_DAY}")
+        if self.as_of and not EARLIEST_DAY <= self.as_of.date() <= LATEST_DAY:
+            raise FilterError(f"as of {self.as_of} is out of range: dates go from {EARLIEST_DAY} to {LATEST_DAY}")
+        for field, name in _PARAMETER.items():
+            for value in getattr(self, field):
+                check_text(name, value)
+        if not 0 <= self.within_days <= MOST_WINDOW_DAYS:
+            raise FilterError(f"within {self.within_days} days is out of range: 1 to {MOST_WINDOW_DAYS}")
         for field, known in _CLOSED_LISTS.items():
             for value in getattr(self, field):
                 if value not in known:
@@ -99,6 +109,13 @@ class Filter:
             raise FilterError("the filter has no as_of: resolve it against the store first")
         return self.as_of
 
+    @property
+    def window_seconds(self) -> int:
+        """The N days within which contacts belong together. Raises FilterError on a filter that was not resolved."""
+        if not self.within_days:
+            raise FilterError("the filter has no window of days: resolve it against the store first")
+        return self.within_days * 86_400
+
     def bounds_utc(self) -> tuple[dt.datetime | None, dt.datetime | None]:
         """First moment of the period and first moment after it, naive UTC; None where open."""
         start = _local_midnight_utc(self.date_from, self.zone) if self.date_from else None
@@ -114,6 +131,16 @@ class Filter:
             *((table.c.source == source, literal(moment)) for source, moment in sorted(moments.items())),
             else_=literal(self.now),
         )
+
+    def is_observed_from(
+        self, table: Table, start: ColumnElement[Any], until: ColumnElement[Any]
+    ) -> ColumnElement[bool]:
+        """Whether everything of that stretch can be known: it ends by now, and no source stopped inside it.
+
+        A source that had stopped before says nothing either way; the row's own source must reach to the end.
+        """
+        stops = sorted({min(self.now, moment) for _, moment in self.complete_to})
+        return and_(until <= self.censored_at(table), *(or_(start > stop, until <= stop) for stop in stops))
 
     def clauses(self, table: Table, owning_time: ColumnElement[Any]) -> list[ColumnElement[bool]]:
         """Where-clauses on `conversations` or `waits`, except the response states (see measures)."""
@@ -230,13 +257,27 @@ class Filter:
         for field, name in _PARAMETER.items():
             values = [v for v in params.get(name, ()) if v]
             allowed = _CLOSED_LISTS.get(field)
-            kept = [v for v in values if allowed is None or v in allowed]
+            kept = [v for v in values if is_text(v) and (allowed is None or v in allowed)]
             notices += [f"{name}={v} is unknown" for v in values if v not in kept]
             if kept:
                 fields[field] = tuple(dict.fromkeys(kept))
-        if list(params.get("no_reply_needed", ()))[:1] == ["include"]:
-            fields["with_no_reply_needed"] = True
+        for value in list(params.get("no_reply_needed", ()))[:1]:
+            if value in ("include", "exclude"):
+                fields["with_no_reply_needed"] = value == "include"
+            else:
+                notices.append(f"no_reply_needed={value} is none of include, exclude")
         return Filter(**fields), notices
+
+
+def is_text(value: str) -> bool:
+    """Whether every engine can hold it: no NUL, and no byte of a command line that was not UTF-8."""
+    return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def check_text(name: str, value: str) -> None:
+    """Raise FilterError for a value that is no text."""
+    if not is_text(value):
+        raise FilterError(f"{name} {value!r} is not a text in UTF-8")
 
 
 def matches_any(column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, select
+from sqlalchemy import Connection, Table, and_, delete, exists, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access.identities import Identity, normalised, opaque_id, split_identity
+from data_access.config import IdentityRules
+from data_access.customers import given_by
+from data_access.identities import Identity, normalised, opaque_id
 from data_access.schema import forgotten_identities, interactions
 from data_access.sources.base import Reject
 from data_access.store import read_info
@@ -45,6 +47,12 @@ def searched_as(kind: str, value: str) -> Identity:
     return (ANYWHERE + kind.removeprefix("id:") if is_of_source else ANYWHERE), value.casefold()
 
 
+def comparable(kind: str, given: str, region: str) -> set[Identity]:
+    """Under which names an identity is remembered, and looked for: also as read without a region of numbers."""
+    read = {normalised(kind, given, region), normalised(kind, given)}
+    return {(kind, value) for value in read if value}
+
+
 def is_forgotten() -> ColumnElement[bool]:
     """The stored interaction is one of a forgotten customer."""
     return interactions.c.content_hash == MARK
@@ -57,7 +65,7 @@ def tokens(raw: str) -> set[str]:
     return {token for token in words | {word.lstrip("@") for word in words} | numbers if token}
 
 
-def without_forgotten_events(connection: Connection, stage: Table, stage_identities: Table) -> list[Reject]:
+def without_forgotten_events(connection: Connection, stage: Table, rules: IdentityRules) -> list[Reject]:
     """Take events of forgotten customers out of the staged rows.
 
     Those that the store knows count as unchanged. Others are rejected where they happened before the customer was
@@ -66,16 +74,27 @@ def without_forgotten_events(connection: Connection, stage: Table, stage_identit
     salt = salt_of(connection)
     if salt is None:
         return []
-    s, k = stage.c, stage_identities.c
+    s = stage.c
     connection.execute(
         delete(stage).where(exists().where(interactions.c.interaction_id == s.interaction_id, is_forgotten()))
     )
-    staged = connection.execute(select(k.identity_kind, k.identity_value).distinct())
-    since = _forgotten_at(connection, salt, ((row.identity_kind, row.identity_value) for row in staged))
+    stated = union(*given_by(stage)).subquery("given")
+    g = stated.c
+    staged = {
+        (kind, given): comparable(kind, given, rules.phone_region)
+        for kind, given in connection.execute(select(g.identity_kind, g.given).distinct())
+    }
+    known = _forgotten_at(connection, salt, {pair for pairs in staged.values() for pair in pairs})
+    past_ids: dict[str, dt.datetime] = {}
+    for (kind, given), pairs in staged.items():
+        times = [known[pair] for pair in pairs if pair in known]
+        if times:
+            theirs = select(g.conversation_id).where(g.identity_kind == kind, g.given == given).distinct()
+            for conversation_id in connection.scalars(theirs):
+                past_ids[conversation_id] = max(*times, past_ids.get(conversation_id, times[0]))
     rejects: list[Reject] = []
-    for (kind, value), at in since.items():
-        theirs = select(k.conversation_id).where(k.identity_kind == kind, k.identity_value == value)
-        past = and_(s.conversation_id.in_(theirs), s.occurred_at <= at)
+    for conversation_id, at in past_ids.items():
+        past = and_(s.conversation_id == conversation_id, s.occurred_at <= at)
         lines = connection.scalars(select(s.line).where(past, s.is_from_file.is_(True)).order_by(s.line))
         rejects += [Reject(line, f"its customer was forgotten on {at:%Y-%m-%d}", "") for line in lines]
         connection.execute(delete(stage).where(past))
@@ -83,7 +102,7 @@ def without_forgotten_events(connection: Connection, stage: Table, stage_identit
 
 
 def without_forgotten_customers(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], source: str
+    connection: Connection, rows: Sequence[Mapping[str, Any]], source: str, rules: IdentityRules
 ) -> Sequence[Mapping[str, Any]]:
     """Rows of a customers file that list no identity of a forgotten customer; the others count as unchanged."""
     salt = salt_of(connection)
@@ -92,9 +111,9 @@ def without_forgotten_customers(
     kind = f"id:{source}"
     given = []
     for row in rows:
-        own = (kind, normalised(kind, row["external_id"]) or row["external_id"])
-        others = [split_identity(text) for text in row["identities"] or ()]
-        given.append([own, *(pair for pair in others if pair)])
+        listed = (text.partition("=") for text in row["identities"] or ())
+        stated = [(kind, row["external_id"]), *((of, value) for of, _, value in listed)]
+        given.append({pair for of, value in stated for pair in comparable(of, value, rules.phone_region)})
     known = _forgotten_at(connection, salt, {pair for pairs in given for pair in pairs})
     return [row for row, pairs in zip(rows, given, strict=True) if known.keys().isdisjoint(pairs)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -32,6 +32,19 @@ def fetch(engine: Engine, statement: Executable) -> pd.DataFrame:
         result = connection.execute(statement)
         names = list(result.keys())
         return pd.DataFrame.from_records(result.all(), columns=names)
+
+
+def fetch_parts(engine: Engine, statement: Executable, rows: int = 20_000) -> Iterator[pd.DataFrame]:
+    """The rows of a statement in frames of at most `rows`, never all in memory; at least one frame."""
+    with engine.connect().execution_options(stream_results=True, max_row_buffer=rows) as connection:
+        result = connection.execute(statement)
+        names = list(result.keys())
+        found = False
+        for part in result.partitions(rows):
+            found = True
+            yield pd.DataFrame.from_records(list(part), columns=names)
+        if not found:
+            yield pd.DataFrame(columns=names)
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

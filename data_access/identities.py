@@ -1,15 +1,39 @@
-"""Who is who: normalised identities and the opaque ids derived from them."""
+"""Who is who: normalised identities, and which of them are one person's.
+
+`people_of` is a pure function of what conversations and customers files state, of the rules in the settings and
+of the decisions made by hand. The order in which files came cannot matter: it is not among its arguments.
+"""
 
 from __future__ import annotations
 
 import base64
+import dataclasses
+import fnmatch
+import functools
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-IDENTITY_PRIORITY = {"id": 0, "email": 1, "phone": 2, "handle": 3}
+import phonenumbers
+
+from data_access.config import IdentityRules
+
+IDENTITY_PRIORITY = {"id": 0, "email": 1, "phone": 2, "handle": 3, "conversation": 4}
+CONVERSATION_KIND = "conversation"
 Identity = tuple[str, str]
+
+# Why an identity joins nobody. The first three are known from the identity itself, the others from who shows it.
+REASONS = {
+    "kind": "identities of this kind do not join (identity.joins)",
+    "number": "it is no telephone number with a country code",
+    "never": "it fits identity.never_joins",
+    "customers": "it would join customers whom one source holds apart",
+    "shared": "it stands with more other addresses than identity.shared_after",
+    "chain": "it is part of a chain of more addresses than identity.chained_after",
+    "decision": "it would join customers held apart by hand",
+    "forgotten": "it joined nobody when a customer who showed it, too, was forgotten",
+}
 
 
 def opaque_id(prefix: str, *parts: str) -> str:
@@ -25,7 +49,7 @@ def content_hash(*parts: object) -> str:
     return base64.urlsafe_b64encode(digest).decode("ascii")
 
 
-def normalised(kind: str, value: str | None) -> str | None:
+def normalised(kind: str, value: str | None, region: str = "") -> str | None:
     """Comparable form of an identity; None where nothing is left to compare."""
     if value is None:
         return None
@@ -34,83 +58,346 @@ def normalised(kind: str, value: str | None) -> str | None:
         text = text.lower()
         return text if "@" in text else None
     if kind == "phone":
-        digits = re.sub(r"[^\d+]", "", text)
-        digits = "+" + digits[2:] if digits.startswith("00") else digits
-        return digits if len(digits) >= 5 else None
+        return international_number(text, region) or text or None
     if kind.startswith("handle:"):
         text = text.lstrip("@").lower()
     return text or None
 
 
-def split_identity(text: str) -> tuple[str, str] | None:
+@functools.lru_cache(maxsize=65536)
+def international_number(text: str, region: str = "") -> str | None:
+    """E.164 of a telephone number, with its extension; None where it has no country code or no possible length.
+
+    Possible, not valid: ranges come into use faster than any list of them. A number without a country code is
+    one of `region`; without a region it could be a number of any country.
+    """
+    dialled = re.sub(r"^00", "+", text)
+    try:
+        number = phonenumbers.parse(dialled, region or None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    shown = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{shown};ext={number.extension}" if number.extension else shown
+
+
+def split_identity(text: str, region: str = "") -> Identity | None:
     """`kind=value` of a customers file, normalised; None where nothing is left."""
     kind, _, value = text.partition("=")
-    clean = normalised(kind, value)
+    clean = normalised(kind, value, region)
     return (kind, clean) if clean else None
 
 
-class People:
-    """Which customers are one person: those who share an identity, unless one source has two ids for them.
+def masked(kind: str, value: str) -> str:
+    """Enough of an identity to recognise it for those who know it: `i…@x.example`, `+44…23`."""
+    if kind == "email":
+        name, _, domain = value.rpartition("@")
+        return f"{name[:1]}…@{domain}"
+    return f"{value[:3]}…{value[-2:]}" if kind == "phone" and len(value) > 7 else f"{value[:1]}…"
 
-    The person is named after the strongest identity (a customers file's own id first), so that the order in
-    which customers come to be known makes no difference.
+
+def reason_of_itself(kind: str, value: str, rules: IdentityRules) -> str | None:
+    """Why the identity can join nobody, whoever shows it (a key of `REASONS`); None where it may join."""
+    base = kind.split(":", maxsplit=1)[0]
+    if base == CONVERSATION_KIND:
+        return None
+    if base not in rules.joins:
+        return "kind"
+    if kind == "phone" and not value.startswith("+"):
+        return "number"
+    if base != "id" and any(fnmatch.fnmatchcase(value, pattern.lower()) for pattern in rules.never_joins):
+        return "never"
+    return None
+
+
+def own_customer(conversation_id: str) -> str:
+    """Customer of a conversation whose writer nobody knows."""
+    return "a" + conversation_id[1:]
+
+
+def customer_of(identity: Identity) -> str:
+    """Customer named after an identity."""
+    kind, value = identity
+    return own_customer(value) if kind == CONVERSATION_KIND else opaque_id("c", kind, value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """Identities that are stated to be one person's: by a conversation, or by a line of a customers file.
+
+    `own` is the id that the customers file itself gives; None for a conversation.
     """
 
-    def __init__(self, identities: Mapping[str, Iterable[Identity]], own_kinds: Collection[str] = ()) -> None:
-        self._above: dict[str, str] = {}
-        self._own_kinds = own_kinds
-        self._identities = {customer: set(given) for customer, given in identities.items()}
-
-    def add(self, customer: str, identity: Identity) -> None:
-        """One more identity of a customer, which nobody had."""
-        self._of(self._root(customer)).add(identity)
-
-    def link(self, one: str, other: str, *, is_listed: bool = False) -> bool:
-        """Take two customers for one person; False where a source says that they are two.
-
-        Where a customers file lists the id (`is_listed`), only another customer of such a file says so: one
-        person may have several ids in a source.
-        """
-        first, second = self._root(one), self._root(other)
-        if first == second:
-            return True
-        sides = (self._of(first), self._of(second))
-        if is_listed:
-            own = [{identity for identity in side if identity[0] in self._own_kinds} for side in sides]
-            sides = (own[0], own[1])
-        if _are_two_people(*sides):
-            return False
-        self._above[second] = first
-        self._of(first).update(self._identities.pop(second, ()))
-        return True
-
-    def rank(self, customer: str) -> tuple[bool, int, str, str]:
-        """How strong the strongest identity of the person is; the smallest is the strongest."""
-        return min(map(self._rank, self._of(self._root(customer))), default=(True, 9, "", customer))
-
-    def name(self, customer: str) -> str:
-        """Customer id of the person."""
-        *_, kind, value = self.rank(customer)
-        return opaque_id("c", kind, value) if kind else customer
-
-    def _rank(self, identity: Identity) -> tuple[bool, int, str, str]:
-        kind, value = identity
-        return kind not in self._own_kinds, IDENTITY_PRIORITY[kind.split(":")[0]], kind, value
-
-    def _of(self, root: str) -> set[Identity]:
-        return self._identities.setdefault(root, set())
-
-    def _root(self, customer: str) -> str:
-        while customer in self._above:
-            customer = self._above[customer]
-        return customer
+    identities: frozenset[Identity]
+    own: Identity | None = None
 
 
-def _are_two_people(one: Iterable[Identity], other: Iterable[Identity]) -> bool:
-    """Some source has an id for each of them, and not the same one."""
-    ids: defaultdict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
-    for side, identities in enumerate((one, other)):
-        for kind, value in identities:
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What somebody decided by hand: the identities of the two sides are one person, or are two.
+
+    With the verdict "apart", which forgetting a customer leaves, each identity of side 0 joins nobody.
+    """
+
+    number: int
+    verdict: str
+    sides: tuple[frozenset[Identity], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """The answer: customer of each statement and identity, and why an identity joins nobody.
+
+    A statement has no customer where none of its identities joins: its conversation is known to nobody else.
+    """
+
+    of_statement: tuple[str | None, ...]
+    of_identity: dict[Identity, str]
+    reasons: dict[Identity, str]
+
+
+def people_of(
+    statements: Sequence[Statement],
+    present: Collection[Identity],
+    decisions: Sequence[Decision],
+    rules: IdentityRules,
+) -> People:
+    """Who is one person. All identities given may join by themselves (see `reason_of_itself`).
+
+    1. Ids come first: a customers file may list several ids, never an id that another of its customers lists.
+    2. Decisions by hand.
+    3. E-mail, then phone, then handle: an address joins all who show it, or nobody. Nobody, where it stands with
+       too many others, or where those who show it are two customers of one source or are held apart by hand.
+    4. Where too many addresses hang together only through one another, only direct links to an id count.
+    """
+    splits: defaultdict[Identity, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        if decision.verdict == "split":
+            for identity in decision.sides[1]:
+                splits[identity].append(decision)
+    shown = [_on_one_side(statement, splits) for statement in statements]
+    joined = _Joining(shown, present, decisions, rules)
+    joined.join_ids()
+    joined.join_decided()
+    joined.join_addresses()
+    return joined.answer()
+
+
+def identity_rank(identity: Identity) -> tuple[int, str, str]:
+    """Sorts identities from the strongest to the weakest."""
+    kind, value = identity
+    return IDENTITY_PRIORITY[kind.split(":")[0]], kind, value
+
+
+def _on_one_side(statement: Statement, splits: Mapping[Identity, Sequence[Decision]]) -> Statement:
+    """What stands with identities of both sides of a split belongs to the side of the strongest."""
+    found = {one.number: one for identity in statement.identities for one in splits.get(identity, ())}
+    identities = statement.identities
+    for _, decision in sorted(found.items()):
+        sides = [identities & side for side in decision.sides]
+        if sides[0] and sides[1]:
+            strongest = min(sides[0] | sides[1], key=lambda one: (one != statement.own, *identity_rank(one)))
+            identities = identities - (sides[1] if strongest in sides[0] else sides[0])
+    return dataclasses.replace(statement, identities=identities) if found else statement
+
+
+class _Joining:
+    """Disjoint sets of identities and statements, joined step by step."""
+
+    def __init__(
+        self,
+        statements: Sequence[Statement],
+        present: Collection[Identity],
+        decisions: Sequence[Decision],
+        rules: IdentityRules,
+    ) -> None:
+        self.statements, self.decisions, self.rules = statements, decisions, rules
+        self.own = {statement.own for statement in statements if statement.own}
+        self.present = {*present, *self.own, *(one for s in statements for one in s.identities)}
+        apart = {one for decision in decisions if decision.verdict == "apart" for one in decision.sides[0]}
+        self.reasons: dict[Identity, str] = dict.fromkeys(apart & self.present, "forgotten")
+        self.above: dict[Identity | int, Identity | int] = {}
+        self.ids: dict[Identity | int, dict[str, set[str]]] = {}
+        self.sides: dict[Identity | int, set[tuple[int, int]]] = defaultdict(set)
+        for identity in self.present:
+            kind, value = identity
             if kind.startswith("id:"):
-                ids[kind][side].add(value)
-    return any(mine and theirs and mine.isdisjoint(theirs) for mine, theirs in ids.values())
+                self.ids[identity] = {kind: {value}}
+        for decision in decisions:
+            if decision.verdict == "split":
+                for side, identities in enumerate(decision.sides):
+                    for identity in identities:
+                        self.sides[identity].add((decision.number, side))
+
+    def join_ids(self) -> None:
+        """One person may have several ids where a customers file lists them; each is listed for one person."""
+        listed: defaultdict[Identity, list[Identity]] = defaultdict(list)
+        for statement in self.statements:
+            if statement.own:
+                for identity in statement.identities:
+                    if identity[0].startswith("id:"):
+                        listed[identity].append(statement.own)
+        for identity in sorted(listed, key=identity_rank):
+            roots = self._roots([identity, *listed[identity]])
+            of_files = [self._own_ids(root) for root in roots]
+            kinds = [kind for ids in of_files for kind in ids]
+            if identity in self.reasons:
+                continue
+            if len(kinds) != len(set(kinds)):
+                self.reasons[identity] = "customers"
+            elif self._are_apart(roots):
+                self.reasons[identity] = "decision"
+            else:
+                self._join(roots)
+
+    def join_decided(self) -> None:
+        """What was joined by hand is one person, also where a source has two ids for it.
+
+        So is what was split off at once: the second side of a split.
+        """
+        for decision in sorted(self.decisions, key=lambda one: one.number):
+            together = {"merge": decision.sides, "split": decision.sides[1:]}.get(decision.verdict, ())
+            roots = self._roots([one for side in together for one in side if one in self.present])
+            if roots and not self._are_apart(roots):
+                self._join(roots)
+
+    def join_addresses(self) -> None:
+        """Each address joins all who show it, or nobody."""
+        holders: defaultdict[Identity, list[int]] = defaultdict(list)
+        self.writers: list[Identity | int] = []
+        for place, statement in enumerate(self.statements):
+            writer, addresses = self._writer(place, statement)
+            self.writers.append(writer)
+            for address in addresses:
+                holders[address].append(place)
+        before = (
+            dict(self.above),
+            {k: dict(v) for k, v in self.ids.items()},
+            {k: set(v) for k, v in self.sides.items()},
+        )
+        order = sorted(holders, key=identity_rank)
+        for address in order:
+            self._join_address(address, holders[address])
+        chained = self._chained(holders)
+        if chained:
+            self.above, self.ids, self.sides = before[0], before[1], defaultdict(set, before[2])
+            for address in order:
+                if address in chained:
+                    self._join_directly(address, holders[address])
+                elif address not in self.reasons:
+                    self._join(self._roots([address, *(self.writers[place] for place in holders[address])]))
+
+    def _writer(self, place: int, statement: Statement) -> tuple[Identity | int, list[Identity]]:
+        """Who stated it (an id, else the statement itself), and which addresses that shows to be theirs.
+
+        A conversation in which two customers of a source write belongs to the strongest; whose the addresses
+        are cannot be told.
+        """
+        addresses = [one for one in statement.identities if not one[0].startswith("id:")]
+        if statement.own:
+            return statement.own, addresses
+        ids = sorted((one for one in statement.identities if one[0].startswith("id:")), key=identity_rank)
+        if not ids:
+            return place, addresses
+        return ids[0], addresses if len(self._roots(ids)) == 1 else []
+
+    def _join_address(self, address: Identity, places: Sequence[int]) -> None:
+        if address in self.reasons:
+            return
+        roots = self._roots([address, *(self.writers[place] for place in places)])
+        beside: defaultdict[str, set[str]] = defaultdict(set)
+        for place in places:
+            if self.writers[place] == place:  # of those with an id we know who is who
+                for kind, value in self.statements[place].identities:
+                    if (kind, value) != address:
+                        beside[kind].add(value)
+        if address[0] != CONVERSATION_KIND and any(len(v) > self.rules.shared_after for v in beside.values()):
+            self.reasons[address] = "shared"
+        elif self._are_two(roots):
+            self.reasons[address] = "customers"
+        elif self._are_apart(roots):
+            self.reasons[address] = "decision"
+        else:
+            self._join(roots)
+
+    def _join_directly(self, address: Identity, places: Sequence[int]) -> None:
+        """In a chain an address joins only those who show it to the one id that shows it, too."""
+        with_id = {self._root(self.writers[place]) for place in places if self.writers[place] != place}
+        roots = self._roots([address, *(self.writers[place] for place in places)])
+        is_alone = all(len(self.statements[place].identities) == 1 for place in places)
+        known = [root for root in roots if self.ids.get(root)]
+        if (is_alone or len(with_id) == 1) and len(known) < 2:
+            self._join(roots)
+        else:
+            self.reasons[address] = "chain"
+
+    def _chained(self, holders: Mapping[Identity, Sequence[int]]) -> set[Identity]:
+        """Addresses of people of whom more addresses than the limit hang together only through one another."""
+        indirect: defaultdict[Identity | int, list[Identity]] = defaultdict(list)
+        members: defaultdict[Identity | int, list[Identity]] = defaultdict(list)
+        for address, places in holders.items():
+            if address in self.reasons or address[0] == CONVERSATION_KIND:
+                continue
+            root = self._root(address)
+            members[root].append(address)
+            if all(self.writers[place] == place for place in places):
+                indirect[root].append(address)
+        too_long = [root for root, found in indirect.items() if len(found) > self.rules.chained_after]
+        return {address for root in too_long for address in members[root]}
+
+    def answer(self) -> People:
+        """Each person is named after the strongest identity: the id of a customers file before all others."""
+        names: dict[Identity | int, tuple[tuple[bool, int, str, str], Identity]] = {}
+        for identity in self.present:
+            if identity in self.reasons and not identity[0].startswith("id:"):
+                continue
+            root = self._root(identity)
+            rank = (identity not in self.own, *identity_rank(identity))
+            if root not in names or rank < names[root][0]:
+                names[root] = (rank, identity)
+        of_root = {root: customer_of(identity) for root, (_, identity) in names.items()}
+        return People(
+            tuple(of_root.get(self._root(writer)) for writer in self.writers),
+            {
+                identity: of_root[self._root(identity)]
+                for identity in self.present
+                if identity not in self.reasons or identity[0].startswith("id:")
+            },
+            self.reasons,
+        )
+
+    def _own_ids(self, root: Identity | int) -> list[str]:
+        """Kinds of the customers files that have a customer of their own in the set."""
+        of = self.ids.get(root, {})
+        return [kind for kind, values in of.items() if any((kind, value) in self.own for value in values)]
+
+    def _are_two(self, roots: Sequence[Identity | int]) -> bool:
+        """Some source has an id for two of the sets: as they were not joined by id, these are two customers."""
+        kinds = [kind for root in roots for kind in self.ids.get(root, ())]
+        return len(kinds) != len(set(kinds))
+
+    def _are_apart(self, roots: Sequence[Identity | int]) -> bool:
+        """Somebody decided that two of the sets are two people."""
+        found = set().union(*(self.sides.get(root, ()) for root in roots))
+        return any((number, 1 - side) in found for number, side in found)
+
+    def _join(self, roots: Sequence[Identity | int]) -> None:
+        first, *others = roots
+        for other in others:
+            self.above[other] = first
+            for kind, values in self.ids.pop(other, {}).items():
+                mine = self.ids.setdefault(first, {})
+                mine[kind] = mine.get(kind, set()) | values
+            self.sides[first] |= self.sides.pop(other, set())
+
+    def _roots(self, nodes: Iterable[Identity | int]) -> list[Identity | int]:
+        return list(dict.fromkeys(self._root(node) for node in nodes))
+
+    def _root(self, node: Identity | int) -> Identity | int:
+        root = node
+        while root in self.above:
+            root = self.above[root]
+        while node in self.above:  # so that the next look is short
+            self.above[node], node = root, self.above[node]
+        return root

@@ -28,29 +28,21 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
-    union_all,
+    true,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access import derive, dialects, forgotten, text
+from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
 from data_access.identities import (
-    IDENTITY_PRIORITY,
-    Identity,
-    People,
     content_hash,
-    normalised,
     opaque_id,
-    split_identity,
 )
 from data_access.schema import (
-    customer_identities,
-    customers,
     event_keys,
     interactions,
     load_runs,
@@ -60,7 +52,7 @@ from data_access.schema import (
 from data_access.sources import SOURCES
 from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent, without_impossible_times
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info, write_info
+from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
 
 Progress = Callable[[str, int], None]
@@ -73,11 +65,6 @@ _stage = Table(
     Column("is_from_file", Boolean),
     Column("line", BigInteger),
     Column("raw", Text),
-    Column("email", Text),
-    Column("phone", Text),
-    Column("handle", Text),
-    Column("customer", Text),
-    Column("display_name", Text),
     Column("change", Text),
     Column("place", BigInteger),
     prefixes=["TEMPORARY"],
@@ -90,24 +77,8 @@ _stage_facts = Table(
     prefixes=["TEMPORARY"],
 )
 _FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"]
-_stage_identities = Table(
-    "stage_identities",
-    _work,
-    Column("conversation_id", Text),
-    Column("identity_kind", Text),
-    Column("identity_value", Text),
-    Column("new_customer_id", Text),
-    prefixes=["TEMPORARY"],
-)
 _changes = Table(
     "stage_changes", _work, Column("interaction_id", Text), Column("change", Text), prefixes=["TEMPORARY"]
-)
-_owners = Table(
-    "stage_owners",
-    _work,
-    Column("conversation_id", Text),
-    Column("customer_id", Text),
-    prefixes=["TEMPORARY"],
 )
 _SCORE_COLUMNS = (
     "language",
@@ -142,16 +113,6 @@ _scores = Table(
     *(Column(name, interactions.c[name].type) for name in _SCORE_COLUMNS),
     prefixes=["TEMPORARY"],
 )
-_claims = Table(
-    "stage_claims",
-    _work,
-    Column("conversation_id", Text),
-    Column("customer_id", Text),
-    Column("rank", Text),
-    prefixes=["TEMPORARY"],
-)
-_same = Table("stage_same", _work, Column("customer_id", Text), Column("owner_id", Text), prefixes=["TEMPORARY"])
-_CUSTOMER_ATTRIBUTES = [c.name for c in customers.columns if c.name != "customer_id"]
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
 _CONTENT_FIELDS = [
     "channel",
@@ -179,7 +140,10 @@ _CONTENT_FIELDS = [
     "phone",
     "handle",
 ]
+_PERSONAL_FIELDS = ("customer", "email", "phone", "handle", "display_name")
 _PLACEMENT_FIELDS = (
+    "customer",
+    "handle",
     "conversation_id",
     "brand",
     "thread_id",
@@ -187,7 +151,8 @@ _PLACEMENT_FIELDS = (
     "is_parent_missing",
     "has_reported_answer",
 )
-_THREADED_SOURCES = frozenset({"twcs"})
+_THREADED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.rethread)
+_NO_LIMIT = dt.datetime(9000, 1, 1)
 # Where conversations are threads, later loads may say better who the customer is: no content of the event.
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
@@ -258,9 +223,18 @@ def rebuild(url: str, *, progress: Progress | None = None) -> int:
 
     if progress:
         progress("deriving", 0)
+    settings = current_settings(url)
     with open_writer(url) as connection:
-        derive.rebuild(connection, current_settings(url))
+        _rebuild(connection, settings, progress or (lambda _stage, _rows: None))
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
+
+
+def _rebuild(connection: Connection, settings: Settings, report: Progress) -> None:
+    """Place events of threads again, say again whose everything is, then derive everything."""
+    derive.begin_touched(connection)
+    _rethread(connection, settings, report)
+    customers.settle_all(connection, settings.identity)
+    derive.rebuild(connection, settings)
 
 
 def rescore(
@@ -349,9 +323,22 @@ def derive_changed(connection: Connection, settings: Settings, report: Progress)
     """Derive what the load touched; everything, where the settings are others than those in force."""
     report("deriving", 0)
     if read_info(connection).get("settings_fingerprint") != settings.fingerprint():
-        derive.rebuild(connection, settings)
+        _rebuild(connection, settings, report)
     elif connection.scalar(select(func.count()).select_from(derive.touched)):
         derive.derive_touched(connection, settings)
+
+
+def _rethread(connection: Connection, settings: Settings, report: Progress) -> None:
+    """Place the stored events again where the settings name other accounts of a source than those in force."""
+    before = settings_in_force(connection)
+    runs = select(load_runs.c.source, load_runs.c.adapter).where(load_runs.c.adapter.in_(_THREADED_SOURCES)).distinct()
+    for source, adapter in sorted(map(tuple, connection.execute(runs))):
+        rethread = SOURCES[adapter].rethread
+        if rethread is None or before.company_accounts(source) == settings.company_accounts(source):
+            continue
+        batches = rethread(_StoredContext(connection, source, settings))
+        order = LoadOrder(Path(), adapter, source_name=source)
+        _load_events(connection, batches, order, settings, _NO_LIMIT, 0, report)
 
 
 def _load_file(
@@ -369,9 +356,10 @@ def _load_file(
         mapping=order.mapping,
         encoding=order.encoding,
         age_bands=settings.age_bands,
+        today=started.date(),
     )
     if order.kind == "customers":
-        result, rejects = _load_customers(connection, batches, order, report)
+        result, rejects = _load_customers(connection, batches, order, settings, report)
     else:
         result, rejects = _load_events(connection, batches, order, settings, started, run, report)
     _keep_rejects(connection, rejects, order, run)
@@ -437,7 +425,7 @@ def _load_events(
     run: int,
     report: Progress,
 ) -> tuple[LoadResult, list[Reject]]:
-    for table in (_stage, _stage_facts, _stage_identities, _changes, _owners, _scores):
+    for table in (_stage, _stage_facts, _changes, _scores):
         dialects.create_temporary(connection, table)
     result, rejects, place = LoadResult(), list[Reject](), 0
     for batch in batches:
@@ -448,9 +436,9 @@ def _load_events(
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
     rejects += _reject_duplicates(connection)
-    rejects += forgotten.without_forgotten_events(connection, _stage, _stage_identities)
+    rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
     _classify(connection)
-    _resolve_customers(connection)
+    _find_customers(connection, settings)
     _read_texts(connection, settings, report)
     result.stored_count = int(
         connection.scalar(
@@ -459,7 +447,9 @@ def _load_events(
         or 0
     )
     _merge(connection)
-    for table in (_stage, _stage_facts, _stage_identities, _changes, _owners, _scores):
+    customers.refresh(connection)
+    result.notes += _notes_on_times(connection)
+    for table in (_stage, _stage_facts, _changes, _scores):
         table.drop(connection)
     return result, rejects
 
@@ -485,15 +475,14 @@ def _stage_batch(
         "source": [source] * count,
         "content_hash": [content_hash(*parts) for parts in zip(*content, strict=True)],
         "load_run": [run] * count,
-        "text": [_clean(value) for value in columns["text"]],
+        **{name: [_clean(value) for value in columns[name]] for name in ("text", *_PERSONAL_FIELDS)},
         "raw": [_clean(value) for value in columns["raw"]],
         "place": range(place, place + count),
     }
     dialects.bulk_insert(connection, _stage, _arrow(_stage, staged))
-    _stage_identity_keys(connection, columns, conversation_ids, source)
     if facts is not None:
         named = {name: facts[name].to_pylist() for name in facts.column_names if name != "conversation"}
-        named |= {"conversation_id": conversation_ids, "source": [source] * count, "place": staged["place"]}
+        named |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
         dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, named))
     return rejects
 
@@ -502,47 +491,6 @@ def _arrow(table: Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     schema = dialects.arrow_schema(table)
     names = [name for name in schema.names if name in columns]
     return pa.table([pa.array(columns[n], schema.field(n).type) for n in names], names=names)
-
-
-def _stage_identity_keys(
-    connection: Connection, columns: Mapping[str, Sequence[Any]], conversation_ids: Sequence[str], source: str
-) -> None:
-    rows: dict[tuple[str, str, str], str] = {}
-    fields = zip(
-        conversation_ids,
-        columns["customer"],
-        columns["email"],
-        columns["phone"],
-        columns["handle"],
-        columns["channel"],
-        strict=True,
-    )
-    for conversation_id, customer, email, phone, handle, channel in fields:
-        given = (
-            (f"id:{source}", customer),
-            ("email", email),
-            ("phone", phone),
-            (f"handle:{channel}", handle),
-        )
-        for kind, raw in given:
-            value = normalised(kind, raw) if raw else None
-            if value is None:
-                continue
-            rows.setdefault((conversation_id, kind, value), opaque_id("c", kind, value))
-    if rows:
-        dialects.bulk_insert(
-            connection,
-            _stage_identities,
-            _arrow(
-                _stage_identities,
-                {
-                    "conversation_id": [key[0] for key in rows],
-                    "identity_kind": [key[1] for key in rows],
-                    "identity_value": [_clean(key[2]) for key in rows],
-                    "new_customer_id": list(rows.values()),
-                },
-            ),
-        )
 
 
 def _reject_duplicates(connection: Connection) -> list[Reject]:
@@ -616,225 +564,12 @@ def _classify(connection: Connection) -> None:
     )
 
 
-def _resolve_customers(connection: Connection) -> None:
-    """Give every staged conversation its customer: the owner of its strongest identity.
-
-    Customers whose identities stand in one conversation are one person and joined (see `People`); a
-    conversation without identities has a customer of its own.
-    """
-    s, k = _stage.c, _stage_identities.c
-    wanted = select(s.conversation_id).where(s.change != "same").distinct().subquery("wanted")
-    named = (
-        select(
-            k.conversation_id,
-            func.coalesce(customer_identities.c.customer_id, k.new_customer_id).label("customer_id"),
-            _identity_rank(k.identity_kind, k.identity_value).label("rank"),
-        )
-        .select_from(_stage_identities)
-        .join(wanted, wanted.c.conversation_id == k.conversation_id)
-        .outerjoin(
-            customer_identities,
-            and_(
-                customer_identities.c.identity_kind == k.identity_kind,
-                customer_identities.c.identity_value == k.identity_value,
-            ),
-        )
-    )
-    # Under whom it is stored counts like an identity: by the strongest that this customer has.
-    strongest = (
-        select(
-            customer_identities.c.customer_id,
-            func.min(_identity_rank(customer_identities.c.identity_kind, customer_identities.c.identity_value)).label(
-                "rank"
-            ),
-        )
-        .group_by(customer_identities.c.customer_id)
-        .subquery("strongest")
-    )
-    stored = (
-        select(interactions.c.conversation_id, interactions.c.customer_id, func.max(strongest.c.rank).label("rank"))
-        .select_from(interactions)
-        .join(wanted, wanted.c.conversation_id == interactions.c.conversation_id)
-        .join(strongest, strongest.c.customer_id == interactions.c.customer_id)
-        .group_by(interactions.c.conversation_id, interactions.c.customer_id)
-    )
-    dialects.create_temporary(connection, _claims)
+def _find_customers(connection: Connection, settings: Settings) -> None:
+    """Give every staged conversation its customer, and move what the new rows show to be another's."""
+    customers.settle_events(connection, _stage, settings.identity)
+    owner = customers.owners.c
     connection.execute(
-        insert(_claims).from_select(["conversation_id", "customer_id", "rank"], union_all(named, stored))
-    )
-    _join_people(connection)
-    connection.execute(
-        update(_claims).where(_claims.c.customer_id == _same.c.customer_id).values(customer_id=_same.c.owner_id)
-    )
-    first = (
-        select(
-            _claims.c.conversation_id,
-            _claims.c.customer_id,
-            func.row_number().over(partition_by=_claims.c.conversation_id, order_by=_claims.c.rank).label("place"),
-        )
-    ).subquery("first")
-    unidentified = literal("a").concat(func.substr(wanted.c.conversation_id, 2))
-    connection.execute(
-        insert(_owners).from_select(
-            ["conversation_id", "customer_id"],
-            select(wanted.c.conversation_id, func.coalesce(first.c.customer_id, unidentified))
-            .select_from(wanted)
-            .outerjoin(first, and_(first.c.conversation_id == wanted.c.conversation_id, first.c.place == 1)),
-        )
-    )
-    connection.execute(
-        update(_stage).where(s.conversation_id == _owners.c.conversation_id).values(customer_id=_owners.c.customer_id)
-    )
-    _add_customers(connection)
-    _move_conversations(connection)
-    _claims.drop(connection)
-    _same.drop(connection)
-
-
-def _identity_rank(kind: ColumnElement[str], value: ColumnElement[str]) -> ColumnElement[str]:
-    """Text that sorts identities from the strongest to the weakest."""
-    of_kind = [(kind.like(f"{name}%"), str(priority)) for name, priority in IDENTITY_PRIORITY.items()]
-    return func.concat(case(*of_kind, else_="9"), kind, "=", value)
-
-
-def _join_people(connection: Connection) -> None:
-    """Join stored customers whom the staged conversations show to be one person; `stage_same` says who is whom."""
-    c = _claims.c
-    least = func.min(c.customer_id).over(partition_by=c.conversation_id).label("least")
-    pairs = select(least, c.customer_id).subquery("pairs")
-    links = connection.execute(
-        select(pairs.c.least, pairs.c.customer_id).where(pairs.c.least != pairs.c.customer_id).distinct()
-    ).all()
-    dialects.create_temporary(connection, _same)
-    if not links:
-        return
-    linked = sorted({customer for link in links for customer in link})
-    people = People(_identities_of(connection, linked, is_staged=True), _own_kinds(connection))
-    for one, other in sorted(links, key=lambda link: (people.rank(link[0]), people.rank(link[1]))):
-        people.link(one, other)
-    _join_all(connection, {customer: people.name(customer) for customer in linked})
-
-
-def _identities_of(connection: Connection, wanted: Sequence[str], *, is_staged: bool) -> dict[str, list[Identity]]:
-    """The stored identities of customers and, where events are staged, those that they bring."""
-    k, c = _stage_identities.c, customer_identities.c
-    dialects.create_temporary(connection, _keys)
-    dialects.bulk_insert(connection, _keys, _arrow(_keys, {"a": list(wanted)}))
-    stored = select(c.customer_id, c.identity_kind, c.identity_value).join(_keys, _keys.c.a == c.customer_id)
-    staged = select(k.new_customer_id, k.identity_kind, k.identity_value).join(_keys, _keys.c.a == k.new_customer_id)
-    found: dict[str, list[Identity]] = defaultdict(list)
-    for statement in (stored, staged.distinct()) if is_staged else (stored,):
-        for customer, kind, value in connection.execute(statement):
-            found[customer].append((kind, value))
-    _keys.drop(connection)
-    return found
-
-
-def _own_kinds(connection: Connection) -> frozenset[str]:
-    """Kinds of the ids that customers files give their customers."""
-    named = connection.scalars(select(load_runs.c.source).where(load_runs.c.adapter == "customers").distinct())
-    return frozenset(f"id:{source}" for source in named)
-
-
-def _join_all(connection: Connection, owners: Mapping[str, str]) -> None:
-    """Move everything of each customer to its owner; both are derived again with the load. Fills `stage_same`."""
-    changed = {customer: owner for customer, owner in owners.items() if customer != owner}
-    columns = {"customer_id": list(changed), "owner_id": list(changed.values())}
-    dialects.bulk_insert(connection, _same, _arrow(_same, columns))
-    m, c = _same.c, customers.c
-    old = customers.alias("old")
-    merged = (
-        select(m.owner_id, *(func.max(old.c[name]).label(name) for name in _CUSTOMER_ATTRIBUTES))
-        .select_from(_same)
-        .join(old, old.c.customer_id == m.customer_id)
-        .group_by(m.owner_id)
-        .subquery("merged")
-    )
-    connection.execute(
-        insert(customers).from_select(
-            ["customer_id"],
-            select(merged.c.owner_id).where(~exists().where(c.customer_id == merged.c.owner_id)),
-        )
-    )
-    connection.execute(
-        update(customers)
-        .where(c.customer_id == merged.c.owner_id)
-        .values({name: func.coalesce(c[name], merged.c[name]) for name in _CUSTOMER_ATTRIBUTES})
-    )
-    for table in (interactions, reported_facts, customer_identities):
-        _give(connection, table, _same, table.c.customer_id == m.customer_id, m.owner_id)
-    connection.execute(
-        update(event_keys).where(event_keys.c.customer_id == m.customer_id).values(customer_id=m.owner_id)
-    )
-    connection.execute(delete(customers).where(c.customer_id.in_(select(m.customer_id))))
-    for moved in (m.customer_id, m.owner_id):
-        connection.execute(insert(derive.touched).from_select(["customer_id"], select(moved)))
-
-
-def _give(
-    connection: Connection, table: Table, owners: Table, are_moved: ColumnElement[bool], owner: ColumnElement[str]
-) -> None:
-    """Move rows to other customers, by insert and delete: Citus cannot update the column that says where a row is."""
-    values = [owner.label(c.name) if c.name == "customer_id" else c for c in table.columns]
-    rows = select(*values).select_from(table).join(owners, are_moved)
-    connection.execute(insert(table).from_select([c.name for c in table.columns], rows))
-    connection.execute(delete(table).where(exists(select(1).select_from(owners).where(are_moved).correlate(table))))
-
-
-def _add_customers(connection: Connection) -> None:
-    s, k = _stage.c, _stage_identities.c
-    shown = (
-        select(
-            s.customer_id,
-            func.max(s.display_name).label("display_name"),
-            func.max(s.handle).label("handle"),
-            func.max(s.audience).label("followers"),
-        )
-        .where(s.customer_id.is_not(None), ~exists().where(customers.c.customer_id == s.customer_id))
-        .group_by(s.customer_id)
-    )
-    connection.execute(insert(customers).from_select(["customer_id", "display_name", "handle", "followers"], shown))
-    owner = func.coalesce(_same.c.owner_id, k.new_customer_id)
-    owned = (
-        select(func.min(owner).label("customer_id"), k.identity_kind, k.identity_value, func.min(s.source))
-        .select_from(_stage_identities)
-        .join(_stage, s.conversation_id == k.conversation_id)
-        .outerjoin(_same, _same.c.customer_id == k.new_customer_id)
-        .where(
-            ~exists().where(
-                customer_identities.c.identity_kind == k.identity_kind,
-                customer_identities.c.identity_value == k.identity_value,
-            ),
-            exists().where(customers.c.customer_id == owner),
-        )
-        .group_by(k.identity_kind, k.identity_value)
-    )
-    connection.execute(
-        insert(customer_identities).from_select(["customer_id", "identity_kind", "identity_value", "origin"], owned)
-    )
-
-
-def _move_conversations(connection: Connection) -> None:
-    """A conversation that becomes identified moves, whole, to its customer."""
-    for table in (interactions, reported_facts):
-        moved = and_(
-            table.c.conversation_id == _owners.c.conversation_id,
-            table.c.customer_id != _owners.c.customer_id,
-        )
-        connection.execute(
-            insert(derive.touched).from_select(
-                ["customer_id"], select(table.c.customer_id).join(_owners, moved).distinct()
-            )
-        )
-        _give(connection, table, _owners, moved, _owners.c.customer_id)
-    connection.execute(
-        update(event_keys)
-        .where(
-            event_keys.c.interaction_id == interactions.c.interaction_id,
-            interactions.c.conversation_id == _owners.c.conversation_id,
-            event_keys.c.customer_id != _owners.c.customer_id,
-        )
-        .values(customer_id=_owners.c.customer_id)
+        update(_stage).where(_stage.c.conversation_id == owner.statement_id).values(customer_id=owner.customer_id)
     )
 
 
@@ -963,22 +698,42 @@ def _merge(connection: Connection) -> None:
 
 
 def _merge_facts(connection: Connection) -> None:
+    """What became of a ticket or call is kept by its own row, also where several stand in one conversation."""
     s, f = _stage.c, _stage_facts.c
-    # One ticket may stand in several rows of a file that were not rejected: the first counts.
-    place = func.row_number().over(partition_by=f.conversation_id, order_by=s.place)
-    rows = (
-        select(s.customer_id, *(f[name] for name in _FACT_NAMES), place.label("nth"))
-        .select_from(_stage_facts)
-        .join(_stage, s.place == f.place)
-        .where(s.change != "same")
-        .subquery("rows")
-    )
-    ids = select(rows.c.conversation_id)
-    connection.execute(delete(reported_facts).where(reported_facts.c.conversation_id.in_(ids)))
+    written = select(s.interaction_id).where(s.change != "same")
+    connection.execute(delete(reported_facts).where(reported_facts.c.interaction_id.in_(written)))
     names = ["customer_id", *_FACT_NAMES]
     connection.execute(
-        insert(reported_facts).from_select(names, select(*(rows.c[name] for name in names)).where(rows.c.nth == 1))
+        insert(reported_facts).from_select(
+            names,
+            select(s.customer_id, *(f[name] for name in _FACT_NAMES))
+            .select_from(_stage_facts)
+            .join(_stage, s.place == f.place)
+            .where(s.change != "same"),
+        )
     )
+
+
+def _notes_on_times(connection: Connection) -> list[str]:
+    """Says which replies of this load, or to events of this load, are dated before what they answer."""
+    written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
+    pairs = derive.misdated_replies().subquery("pairs")
+    reply, question = interactions.alias("reply"), interactions.alias("asked")
+    rows = connection.execute(
+        select(reply.c.external_id, question.c.external_id)
+        .select_from(pairs)
+        .join(reply, reply.c.interaction_id == pairs.c.reply_id)
+        .join(question, question.c.interaction_id == pairs.c.question_id)
+        .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
+        .order_by(reply.c.occurred_at, reply.c.external_id)
+    ).all()
+    if not rows:
+        return []
+    shown = ", ".join(f"{reply_id} before {question_id}" for reply_id, question_id in rows[:5])
+    return [
+        f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
+        "one of the two times is wrong, so it counts as an answer at an unknown time"
+    ]
 
 
 class _StoredContext:
@@ -991,12 +746,13 @@ class _StoredContext:
 
     def company_accounts(self) -> Mapping[str, str]:
         i = interactions.c
-        rows = self._connection.execute(
-            select(i.author, i.brand)
+        rows = self._connection.scalars(
+            select(i.author)
             .where(i.source == self._source, i.direction == "outbound", i.author.is_not(None))
             .distinct()
+            .order_by(i.author)
         )
-        stored = {row.author.lower(): row.brand or row.author for row in rows}
+        stored = {author.lower(): author for author in rows}
         return {**stored, **self._settings.company_accounts(self._source)}
 
     def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
@@ -1007,13 +763,18 @@ class _StoredContext:
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
         naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
-        rows = self._connection.execute(
-            select(
-                i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses
-            ).where(i.source == self._source, i.thread_id.in_(threads), ~forgotten.is_forgotten())
-        ).all()
+        found = list(self._events(i.thread_id.in_(threads)))
         _keys.drop(self._connection)
-        for row in rows:
+        yield from found
+
+    def stored_events(self) -> Iterator[StoredEvent]:
+        return self._events(true())
+
+    def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
+        i = interactions.c
+        columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
+        mine = select(*columns).where(i.source == self._source, condition, ~forgotten.is_forgotten())
+        for row in self._connection.execute(mine).all():
             yield StoredEvent(
                 row.external_id,
                 row.author,
@@ -1029,7 +790,7 @@ class _StoredContext:
 
 
 def _load_customers(
-    connection: Connection, batches: Iterable[Batch], order: LoadOrder, report: Progress
+    connection: Connection, batches: Iterable[Batch], order: LoadOrder, settings: Settings, report: Progress
 ) -> tuple[LoadResult, list[Reject]]:
     result, rejects = LoadResult(), list[Reject]()
     for batch in batches:
@@ -1038,126 +799,13 @@ def _load_customers(
         report("reading", batch.read_count)
         if batch.customers is not None:
             listed = batch.customers.to_pylist()
-            wanted = forgotten.without_forgotten_customers(connection, listed, order.source)
+            wanted = forgotten.without_forgotten_customers(connection, listed, order.source, settings.identity)
             if len(wanted) < len(listed):
                 result.notes.append(f"{len(listed) - len(wanted)} forgotten customers were left out")
-            stored, notes = _store_customers(connection, wanted, order.source)
+            stored, notes = customers.settle_customers(connection, wanted, order.source, settings.identity)
             result.stored_count += stored
             result.notes += notes
     return result, rejects
 
 
-_CUSTOMER_FIELDS = ("birth_date", "birth_year", "age_group_given", "segment", "followers", "display_name")
-
-
-def _store_customers(connection: Connection, rows: Sequence[Mapping[str, Any]], source: str) -> tuple[int, list[str]]:
-    """Store or update customers; an identity that events brought first is joined to its customer.
-
-    Ids are joined before addresses, so that an address which two customers share joins neither.
-    """
-    given: list[tuple[Identity, list[Identity], Mapping[str, Any]]] = []
-    for row in rows:
-        own = (f"id:{source}", normalised(f"id:{source}", row["external_id"]) or row["external_id"])
-        others = [split_identity(text) for text in row["identities"] or ()]
-        given.append((own, list(dict.fromkeys([own, *(pair for pair in others if pair)])), row))
-    owners = _identity_owners(connection, [pair for _, pairs, _ in given for pair in pairs])
-    wanted = {owners.get(own) or opaque_id("c", *own): (pairs, row) for own, pairs, row in given}
-    stored = {
-        row.customer_id: row
-        for row in connection.execute(select(customers).where(customers.c.customer_id.in_(list(wanted))))
-    }
-    identities = _identities_of(connection, sorted({*owners.values(), *wanted}), is_staged=False)
-    for name, (listed, _) in wanted.items():
-        identities[name].append(listed[0])
-    people = People(identities, _own_kinds(connection) | {f"id:{source}"})
-    notes: list[str] = []
-    new_identities: list[tuple[str, str, str]] = []
-    changed = {name: None for name, (_, row) in wanted.items() if _differs(stored.get(name), row)}
-    claims = [(name, pair, row["line"]) for name, (pairs, row) in wanted.items() for pair in pairs]
-    for name, pair, line in sorted(claims, key=lambda claim: not claim[1][0].startswith("id:")):
-        owner = owners.setdefault(pair, "")
-        if not owner:
-            new_identities.append((name, *pair))
-            owners[pair] = name
-            people.add(name, pair)
-            changed[name] = None
-        elif people.name(owner) != people.name(name):
-            if people.link(name, owner, is_listed=pair[0].startswith("id:")):
-                changed[name] = None
-            else:
-                notes.append(f"line {line}: a {pair[0]} belongs to another customer already; it was not joined")
-    _write_customers(connection, list(changed), {name: row for name, (_, row) in wanted.items()}, stored)
-    _add_identities(connection, new_identities, source)
-    dialects.create_temporary(connection, _same)
-    _join_all(connection, {name: people.name(name) for name in {*owners.values(), *wanted}})
-    _same.drop(connection)
-    if changed:
-        connection.execute(insert(derive.touched), [{"customer_id": customer_id} for customer_id in changed])
-    return len(changed), notes
-
-
-def _differs(before: Any, given: Mapping[str, Any]) -> bool:
-    return before is None or any(
-        getattr(before, name) != given[name] for name in _CUSTOMER_FIELDS if given[name] is not None
-    )
-
-
-def _identity_owners(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    dialects.create_temporary(connection, _keys)
-    unique = list(dict.fromkeys(pairs))
-    dialects.bulk_insert(
-        connection,
-        _keys,
-        _arrow(_keys, {"a": [kind for kind, _ in unique], "b": [value for _, value in unique]}),
-    )
-    c = customer_identities.c
-    rows = connection.execute(
-        select(c.identity_kind, c.identity_value, c.customer_id).join(
-            _keys, and_(_keys.c.a == c.identity_kind, _keys.c.b == c.identity_value)
-        )
-    ).all()
-    _keys.drop(connection)
-    return {(row.identity_kind, row.identity_value): row.customer_id for row in rows}
-
-
-def _write_customers(
-    connection: Connection,
-    changed: Sequence[str],
-    attributes: Mapping[str, Mapping[str, Any]],
-    stored: Mapping[str, Any],
-) -> None:
-    if not changed:
-        return
-    rows = []
-    for customer_id in changed:
-        before = stored.get(customer_id)
-        given = attributes[customer_id]
-        row = {
-            name: given[name] if given[name] is not None or before is None else getattr(before, name)
-            for name in _CUSTOMER_FIELDS
-        }
-        rows.append({**row, "customer_id": customer_id, "handle": before.handle if before else None})
-    connection.execute(delete(customers).where(customers.c.customer_id.in_(list(changed))))
-    columns = {c.name: [row[c.name] for row in rows] for c in customers.columns}
-    dialects.bulk_insert(connection, customers, _arrow(customers, columns))
-
-
-def _add_identities(connection: Connection, rows: Sequence[tuple[str, str, str]], source: str) -> None:
-    if rows:
-        columns = {
-            "customer_id": [row[0] for row in rows],
-            "identity_kind": [row[1] for row in rows],
-            "identity_value": [row[2] for row in rows],
-            "origin": [source] * len(rows),
-        }
-        dialects.bulk_insert(connection, customer_identities, _arrow(customer_identities, columns))
-
-
-def join_customers(connection: Connection, old: str, new: str) -> None:
-    """Move everything of one customer to another; both are derived again with the load."""
-    dialects.create_temporary(connection, _same)
-    _join_all(connection, {old: new})
-    _same.drop(connection)
-
-
-__all__ = ["LoadOrder", "LoadResult", "join_customers", "load", "rebuild", "rescore", "text_settings_of"]
+__all__ = ["LoadOrder", "LoadResult", "load", "rebuild", "rescore", "text_settings_of"]

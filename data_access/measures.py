@@ -8,17 +8,29 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, case, false, func, literal, null, or_, select, true
+from sqlalchemy import Select, Table, and_, case, exists, false, func, literal, null, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
+from data_access.config import MOST_WINDOW_DAYS
 from data_access.errors import FilterError
-from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, known_or_unknown
-from data_access.schema import conversations, waits
-from data_access.vocabulary import CHANNELS, GRAINS, NOBODY, RESPONSE_STATES, SENTIMENTS, UNKNOWN
+from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, check_text, known_or_unknown
+from data_access.schema import conversations, stated_identities, waits
+from data_access.vocabulary import (
+    CHANNELS,
+    GRAINS,
+    NOBODY,
+    PUBLIC_CHANNELS,
+    RESPONSE_STATES,
+    SENTIMENTS,
+    UNKNOWN,
+)
 
 Clause = ColumnElement[bool]
+_WITH_US = ("customer_opened", "fragment")
 MAX_CELL = 1e12
+_ONLY_OF = {"age": waits, "state": waits, "closing_sentiment": conversations}
+_WHOLE_NUMBERS = {"hour": (0, 23), "weekday": (1, 7), "within_days": (1, MOST_WINDOW_DAYS)}
 DIMENSIONS = (
     "period",
     "channel",
@@ -37,7 +49,10 @@ DIMENSIONS = (
     "wait_band",
     "closing_sentiment",
     "responder_team",
+    "front_channel",
 )
+# Values of a cell that are no dimension.
+CELL_KEYS = ("within_minutes", "customer", "within_days")
 # Ages of the open backlog, lower bounds in minutes.
 BACKLOG_AGES = (
     ("under 1 hour", 0, 60),
@@ -91,6 +106,11 @@ def is_answered_untimed(table: Table, wanted: Filter) -> Clause:
 def is_answered(table: Table, wanted: Filter) -> Clause:
     """Answered by `as_of`, at a known or unknown time."""
     return or_(is_answered_timed(table, wanted), is_answered_untimed(table, wanted))
+
+
+def needs_reply(table: Table, wanted: Filter) -> Clause:
+    """By `as_of` the customer had asked for something; a thanks that a question follows needs none until then."""
+    return _is_true(table.c.needs_reply_at <= wanted.now)
 
 
 def answered_seconds(table: Table, wanted: Filter) -> ColumnElement[int]:
@@ -182,9 +202,139 @@ def is_complaint_ignored_in_time(wanted: Filter) -> Clause:
     return and_(is_complaint_due(wanted), ~answered_in_time)
 
 
-def is_provisional(table: Table, wanted: Filter, owning: ColumnElement[Any]) -> Clause:
-    """Younger than its own *ignored after*: figures that contain it will still move."""
-    return dialects.add_seconds(owning, table.c.ignored_after_seconds) > wanted.censored_at(table)
+def is_provisional(measure: Measure, wanted: Filter) -> Clause:
+    """Its own *ignored after* has not run out, on its own clock: figures that contain it will still move."""
+    table = measure.table
+    due = table.c.complaint_ignored_due_at if measure.owning == "first_complaint_at" else table.c.ignored_due_at
+    return due > wanted.censored_at(table)
+
+
+# --- joined-up service: what a customer's contacts on other channels tell ------------------------------
+
+# Another wait of the same customer: the private contact before a public complaint, or the public one after it.
+_front: Any = waits.alias("front")
+_post: Any = waits.alias("post")
+
+
+def _no_human_before(table: Any, moment: ColumnElement[Any], wanted: Filter) -> Clause:
+    """Nobody human had answered this wait, here or elsewhere, before the moment.
+
+    An answer at an unknown time may have come before: the source's word is taken, unless the setting is not to.
+    """
+    return and_(
+        or_(table.c.response_at.is_(None), table.c.response_at >= moment),
+        or_(table.c.elsewhere_at.is_(None), table.c.elsewhere_at >= moment),
+        ~_is_true(is_answered_untimed(table, wanted)),
+    )
+
+
+def _asks_in_private(table: Any, wanted: Filter) -> Clause:
+    needs = true() if wanted.with_no_reply_needed else needs_reply(table, wanted)
+    return and_(table.c.is_public.is_(False), table.c.kind.in_(_WITH_US), needs)
+
+
+def _complained_in_public(table: Any) -> Clause:
+    return and_(table.c.is_public.is_(True), table.c.kind.in_(_WITH_US), table.c.first_complaint_at.is_not(None))
+
+
+def _listed_on(channels: Sequence[str]) -> Clause:
+    """A customers file lists an address, number or handle of the customer on such a channel; it has no date."""
+    kinds = [f"handle:{channel}" for channel in channels]
+    if "email" in channels:
+        kinds += ["email", "phone"]
+    i = stated_identities.c
+    listed = select(i.customer_id).where(i.identity_kind.in_(kinds), i.is_listed.is_(True))
+    return waits.c.customer_id.in_(listed)
+
+
+def is_known_in_private(wanted: Filter) -> Clause:
+    """Of a public complaint: its customer was known on a private channel when it was posted.
+
+    A private conversation had begun before, or a customers file lists an e-mail address, telephone number or
+    private handle. Blind to private contacts after the post. Source: DESIGN section 2, "back door".
+    """
+    private = [channel for channel in CHANNELS if channel not in PUBLIC_CHANNELS]
+    return or_(_is_true(waits.c.private_since_at < waits.c.first_complaint_at), _listed_on(private))
+
+
+def is_known_in_public(wanted: Filter) -> Clause:
+    """Of a private contact: a public account of its customer is known, so a post could be seen as theirs."""
+    return or_(_is_true(waits.c.public_since_at <= wanted.now), _listed_on(sorted(PUBLIC_CHANNELS)))
+
+
+def _failed_fronts(wanted: Filter) -> list[Clause]:
+    """Of `_front`, seen from a public complaint: private, recent, past its target, without a human reply."""
+    posted_at = waits.c.first_complaint_at
+    return [
+        _front.c.customer_id == waits.c.customer_id,
+        _asks_in_private(_front, wanted),
+        _front.c.started_at < posted_at,
+        _front.c.started_at >= dialects.add_seconds(posted_at, literal(-wanted.window_seconds)),
+        _front.c.target_due_at < posted_at,
+        _no_human_before(_front, posted_at, wanted),
+        wanted.censored_at(_front) >= posted_at,
+    ]
+
+
+def front_of(column: str, wanted: Filter, *, newest: bool = False) -> ColumnElement[Any]:
+    """A column of the failed private contact before a public complaint: of the one that had waited longest.
+
+    `newest` takes the last one before the post instead. Null where there was none.
+    """
+    order = (_front.c.started_at, _front.c.conversation_id, _front.c.wait_number)
+    found: ColumnElement[Any] = (
+        select(_front.c[column])
+        .where(*_failed_fronts(wanted))
+        .order_by(*(part.desc() for part in order) if newest else order)
+        .limit(1)
+        .correlate(waits)
+        .scalar_subquery()
+    )
+    return found
+
+
+def is_back_door(wanted: Filter) -> Clause:
+    """Of a public complaint: a private contact had failed its customer in the N days before. DESIGN section 2."""
+    return exists().where(*_failed_fronts(wanted)).correlate(waits)
+
+
+def _has_failed(wanted: Filter) -> Clause:
+    """Of a private contact: no human replied within *ignored after*, here or elsewhere, and the N days can be seen.
+
+    Not "within target": targets are tight on some channels and wide on others, and would rank the channels by
+    themselves. Those whose target is longer than the N days cannot come out within them and are left out.
+    """
+    due = waits.c.ignored_due_at
+    ends_at = dialects.add_seconds(waits.c.started_at, literal(wanted.window_seconds))
+    return and_(
+        waits.c.target_due_at < ends_at,
+        due <= wanted.censored_at(waits),
+        or_(waits.c.response_at.is_(None), waits.c.response_at > due),
+        or_(waits.c.elsewhere_at.is_(None), waits.c.elsewhere_at > due),
+        ~_is_true(is_answered_untimed(waits, wanted)),
+        wanted.is_observed_from(waits, waits.c.started_at, ends_at),
+    )
+
+
+def came_out_in_public(wanted: Filter) -> Clause:
+    """Of a failed private contact: its customer complained in public within the N days, still without a reply."""
+    posted_at = _post.c.first_complaint_at
+    return (
+        exists()
+        .where(
+            _post.c.customer_id == waits.c.customer_id,
+            _complained_in_public(_post),
+            posted_at > waits.c.target_due_at,
+            posted_at <= dialects.add_seconds(waits.c.started_at, literal(wanted.window_seconds)),
+            _no_human_before(waits, posted_at, wanted),
+        )
+        .correlate(waits)
+    )
+
+
+def is_within(gap: ColumnElement[int], wanted: Filter) -> Clause:
+    """A gap between two contacts of at most N days; none is no."""
+    return _is_true(gap <= wanted.window_seconds)
 
 
 def conversation_states(wanted: Filter) -> Select[Any]:
@@ -196,7 +346,7 @@ def conversation_states(wanted: Filter) -> Select[Any]:
     complained = and_(waits.c.first_complaint_at.is_not(None), waits.c.first_complaint_at <= wanted.now)
     complaint_rank = _severity(response_state(wanted, of_complaint=True))
     opening_rank = case(
-        (and_(waits.c.needs_reply.is_(False), ~_is_true(is_answered(waits, wanted))), null()),
+        (and_(~needs_reply(waits, wanted), ~_is_true(is_answered(waits, wanted))), null()),
         else_=_severity(response_state(wanted, of_complaint=False)),
     )
     rank = func.coalesce(
@@ -257,11 +407,11 @@ class Measure:
 
 
 def _addressed(table: Table) -> list[Clause]:
-    return [table.c.kind.in_(("customer_opened", "fragment"))]
+    return [table.c.kind.in_(_WITH_US)]
 
 
-def _contact(_: Filter) -> list[Clause]:
-    return [*_addressed(conversations), conversations.c.first_inbound_at.is_not(None)]
+def _contact(wanted: Filter) -> list[Clause]:
+    return [*_addressed(conversations), conversations.c.first_inbound_at <= wanted.now]
 
 
 def _opened(_: Filter) -> list[Clause]:
@@ -270,7 +420,7 @@ def _opened(_: Filter) -> list[Clause]:
 
 def _waited(wanted: Filter) -> list[Clause]:
     found = _addressed(waits)
-    return found if wanted.with_no_reply_needed else [*found, waits.c.needs_reply.is_(True)]
+    return found if wanted.with_no_reply_needed else [*found, needs_reply(waits, wanted)]
 
 
 def _complained(wanted: Filter) -> list[Clause]:
@@ -285,7 +435,7 @@ def _open_wait(wanted: Filter) -> list[Clause]:
     elsewhere = and_(waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_at <= waits.c.ignored_due_at)
     return [
         *_addressed(waits),
-        waits.c.needs_reply.is_(True),
+        needs_reply(waits, wanted),
         ~_is_true(is_answered(waits, wanted)),
         ~_is_true(elsewhere),
         ~_is_abandoned_call(),
@@ -322,6 +472,67 @@ def _written_again(wanted: Filter) -> list[Clause]:
 
 def _call(_: Filter) -> list[Clause]:
     return [conversations.c.kind == "customer_opened", conversations.c.is_call.is_(True)]
+
+
+def _public_complaint(_: Filter) -> list[Clause]:
+    return [_complained_in_public(waits)]
+
+
+def _failed_contact(wanted: Filter) -> list[Clause]:
+    return [_asks_in_private(waits, wanted), _has_failed(wanted)]
+
+
+def _recognisable(wanted: Filter) -> list[Clause]:
+    return [*_contact(wanted), conversations.c.is_recognisable.is_(True)]
+
+
+def _repeated(wanted: Filter, topic: str) -> list[Clause]:
+    return [*_recognisable(wanted), is_within(conversations.c[f"repeats{topic}_after_seconds"], wanted)]
+
+
+def _first(wanted: Filter, topic: str) -> list[Clause]:
+    """Begins an issue: no contact of the customer in the N days before."""
+    return [*_recognisable(wanted), ~is_within(conversations.c[f"repeats{topic}_after_seconds"], wanted)]
+
+
+def _judged(wanted: Filter, topic: str) -> list[Clause]:
+    """Begins an issue, and the N days after it can be seen."""
+    opened = conversations.c.opened_at
+    ends_at = dialects.add_seconds(opened, literal(wanted.window_seconds))
+    return [*_first(wanted, topic), wanted.is_observed_from(conversations, opened, ends_at)]
+
+
+def _without_another(wanted: Filter, topic: str, channel: str) -> list[Clause]:
+    gap = conversations.c[f"again{channel}{topic}_after_seconds"]
+    return [*_judged(wanted, topic), ~is_within(gap, wanted)]
+
+
+def _repeat_measures(suffix: str, of_topic: str) -> tuple[Measure, ...]:
+    """Repeat contacts, issues and first-contact resolution; `suffix` is that of the gaps of any topic, or none."""
+    return (
+        _conversation(f"repeat_contacts{suffix}", f"repeat contacts, {of_topic}", lambda f: _repeated(f, suffix)),
+        _conversation(f"first_contacts{suffix}", f"first contacts, {of_topic}", lambda f: _first(f, suffix)),
+        _conversation(
+            f"first_contacts_judged{suffix}",
+            f"first contacts old enough to be judged, {of_topic}",
+            lambda f: _judged(f, suffix),
+        ),
+        _conversation(
+            f"no_further_contact{suffix}",
+            f"first contacts without a further one on any channel, {of_topic}",
+            lambda f: _without_another(f, suffix, ""),
+        ),
+        _conversation(
+            f"no_further_contact_same_channel{suffix}",
+            f"first contacts without a further one on the same channel, {of_topic}",
+            lambda f: _without_another(f, suffix, "_same_channel"),
+        ),
+        _conversation(
+            f"no_further_contact_unanswered{suffix}",
+            f"first contacts without a further one that nobody answered, {of_topic}",
+            lambda f: [*_without_another(f, suffix, ""), ~_is_true(is_answered(conversations, f))],
+        ),
+    )
 
 
 def _conversation(name: str, label: str, where: Callable[[Filter], Sequence[Clause]]) -> Measure:
@@ -442,9 +653,29 @@ _ALL = (
     _wait(
         "no_reply_needed",
         "waits that ask for nothing",
-        lambda f: [*_addressed(waits), waits.c.needs_reply.is_(False)],
+        lambda f: [*_addressed(waits), ~needs_reply(waits, f)],
     ),
     _wait("open_waits", "customers waiting for a reply now", _open_wait),
+    _wait("failed_contacts", "private contacts that no human answered in time", _failed_contact),
+    _wait(
+        "came_out",
+        "failed private contacts whose customer then complained in public",
+        lambda f: [*_failed_contact(f), came_out_in_public(f)],
+    ),
+    _conversation("recognisable", "conversations of customers who can be recognised", _recognisable),
+    *_repeat_measures("", "same or unknown topic"),
+    *_repeat_measures("_any_topic", "any topic"),
+    _complaint("public_complaints", "complaints in public", _public_complaint),
+    _complaint(
+        "public_complaints_known",
+        "complaints in public of customers known on a private channel",
+        lambda f: [*_public_complaint(f), is_known_in_private(f)],
+    ),
+    _complaint(
+        "back_door",
+        "complaints in public after a private contact had failed",
+        lambda f: [*_public_complaint(f), is_known_in_private(f), is_back_door(f)],
+    ),
     _complaint("complaints", "complaints", lambda f: []),
     *(_state_measure(state) for state in RESPONSE_STATES),
     _complaint("complaints_due", "complaints old enough to be called ignored", lambda f: [is_complaint_due(f)]),
@@ -507,6 +738,8 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
             *((minutes < upper * 60, label) for label, upper in WAIT_BANDS if upper), else_=WAIT_BANDS[-1][0]
         )
         return case((answered_at(table, wanted).is_not(None), banded), else_=NOBODY)
+    if name == "front_channel" and measure.name == "back_door":
+        return known_or_unknown(front_of("channel", wanted))
     if name in ("channel", "brand", "team", "age_group", "topic", "source", "blamed_channel"):
         return known_or_unknown(table.c[name])
     raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(DIMENSIONS)}")
@@ -522,17 +755,23 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Unknown measures and cells are refused here, before any query."""
-        measure_named(self.measure)
-        for key, _ in self.cell:
-            if key not in (*DIMENSIONS, "within_minutes", "customer"):
-                raise FilterError(f"unknown cell {key!r}; known are {', '.join(DIMENSIONS)}, within_minutes, customer")
+        measure = measure_named(self.measure)
+        for key, value in self.cell:
+            _check_cell(measure, key, value, self.filter.grain)
+
+    @property
+    def wanted(self) -> Filter:
+        """The filter, with the window of days that the cell asks for."""
+        days = [value for key, value in self.cell if key == "within_days"]
+        return self.filter.replace(within_days=_whole_number("within_days", days[-1])) if days else self.filter
 
     def clauses(self) -> list[Clause]:
         """The predicate of the rows: that of the measure, limited to the cell."""
         measure = measure_named(self.measure)
-        found = measure.clauses(self.filter)
+        found = measure.clauses(self.wanted)
         for key, value in self.cell:
-            found.append(self._cell_clause(measure, key, value))
+            if key != "within_days":
+                found.append(self._cell_clause(measure, key, value))
         return found
 
     def _cell_clause(self, measure: Measure, key: str, value: str) -> Clause:
@@ -549,8 +788,8 @@ class Selection:
         if key == "customer":
             return measure.table.c.customer_id == value
         if key in ("hour", "weekday"):
-            return dimension(key, measure, self.filter) == int(_number(key, value))
-        return dimension(key, measure, self.filter) == literal(value)
+            return dimension(key, measure, self.wanted) == _whole_number(key, value)
+        return dimension(key, measure, self.wanted) == literal(value)
 
     def sentence(self) -> str:
         """What the rows are, in words."""
@@ -584,7 +823,7 @@ def period_start(day: dt.date, grain: str) -> dt.date:
 def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
     """First and last local day of the period that begins on `value`."""
     try:
-        start = dt.date.fromisoformat(value[:10])
+        start = dt.datetime.fromisoformat(value).date()
         if not EARLIEST_DAY <= start < LATEST_DAY - dt.timedelta(days=100):
             raise ValueError
     except ValueError:
@@ -599,14 +838,37 @@ def period_bounds(value: str, grain: str) -> tuple[dt.date, dt.date]:
     return start, after - dt.timedelta(days=1)
 
 
+def _check_cell(measure: Measure, key: str, value: str, grain: str) -> None:
+    """Raise FilterError for a cell that the measure does not have or whose value cannot be meant."""
+    if key not in (*DIMENSIONS, *CELL_KEYS):
+        raise FilterError(f"unknown cell {key!r}; known are {', '.join((*DIMENSIONS, *CELL_KEYS))}")
+    if _ONLY_OF.get(key, measure.table) is not measure.table:
+        raise FilterError(f"{measure.label} cannot be split by {key!r}")
+    check_text(f"cell {key}", value)
+    if key == "period":
+        period_bounds(value, grain)
+    elif key == "within_minutes":
+        _number(key, value)
+    elif key in _WHOLE_NUMBERS:
+        _whole_number(key, value)
+
+
 def _number(key: str, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not abs(number) < MAX_CELL:
-        raise FilterError(f"cell {key}={value!r} is not a number")
+    if not 0 <= number < MAX_CELL:
+        raise FilterError(f"cell {key}={value!r} is not a number of 0 or more")
     return number
+
+
+def _whole_number(key: str, value: str) -> int:
+    first, last = _WHOLE_NUMBERS[key]
+    number = _number(key, value)
+    if number != int(number) or not first <= number <= last:
+        raise FilterError(f"cell {key}={value!r} is not a whole number from {first} to {last}")
+    return int(number)
 
 
 def dimension_order(name: str) -> list[str] | None:

@@ -12,11 +12,13 @@ from data_access.errors import FilterError
 from data_access.filters import Filter
 from data_access.queries import conversations as conversations_queries
 from data_access.queries import data_quality, overview
+from data_access.queries.back_door import back_door, back_door_flow, back_door_range, front_doors
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.definitions import definitions, ignored_rates
 from data_access.queries.ignored_complaints import ignored_complaints, ignored_worklist
 from data_access.queries.maturity import maturity
+from data_access.queries.repeat_contacts import repeat_contacts, repeat_contacts_range
 from data_access.queries.response_times import (
     answer_curve,
     calls,
@@ -122,6 +124,31 @@ _ALL = (
         "cherry_picking", "easy waits answered before older complaints", lambda e, f, _: cherry_picking(e, f), False
     ),
     Report("orphans", "waits whose last agent left or changed team", lambda e, f, _: orphans(e, f), False),
+    Report("back_door", "complaints in public after a private channel failed", back_door),
+    Report(
+        "back_door_flow",
+        "from the private channel that failed to the public one",
+        lambda e, f, _: back_door_flow(e, f),
+        False,
+    ),
+    Report("back_door_range", "the back-door share for a range of days", lambda e, f, _: back_door_range(e, f), False),
+    Report(
+        "front_doors",
+        "failed private contacts, and how many came out in public",
+        lambda e, f, by: front_doors(e, f, by or ("channel",)),
+    ),
+    Report("repeat_contacts", "repeat contacts, contacts per issue, first-contact resolution", repeat_contacts),
+    Report(
+        "repeat_contacts_any_topic",
+        "the same, whatever the topic",
+        lambda e, f, by: repeat_contacts(e, f, by, topic="any"),
+    ),
+    Report(
+        "repeat_contacts_range",
+        "the same for a range of days",
+        lambda e, f, _: repeat_contacts_range(e, f),
+        False,
+    ),
     Report("calls", "phone calls offered, answered, abandoned, service level", _calls),
     Report("resolution_times", "time to resolution, where the source knows it", resolution_times),
     Report("worklist", "unanswered complaints, oldest first", lambda e, f, _: ignored_worklist(e, f), False),
@@ -130,6 +157,12 @@ _ALL = (
         "coverage",
         "how much is known of the conversations",
         lambda e, f, _: data_quality.coverage(e, f),
+        False,
+    ),
+    Report(
+        "shared_identities",
+        "addresses, numbers and handles that join nobody, and why",
+        lambda e, f, _: data_quality.shared_identities(e, f),
         False,
     ),
     Report("sources", "sources and how complete they are", lambda e, f, _: data_quality.sources(e), False),

@@ -31,7 +31,7 @@ def _column(name: str, kind: type | object, comment: str, *, key: bool = False, 
 customers = Table(
     "customers",
     metadata,
-    _column("customer_id", Text, "Opaque id of one person, derived from the first identity seen", key=True),
+    _column("customer_id", Text, "Opaque id of one person, derived from the strongest identity", key=True),
     _column("birth_date", Date, "Birth date, where the source gives one"),
     _column("birth_year", Integer, "Birth year, where only that is known; age counts as if born on 1 July"),
     _column("age_group_given", Text, "Age band given by the source instead of a birth date"),
@@ -45,11 +45,58 @@ customers = Table(
 customer_identities = Table(
     "customer_identities",
     metadata,
-    _column("customer_id", Text, "The customer who owns the identity", key=True),
+    _column("customer_id", Text, "The customer who has it; one that joins nobody may have several", key=True),
     _column("identity_kind", Text, "email, phone, handle:<channel> or id:<source>", key=True),
     _column("identity_value", Text, "The normalised address, number, handle or id; personal data", key=True),
-    _column("origin", Text, "Source whose load brought it"),
-    comment="One row per handle, address, number or source id: what makes channels joinable",
+    _column("origin", Text, "First of the sources that state it, by name"),
+    _column("reason", Text, "Why it joins nobody; empty where it joins: kind, number, never, customers, shared …"),
+    comment="One row per customer and handle, address, number or source id: what makes channels joinable",
+)
+
+stated_identities = Table(
+    "stated_identities",
+    metadata,
+    _column("customer_id", Text, "Customer to whom the conversation or line belongs now", key=True),
+    _column("statement_id", Text, "The conversation, or the line of a customers file", key=True),
+    _column("identity_kind", Text, "As in customer_identities; conversation where only a decision names it", key=True),
+    _column("identity_value", Text, "The normalised value; a number without a country code as given", key=True),
+    _column("source", Text, "Source that states it"),
+    _column("is_listed", Boolean, "Stated by a customers file", null=False),
+    _column("is_own", Boolean, "The id under which the customers file lists its customer", null=False),
+    _column("is_alone", Boolean, "No other identity that may join is stated with it", null=False),
+    _column("identity_customer_id", Text, "Customer named after this identity", null=False),
+    _column("reason", Text, "Why it can join nobody, whoever states it: kind, number or never"),
+    comment="One row per identity and conversation or customers-file line that states it: the evidence of every join",
+)
+
+customer_records = Table(
+    "customer_records",
+    metadata,
+    _column("customer_id", Text, "The customer to whom the line belongs now", key=True),
+    _column("record_id", Text, "Hash of source and id", key=True),
+    _column("identity_kind", Text, "id:<source>", null=False),
+    _column("identity_value", Text, "Customer id in the file", null=False),
+    _column("source", Text, "Name under which the file was loaded", null=False),
+    _column("birth_date", Date, "As in customers"),
+    _column("birth_year", Integer, "As in customers"),
+    _column("age_group_given", Text, "As in customers"),
+    _column("segment", Text, "As in customers"),
+    _column("followers", BigInteger, "As in customers"),
+    _column("display_name", Text, "As in customers; personal data"),
+    _column("identities", Text, "Identities listed, as given, separated by semicolons; personal data"),
+    comment="One row per customer of a customers file, as the file says",
+)
+
+identity_decisions = Table(
+    "identity_decisions",
+    metadata,
+    _column("decision", Integer, "Number of the decision", key=True),
+    _column("side", Integer, "0 or 1: a merge joins the sides, a split holds them apart", key=True),
+    _column("identity_kind", Text, "As in stated_identities", key=True),
+    _column("identity_value", Text, "The normalised value; personal data", key=True),
+    _column("verdict", Text, "merge, split, or apart: it joins nobody since a customer was forgotten", null=False),
+    _column("decided_at", DateTime, "When it was decided, UTC", null=False),
+    comment="One row per identity in a decision by hand; no load and no rebuild changes it",
 )
 
 event_keys = Table(
@@ -83,6 +130,11 @@ interactions = Table(
     _column("direction", Text, "inbound (from a customer) or outbound (from the company)", null=False),
     _column("author_kind", Text, "customer, agent, bot or system", null=False),
     _column("author", Text, "The author's account or id in the source; personal data on inbound rows"),
+    _column("customer", Text, "Customer id as the source names it; personal data"),
+    _column("email", Text, "The customer's address as given; personal data"),
+    _column("phone", Text, "The customer's number as given; personal data"),
+    _column("handle", Text, "The customer's handle as given; personal data"),
+    _column("display_name", Text, "The customer's name as given; personal data; joins nobody"),
     _column("agent", Text, "Who wrote it, on outbound rows"),
     _column("team", Text, "Team or queue assigned when it happened"),
     _column("brand", Text, "Brand or company account addressed"),
@@ -120,6 +172,7 @@ reported_facts = Table(
     metadata,
     _column("customer_id", Text, "Customer of the conversation", key=True),
     _column("conversation_id", Text, "The conversation", key=True),
+    _column("interaction_id", Text, "The ticket or call itself, as an interaction", key=True),
     _column("source", Text, "Name under which the file was loaded", null=False),
     _column("is_answered", Boolean, "Answered or not, where the source says so"),
     _column("first_response_at", DateTime, "First human response, UTC"),
@@ -130,7 +183,7 @@ reported_facts = Table(
     _column("is_abandoned", Boolean, "The customer gave up before an answer"),
     _column("abandoned_seconds", Integer, "Seconds until the customer gave up"),
     _column("talk_seconds", Integer, "Seconds of talk"),
-    comment="One row per conversation whose ticket or call is known, but not its events",
+    comment="One row per ticket or call of which the source says what became of it, but not by which events",
 )
 
 _CONTACT_COLUMNS: tuple[tuple[str, type | object, str], ...] = (
@@ -145,6 +198,17 @@ _CONTACT_COLUMNS: tuple[tuple[str, type | object, str], ...] = (
     ("blamed_channel", Text, "Channel that the conversation complains about"),
 )
 
+# Gaps between the contacts of one customer (conversations with us in which the customer spoke), opening to opening,
+# whole seconds. A topic fits where it is the same or one of the two is unknown.
+CONTACT_GAPS = {
+    "repeats_after_seconds": "The customer's newest earlier contact of a fitting topic, any channel, to this one",
+    "repeats_any_topic_after_seconds": "The same, whatever the topic",
+    "again_after_seconds": "This contact to the customer's next one of a fitting topic, any channel",
+    "again_any_topic_after_seconds": "The same, whatever the topic",
+    "again_same_channel_after_seconds": "This contact to the next one of a fitting topic on the same channel",
+    "again_same_channel_any_topic_after_seconds": "The same, whatever the topic",
+}
+
 waits = Table(
     "waits",
     metadata,
@@ -158,7 +222,7 @@ waits = Table(
     _column("first_complaint_at", DateTime, "First complaint in the wait: the clock of the complaint"),
     _column("inbound_count", Integer, "Inbound interactions in the wait"),
     _column("complaint_count", Integer, "Complaints among them"),
-    _column("needs_reply", Boolean, "False where every inbound interaction asks for nothing"),
+    _column("needs_reply_at", DateTime, "First inbound interaction that asks for something; null where none does"),
     _column("has_reported_answer", Boolean, "The source says answered, but not when"),
     _column("response_at", DateTime, "Human response that ends the wait"),
     _column("responder_agent", Text, "Who answered"),
@@ -183,6 +247,8 @@ waits = Table(
     _column("complaint_target_due_at", DateTime, "First complaint + target, on its clock"),
     _column("complaint_ignored_due_at", DateTime, "First complaint + ignored after, on its clock"),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
+    _column("private_since_at", DateTime, "When the customer's first conversation on a private channel opened"),
+    _column("public_since_at", DateTime, "When the customer's first conversation on a public channel opened"),
     comment="One row per unanswered run: from the first inbound interaction to the response that ends it",
 )
 
@@ -210,11 +276,12 @@ conversations = Table(
     _column("business_start_seconds", BigInteger, "Open seconds of the calendar before the opening"),
     _column("business_response_seconds", BigInteger, "First response in opening hours"),
     _column("has_reported_answer", Boolean, "The source says answered, but not when"),
-    _column("needs_reply", Boolean, "False where the opening asks for nothing"),
+    _column("needs_reply_at", DateTime, "When its opening wait first asked for something; null where it never did"),
     _column("target_seconds", BigInteger, "Response target in force at the opening"),
     _column("ignored_after_seconds", BigInteger, "*Ignored after* in force at the opening"),
     _column("clock", Text, "Clock of both thresholds"),
-    _column("target_due_at", DateTime, "Opening + target"),
+    _column("target_due_at", DateTime, "Opening + target, on its clock"),
+    _column("ignored_due_at", DateTime, "Opening + ignored after, on its clock"),
     _column("resolved_at", DateTime, "When it was resolved, where the source knows"),
     _column("status", Text, "Status as the source names it"),
     _column("queue", Text, "Queue of a call"),
@@ -236,6 +303,10 @@ conversations = Table(
     _column("previous_opened_at", DateTime, "When that one was opened"),
     _column("previous_channel", Text, "Its channel"),
     _column("previous_gap_seconds", BigInteger, "Opening of the previous to the opening of this"),
+    _column(
+        "is_recognisable", Boolean, "An id, address, number or handle of the customer is known: others can join it"
+    ),
+    *(_column(name, BigInteger, comment) for name, comment in CONTACT_GAPS.items()),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
     comment="One row per conversation: what the pages read",
 )

@@ -342,6 +342,7 @@ def resolved(wanted: Filter, status: StoreStatus) -> Filter:
         complete_to=status.complete_to,
         unknown_time_counts_as=wanted.unknown_time_counts_as or status.settings.unknown_time_counts_as,
         business_now=_business_now(as_of, status),
+        within_days=wanted.within_days or status.settings.joined_up.window_days,
     )
 
 

@@ -59,6 +59,7 @@ STATE_LABELS = {
     "ignored": "Ignored",
     "no_reply_needed": "No reply needed",
 }
+IDENTITY_KINDS = ("id", "email", "phone", "handle")
 SENTIMENTS = ("negative", "neutral", "positive")
 GRAINS = ("day", "week", "month", "quarter")
 UNKNOWN = "unknown"

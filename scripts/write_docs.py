@@ -24,18 +24,8 @@ from data_access.sources.mapping import CLOSED_VALUES, FIELDS, REQUIRED
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = (
-    "init",
-    "demo",
-    "load",
-    "upgrade",
-    "rebuild",
-    "rescore",
-    "evaluate",
-    "check",
-    "report",
-    "export",
-    "status",
-    "sources",
+    *("init", "demo", "load", "upgrade", "rebuild", "rescore", "evaluate", "check", "report", "export"),
+    *("identities", "identities explain", "identities split", "identities merge", "status", "sources"),
 )
 
 
@@ -84,7 +74,7 @@ def commands() -> str:
     for command in COMMANDS:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-            cli.main([command, "--help"])
+            cli.main([*command.split(), "--help"])
         parts.append(f"### frontdoor {command}\n\n```\n{out.getvalue().rstrip()}\n```\n")
     return "\n".join(parts)
 
@@ -95,7 +85,8 @@ def fields() -> str:
     for grain, names in FIELDS.items():
         rows = [f'**grain = "{grain}"**\n', "| field | values |", "|---|---|"]
         for name in names:
-            values = ", ".join(CLOSED_VALUES.get(name, ())) or ("required" if name in REQUIRED[grain] else "")
+            required = ["required"] if name in REQUIRED[grain] else []
+            values = ": ".join([*required, *filter(None, [", ".join(CLOSED_VALUES.get(name, ()))])])
             rows.append(f"| `{name}` | {values} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)

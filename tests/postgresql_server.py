@@ -16,7 +16,7 @@ import pytest
 
 @contextlib.contextmanager
 def running_server(folder: Path) -> Iterator[str]:
-    """Start a server in an empty folder, yield the URL of its database, stop it; skip where there is none."""
+    """Start a server in an empty folder, yield the URL of its database `postgres`; skip where there is none."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
     if not found:
         pytest.skip("no PostgreSQL server on this machine: apt-get install postgresql")

@@ -24,7 +24,16 @@ from data_access.store import open_reader, read_status, resolved
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 # One row per row of the store: their columns are described there.
-ROW_REPORTS = {"worklist", "conversations", "rejected_rows", "sources", "orphans", "rising_topics"}
+ROW_REPORTS = {
+    "worklist",
+    "conversations",
+    "rejected_rows",
+    "sources",
+    "orphans",
+    "rising_topics",
+    "changes",
+    "coverage",
+}
 
 
 def doc(name: str) -> str:

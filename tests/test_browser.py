@@ -219,3 +219,46 @@ def test_pages_fit_their_screen_in_light_and_dark(
                 arg=size[1] + 40,
             )
     context.close()
+
+
+def open_first_cell(page: Any, chart: str, url: str) -> None:
+    """Click the first cell of a heat map; again where a rerun on a slow machine moved it meanwhile."""
+    mark = page.locator(f".st-key-panel_{chart} .scatterlayer .points path").first
+    for attempt in range(3):
+        mark.scroll_into_view_if_needed()
+        box = mark.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        try:
+            page.wait_for_url(url, timeout=10_000)
+            return
+        except sync_api.TimeoutError:
+            if attempt == 2:
+                raise
+            settled(page)
+
+
+@pytest.mark.parametrize(
+    ("path", "chart", "measure"),
+    [
+        ("channel_mix", "channel_index", "contacts"),
+        ("ignored_complaints", "hours", "complaints"),
+        ("sentiment_trends", "said_on_about", "blaming"),
+    ],
+)
+def test_a_clicked_cell_of_a_heat_map_opens_its_rows(
+    server: str, page: Any, path: str, chart: str, measure: str
+) -> None:
+    open_page(page, f"{server}/{path}?period=all")
+    open_first_cell(page, chart, f"**/conversations?**measure={measure}&cell=**")
+    settled(page)
+    heading = page.get_by_role("heading", level=3).first.inner_text()
+    assert int(re.match(r"[\d,]+", heading)[0].replace(",", "")) > 0  # type: ignore[index]
+
+
+def test_the_card_of_rejected_rows_goes_to_their_table(server: str, page: Any) -> None:
+    open_page(page, f"{server}/data")
+    page.locator(".st-key-card__rejected_count").get_by_role("link").click()
+    page.wait_for_url("**/data#rejected-rows")
+    page.wait_for_function(
+        "document.getElementById('rejected-rows').getBoundingClientRect().top < innerHeight", timeout=8_000
+    )

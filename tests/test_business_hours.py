@@ -16,6 +16,8 @@ from data_access.cli import main
 from data_access.config import read_settings, settings_from_json
 from data_access.errors import MappingError
 from data_access.loader import LoadOrder, load, rebuild
+from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.response_times import reply_times, response_times
 from data_access.schema import conversations, waits
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader
@@ -168,14 +170,20 @@ def test_both_clocks_stand_side_by_side_and_due_times_follow_the_clock_of_the_th
 
 
 def test_the_clock_switches_the_times_shown_and_not_the_target(office_url, opened):
-    from data_access.queries.response_times import response_times
-
     engine, calendar = opened(office_url)
     _, business = opened(office_url, clock="business")
     slow, fast = response_times(engine, calendar).iloc[0], response_times(engine, business).iloc[0]
     assert slow["median_minutes_answered"] == (65 * 60 + 60) / 2
     assert fast["median_minutes_answered"] == (90 + 60) / 2
     assert slow["in_target_count"] == fast["in_target_count"] == 2
+
+
+@pytest.mark.parametrize(("as_of", "is_young"), [((11, 59), True), ((12, 0), False)])
+def test_a_period_is_provisional_until_the_opening_hours_of_ignored_after_ran_out(office_url, opened, as_of, is_young):
+    # Four opening hours after Friday's close end on Monday at 12:00 UTC, not on Friday night.
+    engine, wanted = opened(office_url, as_of=dt.datetime(2026, 10, 19, *as_of), teams=("Mail",))
+    for report in (ignored_complaints, response_times, reply_times):
+        assert report(engine, wanted).iloc[0]["is_provisional"] == is_young
 
 
 def test_changing_a_calendar_derives_again_and_the_calendar_in_force_applies(office_url, tmp_path):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from data_access.metrics import METRICS
 from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS
 from pages.components import charts, findings, theme, words
 
+ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = '<a href="https://evil.example">x</a> & $y$ [z](https://evil.example)'
 
 
@@ -213,7 +217,10 @@ def test_titles_are_findings_in_words() -> None:
 
 def test_a_median_that_is_not_reached_is_said_beside_the_usual_number() -> None:
     row = {"median_minutes_answered": 11.0, "median_minutes_all": float("nan")}
-    assert findings.answer_curve(row) == "The usual number says 11 min; counting everyone, half are never answered"
+    assert (
+        findings.answer_curve(row)
+        == "The usual number says 11 min; counting everyone, fewer than half are answered so far"
+    )
     assert "4 h 20 min" in findings.answer_curve({"median_minutes_answered": 11.0, "median_minutes_all": 260.0})
 
 
@@ -231,3 +238,14 @@ def test_a_median_that_is_not_reached_is_said_beside_the_usual_number() -> None:
 )
 def test_durations_are_said_in_two_units_at_most(value: float, text: str) -> None:
     assert words.minutes(value) == text
+
+
+def test_nothing_on_screen_calls_what_is_not_answered_yet_never_answered() -> None:
+    """Whether somebody will be answered is not known at `as_of`: only that nobody has so far."""
+    shown = [*(ROOT / "pages").rglob("*.py"), *(ROOT / "data_access" / "queries").glob("*.py")]
+    shown += [ROOT / "data_access" / name for name in ("metrics.py", "measures.py", "reports.py", "estimates.py")]
+    said = re.compile(r"\b(never|not ever)[ -](been )?answered", re.IGNORECASE)
+    assert [
+        (path.name, said.findall(path.read_text("utf-8"))) for path in shown if said.search(path.read_text("utf-8"))
+    ] == []
+    assert "never" not in METRICS["median_minutes_all"].definition

@@ -227,6 +227,7 @@ def test_only_what_rose_by_more_than_chance_is_called_rising() -> None:
     assert set(points(charts_sentiment.rising_terms_dot(some)).marker.color) == {theme.ACCENT}
     assert set(points(charts_sentiment.rising_terms_dot(none)).marker.color) == {theme.CONTEXT}
     assert "in grey" in findings_sentiment.rising_counted(none)
+    assert findings_sentiment.rising_counted(none).endswith("a word opens none.")
 
 
 def test_without_a_period_before_nothing_is_compared() -> None:

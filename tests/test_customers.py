@@ -81,7 +81,7 @@ def people(url: str) -> set[frozenset[str]]:
         ("birth_date", "2008-02-29", "2026-02-28T23:59:59Z", "<18"),  # born on a leap day
         ("birth_date", "2008-02-29", "2026-03-01T00:00:00Z", "18-24"),
         ("birth_date", "1920-01-01", "2025-05-05T09:00:00Z", "65+"),
-        ("birth_date", "2030-01-01", "2025-05-05T09:00:00Z", "unknown"),  # not born yet
+        ("birth_date", "2026-01-01", "2025-05-05T09:00:00Z", "unknown"),  # not born yet
         ("birth_year", "2000", "2025-06-30T12:00:00Z", "18-24"),  # as if born on 1 July
         ("birth_year", "2000", "2025-07-01T12:00:00Z", "25-34"),
         ("birth_year", "1960.0", "2025-07-01T12:00:00Z", "65+"),
@@ -135,7 +135,12 @@ def test_bands_are_settings_and_a_rebuild_uses_the_new_ones(files):
     ("header", "cells", "named"),
     [
         ("birth_date", "A,yesterday,", "birth_date is 'yesterday'"),
-        ("birth_date", "A,1800-01-01,", "before 1880"),
+        ("birth_date", "A,1800-01-01,", "before 1900"),
+        ("birth_date", "A,1899-12-31,", "before 1900"),
+        ("birth_date", "A,2126-01-01,", "in the future"),
+        ("birth_year", "A,1899,", "before 1900"),
+        ("birth_year", "A,2099,", "in the future"),
+        ("birth_date", "A,2000-01-01", "2 fields instead of 3: the line is cut short"),
         ("birth_date", ",1980-01-01,", "customer_id is empty"),
         ("birth_year", "A,80,", "birth_year is '80'"),
         ("age_group", "A,old,", "age_group is 'old', none of <18, 18-24"),

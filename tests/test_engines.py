@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
+from sqlalchemy import create_engine, text
+from stored_rows import rows_of
+from test_customers import Files, event
+from test_identities import WHO
 
-from data_access import audit
+from data_access import audit, decisions
 from data_access.cli import main
 from data_access.demo import write_demo_sources
 from data_access.export import to_csv
 from data_access.filters import Filter
-from data_access.loader import LoadOrder, load
+from data_access.loader import LoadOrder, load, rebuild
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import open_reader, read_status, resolved
@@ -106,3 +110,52 @@ def _broken(folder: Path) -> Path:
     path = folder / "broken.csv"
     path.write_text("nothing,of,this\n1,2,3\n", encoding="utf-8")
     return path
+
+
+def test_customers_are_split_and_merged_alike_on_both_engines(postgresql_url, tmp_path):
+    """In a database of its own: a family with one telephone, a split, a reload, a merge, a rebuild."""
+    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("CREATE DATABASE people"))
+    server.dispose()
+    urls = (f"duckdb:///{tmp_path / 'store'}", postgresql_url.removesuffix("/postgres") + "/people")
+    shared = "+442079460123"
+    parts = [
+        event(1, "desk", customer="1", email="a@x.example", phone=shared) + event(2, "call", phone=shared),
+        event(3, "mail", email="a@x.example") + event(4, "nobody") + event(5, "tweet", handle="h", channel="twitter"),
+        event(6, "son", customer="2", phone=shared),
+    ]
+    found: dict[str, list[object]] = {url: [] for url in urls}
+    for url in urls:
+        files = FilesOf(tmp_path, url)
+
+        def note(url: str = url) -> object:
+            found[url].append(rows_of(url, *WHO))
+            return found[url][-1]
+
+        files.events(parts[0] + parts[1])
+        first = note()
+        decisions.split(url, "id:desk=1", ["email=a@x.example"])
+        apart = note()
+        files.events(parts[0] + parts[1])
+        rebuild(url)
+        assert note() == apart
+        decisions.merge(url, "id:desk=1", "email=a@x.example")
+        assert note() == first
+        files.events(parts[2])
+        note()
+        decisions.merge(url, "id:desk=2", "handle:twitter=h")
+        note()
+        assert main(["check", "--store", url]) == 0
+    assert found[urls[0]] == found[urls[1]]
+
+
+class FilesOf(Files):
+    """Files of events that go into one store, wherever it is."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        super().__init__(folder)
+        self._url = url
+
+    def url(self, store: str = "store") -> str:
+        return self._url

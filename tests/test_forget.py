@@ -343,7 +343,7 @@ def test_every_table_of_the_store_says_what_forgetting_does_with_it():
     ("raw", "named"),
     [
         ('1,"Anna@Example.org",x', "anna@example.org"),
-        ('{"phone": "+44 (0)20 7946-0018"}', "+4402079460018"),
+        ('{"phone": "+44 (0)20 7946-0018"}', "+442079460018"),
         ("see @Anna_B!", "anna_b"),
         ("id:shop=anna77|email=a@b.c", "anna77"),
         ("From: Anna <anna@example.org>;", "anna@example.org"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sqlalchemy import select
 
 from data_access.loader import LoadOrder, load
+from data_access.queries.backlog import backlog
+from data_access.queries.conversations import conversations_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import reply_times, response_times
 from data_access.schema import conversations, waits
@@ -143,4 +147,20 @@ def test_spam_and_thanks_leave_the_denominators_of_waits_and_are_counted_beside(
 
 def test_a_complaint_always_needs_a_reply_whatever_the_flag_says(loaded):
     rows, _ = loaded("1,a,inbound,customer,,2026-01-01T10:00:00Z,Terrible,true,false,\n")
-    assert rows[0].needs_reply is True
+    assert rows[0].needs_reply_at == rows[0].first_complaint_at == rows[0].started_at
+
+
+def test_thanks_that_a_question_follows_need_no_reply_until_the_question_came(loaded, opened):
+    rows, url = loaded(
+        "1,a,inbound,customer,,2026-01-01T10:00:00Z,Thanks,false,false,\n"
+        "2,a,inbound,customer,,2026-01-20T10:00:00Z,Where is it now?,false,true,\n"
+    )
+    assert (rows[0].started_at.day, rows[0].needs_reply_at.day) == (1, 20)
+    for as_of, asked in ((dt.datetime(2026, 1, 10), 0), (dt.datetime(2026, 1, 20, 10), 1)):
+        engine, wanted = opened(url, as_of=as_of)
+        row = reply_times(engine, wanted).iloc[0]
+        assert (row["wait_count"], row["no_reply_needed_count"], row["unanswered_count"]) == (asked, 1 - asked, asked)
+        assert backlog(engine, wanted).iloc[0]["open_count"] == asked
+        [conversation] = conversations_rows(engine, wanted).to_dict("records")
+        assert conversation["needs_reply"] == bool(asked)
+        assert pd.isna(conversation["response_state"]) == (not asked)

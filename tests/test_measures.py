@@ -443,8 +443,8 @@ PLANTED = {
     "a wrong number of seconds": "UPDATE waits SET response_seconds = response_seconds + 60",
     "an event that is missing": "DELETE FROM interactions WHERE external_id = '4'",
     "an event stored twice": "INSERT INTO interactions SELECT * FROM interactions LIMIT 1",
-    "a fact without its conversation": "INSERT INTO reported_facts (customer_id, conversation_id, source) "
-    "VALUES ('c', 'v', 's')",
+    "a fact without its conversation": "INSERT INTO reported_facts "
+    "(customer_id, conversation_id, interaction_id, source) VALUES ('c', 'v', 'i', 's')",
     "a kind that does not exist": "UPDATE conversations SET kind = 'odd' WHERE external_id = 'c1'",
     "a wait of another channel than its conversation": "UPDATE waits SET channel = 'letter' WHERE wait_number = 2",
 }

@@ -8,9 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from data_access.cli import main
 from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.queries.conversations import count_rows, selected_rows
+from data_access.queries.data_quality import rejected_count, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.store import open_reader, read_status, resolved
 from pages.components.navigation import PAGES
@@ -244,3 +246,42 @@ def test_without_a_signed_in_viewer_no_page_shows_anything(
     assert "Sign in" in said(app)
     assert not app.metric
     assert not app.dataframe
+
+
+@pytest.fixture
+def store_with_rejects(tmp_path: Path) -> str:
+    """A file with one good and two bad rows, loaded twice."""
+    url, path = f"duckdb:///{tmp_path / 'store'}", tmp_path / "tweets.csv"
+    path.write_text(
+        "tweet_id,author_id,inbound,created_at,text,response_tweet_id,in_response_to_tweet_id\n"
+        "1,115712,True,Tue Oct 31 22:10:47 +0000 2017,Where is it? @Shop,,\n"
+        "2,115713,True,yesterday,Hello @Shop,,\nx,y\n"
+    )
+    for _ in range(2):
+        assert main(["load", str(path), "--source", "twcs", "--store", url]) == 1
+    return url
+
+
+def test_the_card_of_rejected_rows_counts_each_once_and_leads_to_their_table(
+    opened_page, store_with_rejects: str
+) -> None:
+    app = opened_page(store_with_rejects, "data", period="all")
+    assert not app.exception
+    assert next(metric.value for metric in app.metric if metric.label == "Rows rejected") == "2"
+    tables = [element.value for element in app.dataframe if "reason" in element.value]
+    assert [len(table) for table in tables] == [2]
+    assert "[listed below with reasons](#rejected-rows)" in said(app)
+    assert [element.proto.anchor for element in app.subheader if element.value == "Rejected rows"] == ["rejected-rows"]
+    engine = open_reader(store_with_rejects)
+    wanted = resolved(Filter(), read_status(engine, store_with_rejects))
+    assert rejected_count(engine, wanted) == len(rejected_rows(engine, wanted)) == 2
+
+
+def test_a_limited_viewer_counts_the_rejected_rows_that_the_table_lists(
+    opened_page, monkeypatch: pytest.MonkeyPatch, store_with_rejects: str
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Mail")
+    app = opened_page(store_with_rejects, "data", period="all")
+    tables = [element.value for element in app.dataframe if "reason" in element.value]
+    assert next(metric.value for metric in app.metric if metric.label == "Rows rejected") == "2"
+    assert [list(table["raw"].fillna("")) for table in tables] == [["", ""]]

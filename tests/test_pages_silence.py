@@ -8,6 +8,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from data_access.queries.conversations import count_rows
+from data_access.queries.definitions import definitions
+from pages.components import silence
+
 MAIN = Path(__file__).resolve().parents[1] / "pages" / "main.py"
 PAGES = ("response_times", "ignored_complaints", "channel_mix")
 SWITCHES = (
@@ -195,3 +199,16 @@ def test_the_rate_can_be_read_per_complaint_conversation_and_customer(opened_pag
         values[unit] = next(metric.label for metric in app.metric)
         assert f"per {unit}" in said(app)
     assert len(set(values.values())) == 3
+
+
+def test_each_definition_opens_as_many_rows_as_it_is_counted_over(opened, tiny_store_url) -> None:
+    engine, wanted = opened(tiny_store_url)
+    frame = definitions(engine, wanted)
+    known = {cell.label.removeprefix("Counted over: "): cell for cell in silence.definition_cells(frame)}
+    assert len(known) >= 9
+    for row in frame.to_dict("records"):
+        if row["definition"] in known:
+            number = count_rows(engine, known[row["definition"]].selection(wanted))
+            answered_only = row["definition"].startswith("answered only")
+            assert number == (row["numerator_count"] if answered_only else row["denominator_count"]), row["definition"]
+    assert "customers whose every conversation is answered" in silence._rowless(frame)

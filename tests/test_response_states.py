@@ -133,6 +133,9 @@ PLANTED = {
     "a wait without its conversation": "DELETE FROM conversations WHERE external_id = 'c1'",
     "a response before its question": "UPDATE waits SET response_at = started_at - INTERVAL 1 HOUR",
     "an event under another customer": "UPDATE event_keys SET customer_id = 'cnobody'",
+    "an identity with two customers": "INSERT INTO customer_identities SELECT 'cnobody', identity_kind,"
+    " identity_value, origin, reason FROM customer_identities LIMIT 1",
+    "evidence under another customer": "UPDATE stated_identities SET customer_id = 'cnobody'",
     "a load that does not add up": "UPDATE load_runs SET stored_count = stored_count + 1",
 }
 

@@ -162,6 +162,30 @@ class BackDoor:
     known_on_private_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One row per private channel that failed and public channel; each post under the contact that waited longest."""
+
+    front_channel: str
+    public_channel: str
+    post_count: int
+    median_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstContacts:
+    """Contacts of recorded customers within seven days of one another, whatever the topic.
+
+    Of the first contacts that are older than seven days: those without a further one, on any channel and on theirs.
+    """
+
+    contact_count: int
+    repeat_count: int
+    judged_count: int
+    no_further_contact_count: int
+    no_further_contact_same_channel_count: int
+
+
 Story = PhoneOutage | ReviewsIgnored | AgeGapMix | AgeGapReal | EmailDecline | InstantBot | DstNight | BackDoor
 
 
@@ -170,7 +194,8 @@ class DemoTruth:
     """What really happened. Ids are conversation ids; `horizon` (UTC) is the end of the last day.
 
     `ignored_complaint_ids` are complaints unanswered past *ignored after* at the horizon, with no human on
-    another channel in that time; `back_door_pairs` follow DESIGN section 2 with N = 7, whatever was planted.
+    another channel in that time; `back_door_pairs` follow DESIGN section 2 with N = 7, whatever was planted, and
+    stand on `known_public_complaint_count` posts: by listed people, or after a private contact of the same person.
     """
 
     seed: int
@@ -200,6 +225,9 @@ class DemoTruth:
     repeat_contact_pairs: tuple[Pair, ...]
     restatement_pairs: tuple[Pair, ...]
     back_door_pairs: tuple[Pair, ...]
+    back_door_arrows: tuple[Arrow, ...]
+    known_public_complaint_count: int
+    first_contacts: FirstContacts
     stories: dict[str, Story]
     conversations: tuple[ConversationTruth, ...]
 
@@ -252,6 +280,9 @@ def tell_truth(world: World, seed: int, scale: float, plant: frozenset[str]) -> 
         repeat_contact_pairs=_traceable(world.follow_ups),
         restatement_pairs=_traceable(filter(_is_restatement, world.follow_ups)),
         back_door_pairs=back_door,
+        back_door_arrows=_arrows(back_door),
+        known_public_complaint_count=_known_in_private(opened),
+        first_contacts=_first_contacts(opened, world.horizon),
         stories=_stories(world, opened, back_door),
         conversations=tuple(map(_row, everything)),
     )
@@ -281,9 +312,8 @@ def _stories(world: World, opened: list[Conversation], back_door: tuple[Pair, ..
     if plan.has_back_door:
         went_public = sum(second.is_public for first, second in world.follow_ups if not first.is_public)
         public = [one for one in opened if one.is_public and one.issue.intent == "complaint"]
-        private = {one.recorded_customer for one in opened if not one.is_public}
-        known = sum(one.recorded_customer in private for one in public)
-        told["back_door"] = BackDoor(back_door, went_public - len(back_door), len(public), known)
+        traced = len({pair.second_id for pair in back_door})
+        told["back_door"] = BackDoor(back_door, went_public - traced, len(public), _known_in_private(opened))
     return told
 
 
@@ -363,6 +393,51 @@ def _back_door_pairs(opened: list[Conversation]) -> tuple[Pair, ...]:
             if is_recent and is_overdue and (answered_at is None or answered_at >= post.opened_at):
                 pairs.append(_pair(one, post))
     return tuple(pairs)
+
+
+def _arrows(pairs: tuple[Pair, ...]) -> tuple[Arrow, ...]:
+    """Posts by private and public channel, largest first."""
+    longest: dict[str, Pair] = {}
+    for pair in pairs:
+        if pair.second_id not in longest or pair.hours_between > longest[pair.second_id].hours_between:
+            longest[pair.second_id] = pair
+    hours: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for pair in longest.values():
+        hours[pair.first_channel, pair.second_channel].append(pair.hours_between)
+    arrows = [Arrow(*channels, len(waited), _median(waited)) for channels, waited in hours.items()]
+    return tuple(sorted(arrows, key=lambda arrow: (-arrow.post_count, arrow.front_channel, arrow.public_channel)))
+
+
+def _known_in_private(opened: list[Conversation]) -> int:
+    """Public complaints of people in the customers file, or who had been in touch on a private channel before."""
+    since: dict[str, datetime] = {}
+    for one in opened:
+        if not one.is_public:
+            since.setdefault(one.recorded_customer, one.opened_at)
+    return sum(
+        one.is_identified or since.get(one.recorded_customer, one.opened_at) < one.opened_at
+        for one in opened
+        if one.is_public and one.issue.intent == "complaint"
+    )
+
+
+def _first_contacts(opened: list[Conversation], horizon: datetime) -> FirstContacts:
+    by_customer: dict[str, list[Conversation]] = defaultdict(list)
+    for one in opened:
+        by_customer[one.recorded_customer].append(one)
+    counts: Counter[str] = Counter()
+    for contacts in by_customer.values():
+        for place, one in enumerate(contacts):
+            counts["contact"] += 1
+            if place and one.opened_at - contacts[place - 1].opened_at <= BACK_DOOR_WINDOW:
+                counts["repeat"] += 1
+            elif one.opened_at + BACK_DOOR_WINDOW <= horizon:
+                counts["judged"] += 1
+                later = [c for c in contacts[place + 1 :] if c.opened_at - one.opened_at <= BACK_DOOR_WINDOW]
+                counts["quiet"] += not later
+                counts["quiet_here"] += all(c.channel != one.channel for c in later)
+    names = ("contact", "repeat", "judged", "quiet", "quiet_here")
+    return FirstContacts(*(counts[name] for name in names))
 
 
 def _answered_elsewhere(opened: list[Conversation], horizon: datetime) -> frozenset[str]:

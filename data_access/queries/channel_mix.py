@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, case, func
 
 from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
@@ -56,3 +56,33 @@ def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
         "customer_share": "share",
     }
     return in_natural_order(typed(frame, kinds), dimensions, "conversation_count")
+
+
+def customers_using(engine: Engine, wanted: Filter, channels: Sequence[str]) -> pd.DataFrame:
+    """Distinct customers per age group, and how many of them used one of the channels at all.
+
+    One row per age group with any contact on the filter's channels. A customer of two of the channels counts
+    once; one whose age group changes within the period counts in both. `customer_share` with Wilson interval.
+    """
+    row = {"customer_id": conversations.c.customer_id, "used": conversations.c.channel}
+    frame = grouped(
+        engine,
+        row_query(MEASURES["contacts"], wanted, ("age_group",), row),
+        ("age_group",),
+        {
+            "everybody_count": lambda c: func.count(c.customer_id.distinct()),
+            "customer_count": lambda c: func.count(case((c.used.in_(list(channels)), c.customer_id)).distinct()),
+        },
+    )
+    frame["customer_share"] = share(frame["customer_count"], frame["everybody_count"])
+    low, high = wilson_interval(frame["customer_count"], frame["everybody_count"])
+    frame["customer_share_low"], frame["customer_share_high"] = low, high
+    kinds = {
+        **dimension_kinds(("age_group",)),
+        "everybody_count": "count",
+        "customer_count": "count",
+        "customer_share": "share",
+        "customer_share_low": "share",
+        "customer_share_high": "share",
+    }
+    return in_natural_order(typed(frame, kinds), ("age_group",), "everybody_count")

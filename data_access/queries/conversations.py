@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Engine, Select, and_, case, exists, func, literal, null, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access import dialects
 from data_access.filters import Filter
-from data_access.frames import fetch, typed
+from data_access.frames import fetch, fetch_parts, typed
 from data_access.measures import (
     MEASURES,
     Selection,
     answered_at,
     answered_seconds,
     conversation_states,
+    front_of,
     is_answered,
     measure_named,
+    needs_reply,
     response_state,
     waited_seconds,
 )
@@ -45,7 +49,7 @@ def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
         "age_group": (c.age_group, "text"),
         "topic": (c.topic, "text"),
         "sentiment_label": (c.sentiment_label, "text"),
-        "needs_reply": (c.needs_reply, "flag"),
+        "needs_reply": (needs_reply(conversations, wanted), "flag"),
         "status": (c.status, "text"),
         "is_closed_without_reply": (
             and_(
@@ -82,7 +86,7 @@ def conversations_rows(engine: Engine, wanted: Filter) -> pd.DataFrame:
 
 
 def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any], _Columns]:
-    wanted = selection.filter
+    wanted = selection.wanted
     measure = measure_named(selection.measure)
     if measure.table is conversations:
         joined, state = _with_states(wanted)
@@ -119,6 +123,12 @@ def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any],
                 "text",
             ),
         }
+    if measure.name == "back_door":
+        waited = dialects.seconds_between(front_of("started_at", wanted), waits.c.first_complaint_at)
+        columns |= {
+            "front_channel": (front_of("channel", wanted), "text"),
+            "front_waited_minutes": (waited / 60.0, "minutes"),
+        }
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)
@@ -142,6 +152,13 @@ def selected_rows(
     if limit is not None:
         statement = statement.limit(limit).offset(offset)
     return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+
+
+def selected_row_parts(engine: Engine, selection: Selection) -> Iterator[pd.DataFrame]:
+    """The same rows in the same order, in frames of some thousand: for exports of any length."""
+    statement, columns = _selected(selection, newest_first=True)
+    for part in fetch_parts(engine, statement):
+        yield typed(part, {name: kind for name, (_, kind) in columns.items()})
 
 
 def count_rows(engine: Engine, selection: Selection) -> int:
@@ -278,5 +295,6 @@ __all__ = [
     "count_rows",
     "customer_conversations",
     "customer_facts",
+    "selected_row_parts",
     "selected_rows",
 ]

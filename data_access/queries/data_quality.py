@@ -8,8 +8,9 @@ from sqlalchemy import Engine, and_, func, or_, select
 from data_access.estimates import share
 from data_access.filters import Filter
 from data_access.frames import fetch, typed
+from data_access.identities import masked
 from data_access.measures import MEASURES, is_answered, is_answered_untimed
-from data_access.schema import conversations, customer_identities, load_runs, source_status
+from data_access.schema import conversations, customer_identities, load_runs, source_status, stated_identities
 from data_access.schema import rejected_rows as rejected_rows_table
 from data_access.vocabulary import UNKNOWN
 
@@ -52,6 +53,12 @@ def rejected_rows(engine: Engine, wanted: Filter, limit: int | None = None) -> p
     return typed(fetch(engine, statement), kinds)
 
 
+def rejected_count(engine: Engine, wanted: Filter) -> int:
+    """How many rows `rejected_rows` has uncut: each record once, however often its file was loaded."""
+    r = rejected_rows_table.c
+    return int(fetch(engine, select(func.count(r.reject_id).label("n"))).iloc[0]["n"])
+
+
 def sources(engine: Engine) -> pd.DataFrame:
     """One row per source: up to when it is complete, and whether it can tell response times at all."""
     s, c = source_status.c, conversations.c
@@ -82,19 +89,26 @@ def sources(engine: Engine) -> pd.DataFrame:
 def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
     """One row per thing that may be missing: how many conversations have it, of how many.
 
-    `age_known`, `sentiment_scored`, `topic_known`, `team_known` and `known_on_several_channels` are of the
-    conversations with us; `addressed_to_us` of all; `answer_time_known` of the answered.
+    `age_known`, `sentiment_scored`, `topic_known`, `team_known`, `customer_identified` (by an identity that
+    joins) and `known_on_several_channels` are of the conversations with us; `addressed_to_us` of all;
+    `answer_time_known` of the answered.
     """
     c = conversations.c
-    # Known on several channels: has talked on two, or an address, number or handle of a second kind is known.
+    # Known on several channels: has talked on two, or an address, number or handle of a second kind joins.
     k = customer_identities.c
     by_identity = (
         select(k.customer_id)
-        .where(~k.identity_kind.like("id:%"))
+        .where(~k.identity_kind.like("id:%"), k.reason.is_(None))
         .group_by(k.customer_id)
         .having(func.count(k.identity_kind.distinct()) > 1)
     )
-    by_contact = select(c.customer_id).group_by(c.customer_id).having(func.count(c.channel.distinct()) > 1)
+    by_contact = (
+        select(c.customer_id)
+        .where(c.opened_at <= wanted.now)
+        .group_by(c.customer_id)
+        .having(func.count(c.channel.distinct()) > 1)
+    )
+    identified = select(k.customer_id).where(k.reason.is_(None))
     contacts = MEASURES["contacts"]
     answered = is_answered(conversations, wanted)
     statement = select(
@@ -106,6 +120,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
         func.count()
         .filter(or_(c.customer_id.in_(by_identity), c.customer_id.in_(by_contact)))
         .label("known_on_several_channels"),
+        func.count().filter(c.customer_id.in_(identified)).label("customer_identified"),
         func.count().filter(answered).label("answered"),
         func.count()
         .filter(and_(answered, ~func.coalesce(is_answered_untimed(conversations, wanted), False)))
@@ -127,6 +142,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
             "sentiment_scored",
             "topic_known",
             "team_known",
+            "customer_identified",
             "known_on_several_channels",
         )
     ]
@@ -136,6 +152,54 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
     return typed(
         frame, {"item": "text", "known_count": "count", "conversation_count": "count", "known_share": "share"}
     )
+
+
+def shared_identities(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """One row per address, number, handle or id that joins nobody, those of most customers first; masked.
+
+    `reason` is a key of `identities.REASONS`. `customer_count` and `conversation_count` are of those who showed
+    it. A viewer with limits sees no part of it.
+    """
+    k, s = customer_identities.c, stated_identities.c
+    customers_of = (
+        select(k.identity_kind, k.identity_value, k.reason, func.count().label("customer_count"))
+        .where(k.reason.is_not(None))
+        .group_by(k.identity_kind, k.identity_value, k.reason)
+        .subquery("customers_of")
+    )
+    conversations_of = (
+        select(s.identity_kind, s.identity_value, func.count().label("conversation_count"))
+        .where(s.is_listed.is_(False))
+        .group_by(s.identity_kind, s.identity_value)
+        .subquery("conversations_of")
+    )
+    x, y = customers_of.c, conversations_of.c
+    same = and_(y.identity_kind == x.identity_kind, y.identity_value == x.identity_value)
+    statement = (
+        select(
+            x.identity_kind,
+            x.identity_value.label("identity"),
+            x.reason,
+            x.customer_count,
+            func.coalesce(y.conversation_count, 0).label("conversation_count"),
+        )
+        .select_from(customers_of.outerjoin(conversations_of, same))
+        .order_by(x.customer_count.desc(), x.identity_kind, x.identity_value)
+    )
+    frame = fetch(engine, statement)
+    is_limited = wanted.scope_teams is not None or wanted.scope_brands is not None
+    frame["identity"] = [
+        "…" if is_limited else masked(kind, value)
+        for kind, value in zip(frame["identity_kind"], frame["identity"], strict=True)
+    ]
+    kinds = {
+        "identity_kind": "text",
+        "identity": "text",
+        "reason": "text",
+        "customer_count": "count",
+        "conversation_count": "count",
+    }
+    return typed(frame, kinds)
 
 
 def unknown_time_effect(engine: Engine, wanted: Filter) -> pd.DataFrame:

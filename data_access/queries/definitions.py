@@ -220,7 +220,9 @@ def _answered_rows(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
         _share_row(_ANSWERED, "conversations, only answers in the data", n["timed"], n["all"]),
         _share_row(_ANSWERED, "waits: every time a customer was left waiting", per["replied"], per["waits"]),
         _share_row(_ANSWERED, "messages: every inbound interaction", per["heard"], per["messages"]),
-        _share_row(_ANSWERED, "customers never left without an answer", n["customers"] - n["left"], n["customers"]),
+        _share_row(
+            _ANSWERED, "customers whose every conversation is answered", n["customers"] - n["left"], n["customers"]
+        ),
     ]
     if _has_reply_links(engine, wanted):
         rows.insert(3, _share_row(_ANSWERED, "conversations, direct reply to the opening", n["direct"], n["all"]))

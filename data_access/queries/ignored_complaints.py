@@ -45,7 +45,7 @@ def ignored_complaints(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -
     flags: dict[str, ColumnElement[Any]] = {f"is_{name}": state == name for name in RESPONSE_STATES}
     flags["is_due"] = is_complaint_due(wanted)
     flags["is_ignored_in_time"] = is_complaint_ignored_in_time(wanted)
-    flags["is_young"] = is_provisional(waits, wanted, measure.owning_time)
+    flags["is_young"] = is_provisional(measure, wanted)
     flags["has_bot_only"] = and_(state.in_(("waiting", "ignored")), waits.c.first_bot_response_at <= wanted.now)
     rows = row_query(measure, wanted, by, flags)
     counts = {f"{name}_count": count_if(f"is_{name}") for name in RESPONSE_STATES}

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Engine, and_, case, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
-from data_access.estimates import Z95, share
+from data_access.estimates import Z95, share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import fetch, row_query, typed
 from data_access.measures import MEASURES, is_complaint_due, is_complaint_ignored_in_time
@@ -25,7 +25,10 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
 
     A young unanswered complaint becomes ignored with the share that past, mature complaints of the filter's
     channels, unanswered at the same part of their horizon, became. `expected_ignored_share` with a 95 %
-    interval that holds the chance of the young ones and the uncertainty of the past share.
+    interval that holds the chance of the young ones and the uncertainty of the past share: both from the Wilson
+    score, so that a past in which nobody was ignored, or everybody, does not promise that it stays so. The
+    past shares of all steps come from the same complaints, so their uncertainties add up and do not cancel.
+    Without a past, share and interval are empty.
     """
     kinds = {
         "period": "at",
@@ -38,7 +41,7 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
         "expected_ignored_share_low": "share",
         "expected_ignored_share_high": "share",
     }
-    chance, chance_variance = _chance_by_step(engine, wanted.replace(date_from=None, date_to=None))
+    chance, low_chance, high_chance = _chance_by_step(engine, wanted.replace(date_from=None, date_to=None))
     rows = row_query(
         MEASURES["complaints"],
         wanted,
@@ -72,10 +75,10 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
         steps = part["step"].clip(0, _STEPS - 1).to_numpy(np.int64)
         open_now = part["young_open"].to_numpy(np.float64)
         total, ignored = int(part["n"].sum()), int(part["ignored"].sum())
-        expected = ignored + float((open_now * chance[steps]).sum())
-        variance = float((open_now * chance[steps] * (1 - chance[steps])).sum())
-        variance += float(((open_now**2) * chance_variance[steps]).sum())
-        half = Z95 * math.sqrt(variance)
+        is_open = open_now > 0
+        expected = ignored + float((open_now[is_open] * chance[steps][is_open]).sum())
+        low = ignored + _bound(open_now, chance[steps], low_chance[steps])
+        high = ignored + _bound(open_now, chance[steps], high_chance[steps])
         found.append(
             {
                 "period": period,
@@ -85,11 +88,30 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
                 "young_count": young,
                 "young_answered_count": int(part["young_answered"].sum()),
                 "expected_ignored_share": float(share(expected, total)),
-                "expected_ignored_share_low": max(0.0, (expected - half) / total),
-                "expected_ignored_share_high": min(1.0, (expected + half) / total),
+                "expected_ignored_share_low": low / total,
+                "expected_ignored_share_high": high / total,
             }
         )
     return typed(pd.DataFrame(found, columns=list(kinds)), kinds)
+
+
+def _bound(
+    open_now: npt.NDArray[np.float64], chance: npt.NDArray[np.float64], bound: npt.NDArray[np.float64]
+) -> float:
+    """How many of the open ones become ignored at one end of the 95 % interval; never outside 0 to all of them.
+
+    Two distances from the expectation, added as independent: that of the past share to its limit, and that of
+    the young ones' own chance, a normal with the variance at that limit.
+    """
+    if not open_now.any():
+        return 0.0
+    here = open_now > 0  # steps nobody is at may have no past, and need none
+    open_now, chance, bound = open_now[here], chance[here], bound[here]
+    expected = float((open_now * chance).sum())
+    past = float((open_now * (bound - chance)).sum())
+    own = Z95 * math.sqrt(float((open_now * bound * (1 - bound)).sum()))
+    distance = math.hypot(past, own)
+    return min(max(expected + math.copysign(distance, past), 0.0), float(open_now.sum()))
 
 
 def _answered_by_now(wanted: Filter) -> ColumnElement[bool]:
@@ -104,8 +126,10 @@ def _step(seconds: ColumnElement[int]) -> ColumnElement[int]:
     return cast(func.floor(_STEPS * seconds / case((horizon > 0, horizon * 1.0), else_=1.0)), BigInteger)
 
 
-def _chance_by_step(engine: Engine, wanted: Filter) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Per step: share of past complaints, unanswered at its beginning, that became ignored; and its variance."""
+def _chance_by_step(
+    engine: Engine, wanted: Filter
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Per step: share of past complaints, unanswered at its beginning, that became ignored; its Wilson limits."""
     answered_at = func.least(
         func.coalesce(waits.c.response_at, waits.c.complaint_elsewhere_at),
         func.coalesce(waits.c.complaint_elsewhere_at, waits.c.response_at),
@@ -129,10 +153,7 @@ def _chance_by_step(engine: Engine, wanted: Filter) -> tuple[npt.NDArray[np.floa
         ),
     )
     ignored = float(counts["ignored"].sum())
-    chance, variance = np.full(_STEPS, np.nan), np.full(_STEPS, np.nan)  # nothing is known without a past
-    for step in range(_STEPS):
-        unanswered = float(counts.loc[counts["step"] >= step, "n"].sum())
-        if unanswered > 0:
-            chance[step] = min(ignored / unanswered, 1.0)
-            variance[step] = chance[step] * (1 - chance[step]) / unanswered
-    return chance, variance
+    unanswered = np.array([float(counts.loc[counts["step"] >= step, "n"].sum()) for step in range(_STEPS)])
+    became = np.minimum(ignored, unanswered)
+    low, high = wilson_interval(became, unanswered)  # empty where there is no past: nothing is known
+    return np.asarray(share(became, unanswered)), low, high

@@ -35,6 +35,7 @@ from data_access.measures import (
     is_in_target,
     is_provisional,
     is_target_due,
+    needs_reply,
     waited_seconds,
 )
 from data_access.schema import conversations, waits
@@ -64,7 +65,7 @@ def response_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd
     """First response times. One row per group of customer-opened conversations; without `by` exactly one row.
 
     `answered_count` includes answers at an unknown time, which leave the target and the medians.
-    `median_minutes_all` keeps the unanswered in; NaN where half are never answered ("not reached").
+    `median_minutes_all` keeps the unanswered in; NaN where half are not answered so far ("not reached").
     """
     return _times(engine, wanted, by, MEASURES["first_responses"], "conversation_count")
 
@@ -76,10 +77,10 @@ def reply_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
 
 def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, total: str) -> pd.DataFrame:
     table = measure.table
-    needless: ColumnElement[bool] = table.c.needs_reply.is_(False)
+    needless: ColumnElement[bool] = ~needs_reply(table, wanted)
     counted: ColumnElement[bool] = true()
     if table is waits and not wanted.with_no_reply_needed:
-        counted = table.c.needs_reply.is_(True)
+        counted = needs_reply(table, wanted)
     closed = conversations.c.is_closed_without_reply.is_(True) if table is conversations else ~true()
     flags: dict[str, ColumnElement[Any]] = {
         "is_counted": counted,
@@ -90,7 +91,7 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
         "is_due": and_(counted, is_target_due(table, wanted)),
         "is_in_target": and_(counted, is_in_target(table, wanted)),
         "is_closed": and_(counted, closed),
-        "is_young": and_(counted, is_provisional(table, wanted, measure.owning_time)),
+        "is_young": and_(counted, is_provisional(measure, wanted)),
         "seconds": _observed_seconds(table, wanted),
     }
     rows = row_query(measure, wanted.replace(with_no_reply_needed=True), by, flags)
@@ -188,7 +189,7 @@ def _timing(part: pd.DataFrame) -> tuple[float, float, float]:
 def answer_curve(
     engine: Engine, wanted: Filter, by: Sequence[str] = (), *, of: str = "first_responses"
 ) -> pd.DataFrame:
-    """Share answered within t, never-answered kept in. One row per group and whole-second answer time.
+    """Share answered within t, the unanswered kept in. One row per group and whole-second answer time.
 
     `of` is `first_responses` (conversations) or `waits` (replies). Unanswered ones are censored at
     `as_of` or their source's *complete to*; answers at an unknown time are left out. Columns: `minutes`,

@@ -137,17 +137,25 @@ class StoreContext(Protocol):
     def company_accounts(self) -> Mapping[str, str]:
         """Accounts (lower case) that authored company posts in earlier loads or are named in settings, with brand."""
 
+    def stored_events(self) -> Iterable[StoredEvent]:
+        """Every event of this source."""
+
     def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
         """Stored events in threads that touch these ids, or that name one of the new accounts."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A file kind: its name, what it reads, and the reader."""
+    """A file kind: its name, what it reads, and the reader.
+
+    `rethread` is there where conversations are threads, which depend on the settings: it places the stored
+    events again.
+    """
 
     name: str
     summary: str
     read: Callable[..., Iterator[Batch]]
+    rethread: Callable[[StoreContext], Iterator[Batch]] | None = None
 
 
 def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:

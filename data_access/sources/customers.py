@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_access.errors import SourceError
-from data_access.sources.base import BATCH_ROWS, CUSTOMER_SCHEMA, Batch, Reject, Source, table_of
-from data_access.sources.delimited import read_records
+from data_access.sources.base import BATCH_ROWS, CUSTOMER_SCHEMA, EARLIEST, Batch, Reject, Source, table_of
+from data_access.sources.delimited import read_records, too_short_or_long
 
 COLUMNS = (
     "customer_id",
@@ -25,7 +25,9 @@ MAX_COUNT = 2**62
 _IDENTITY = re.compile(r"^(email|phone|handle:[a-z_]+|id:[^=]+)=(.+)$")
 
 
-def read(path: Path, *, age_bands: tuple[str, ...], encoding: str | None = None, **_: object) -> Iterator[Batch]:
+def read(
+    path: Path, *, age_bands: tuple[str, ...], today: dt.date, encoding: str | None = None, **_: object
+) -> Iterator[Batch]:
     """Batches of one file. Raises SourceError where `customer_id` is missing; bad rows become rejects."""
     header, items = read_records(path, encoding=encoding)
     names = [name.lower() for name in header]
@@ -44,7 +46,9 @@ def read(path: Path, *, age_bands: tuple[str, ...], encoding: str | None = None,
             continue
         values = {n: item.fields[i].strip() if i < len(item.fields) else "" for n, i in place.items()}
         try:
-            row = _customer(values, age_bands)
+            if len(item.fields) != len(names):
+                raise ValueError(too_short_or_long(item, len(names)))
+            row = _customer(values, age_bands, today)
         except ValueError as problem:
             batch.rejects.append(Reject(item.line, str(problem), item.raw))
             continue
@@ -68,7 +72,7 @@ def _finish(batch: Batch, rows: list[dict[str, object]]) -> Batch:
     return batch
 
 
-def _customer(values: dict[str, str], age_bands: tuple[str, ...]) -> dict[str, object]:
+def _customer(values: dict[str, str], age_bands: tuple[str, ...], today: dt.date) -> dict[str, object]:
     if not values["customer_id"]:
         raise ValueError("customer_id is empty")
     age_group = values.get("age_group") or None
@@ -78,8 +82,8 @@ def _customer(values: dict[str, str], age_bands: tuple[str, ...]) -> dict[str, o
         raise ValueError(f"age_group is {age_group!r}, none of {', '.join(age_bands)}")
     return {
         "external_id": values["customer_id"],
-        "birth_date": _birth_date(values.get("birth_date", "")),
-        "birth_year": _year(values.get("birth_year", "")),
+        "birth_date": _birth_date(values.get("birth_date", ""), today),
+        "birth_year": _year(values.get("birth_year", ""), today),
         "age_group_given": age_group,
         "segment": values.get("segment") or None,
         "followers": _count(values.get("followers", ""), "followers"),
@@ -88,24 +92,30 @@ def _customer(values: dict[str, str], age_bands: tuple[str, ...]) -> dict[str, o
     }
 
 
-def _birth_date(text: str) -> dt.date | None:
+def _birth_date(text: str, today: dt.date) -> dt.date | None:
     if not text:
         return None
     try:
         day = dt.date.fromisoformat(text)
     except ValueError as problem:
         raise ValueError(f"birth_date is {text!r}, not a date such as 1980-01-31") from problem
-    if day.year < 1880:
-        raise ValueError(f"birth_date is {text!r}: before 1880")
+    if day.year < EARLIEST.year:
+        raise ValueError(f"birth_date is {text!r}: before {EARLIEST.year}")
+    if day > today:
+        raise ValueError(f"birth_date is {text!r}: in the future")
     return day
 
 
-def _year(text: str) -> int | None:
+def _year(text: str, today: dt.date) -> int | None:
     if not text:
         return None
     digits = text.removesuffix(".0")
-    if not re.fullmatch(r"(18[89]|19\d|20\d)\d", digits):
+    if not re.fullmatch(r"\d{4}", digits, re.ASCII):
         raise ValueError(f"birth_year is {text!r}, not a year such as 1980")
+    if int(digits) < EARLIEST.year:
+        raise ValueError(f"birth_year is {text!r}: before {EARLIEST.year}")
+    if int(digits) > today.year:
+        raise ValueError(f"birth_year is {text!r}: in the future")
     return int(digits)
 
 

@@ -225,6 +225,16 @@ def _encoding_reason(raw: str) -> str:
     )
 
 
+def too_short_or_long(record: Record, width: int) -> str:
+    """Why a record with another number of fields than the header is rejected."""
+    reason = f"{len(record.fields)} fields instead of {width}"
+    if len(record.fields) < width:
+        reason += ": the line is cut short"
+        if record.raw.endswith(("\n", "\r")):
+            reason += ", or a line end inside a text is not quoted"
+    return reason
+
+
 def record_text(fields: Sequence[str]) -> str:
     """A record written again, for showing."""
     buffer = io.StringIO()

@@ -21,7 +21,7 @@ from data_access.sources.base import (
     table_of,
     without_impossible_times,
 )
-from data_access.sources.delimited import Record, read_records
+from data_access.sources.delimited import Record, read_records, too_short_or_long
 from data_access.sources.mapping import CLOSED_VALUES, Mapping
 
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
@@ -30,6 +30,8 @@ _COUNTS = ("audience", "abandoned_seconds", "talk_seconds")
 _MEASURES = ("sentiment_score", "first_response_seconds", "first_response_minutes")
 _TIMES = ("occurred_at", "opened_at", "first_response_at", "resolved_at")
 
+# Behind the hour a sign can only begin an offset: Z, +05, +0530, +05:30, also -5.
+_OFFSET = r"[T ]\d{2}.*(?:Z|[+-]\d{1,2}(?::?\d{2})?)$"
 MAX_COUNT = 2**31 - 1
 LATEST = dt.datetime(9800, 1, 1)
 
@@ -45,9 +47,7 @@ class _Rows:
         self.mapping = mapping
         width = len(names)
         place = {name: index for index, name in enumerate(names)}
-        self.reasons: list[str | None] = [
-            f"{len(r.fields)} fields instead of {width}" if len(r.fields) > width else None for r in records
-        ]
+        self.reasons: list[str | None] = [self._wrong_width(record, width) for record in records]
         self.columns: dict[str, pd.Series[str]] = {}
         for field, column in mapping.columns.items():
             index = place[column]
@@ -56,6 +56,20 @@ class _Rows:
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def _wrong_width(self, record: Record, width: int) -> str | None:
+        """Fewer fields than the header are a line cut short, unless the mapping says that the writer does so.
+
+        A last line without a line end is cut short whatever the mapping says.
+        """
+        is_whole = record.raw.endswith(("\n", "\r"))
+        if len(record.fields) == width or (
+            self.mapping.short_rows == "fill" and len(record.fields) < width and is_whole
+        ):
+            return None
+        hint = '; if the program leaves out empty last fields, say short_rows = "fill" in the mapping'
+        is_short = len(record.fields) < width and is_whole and self.mapping.short_rows == "reject"
+        return too_short_or_long(record, width) + (hint if is_short else "")
 
     def text(self, field: str) -> pd.Series[str]:
         """The field as stripped text, translated; missing is None."""
@@ -126,22 +140,19 @@ class _Rows:
         return naive
 
     def _parsed(self, texts: pd.Series[str]) -> pd.Series[pd.Timestamp]:
-        form = self.mapping.time_format or "ISO8601"
-        has_offset = "%z" in form or (
-            self.mapping.time_format is None
-            and bool(texts.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{2}|:\d{2}(?:\.\d+)?[+-]\d{2})$", regex=True).any())
-        )
-        if has_offset:
-            aware = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
-            naive_rows = ~texts.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{2}|:\d{2}(?:\.\d+)?[+-]\d{2})$", regex=True) & (
-                "%z" not in form
-            )
-            if not naive_rows.any() or self.mapping.zone == "UTC":
-                return aware.astype("datetime64[us, UTC]")
-            aware = aware.astype("datetime64[us, UTC]")
-            aware.loc[naive_rows] = self._localised(pd.to_datetime(texts[naive_rows], format=form, errors="coerce"))
-            return aware
-        return self._localised(pd.to_datetime(texts, format=form, errors="coerce"))
+        form = self.mapping.time_format
+        if form is not None:
+            has_offset = pd.Series("%z" in form or "%Z" in form, index=texts.index)
+        else:
+            form = "ISO8601"
+            texts = texts.str.upper()  # a lower-case t or z is ISO 8601, too
+            # pandas takes "now" and "today" for times: they would be another one with every load.
+            texts = texts.where(texts.str.contains(r"^\d"), None)
+            has_offset = texts.str.contains(_OFFSET, regex=True, na=False).astype(bool)
+        moments = pd.to_datetime(texts, format=form, errors="coerce", utc=True).astype("datetime64[us, UTC]")
+        if not has_offset.all() and self.mapping.zone != "UTC":
+            moments.loc[~has_offset] = self._localised(moments[~has_offset].dt.tz_localize(None))
+        return moments
 
     def _localised(self, local: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
         # An hour that comes twice is read as its first coming, one that never comes is impossible.
@@ -284,22 +295,6 @@ def _interaction_columns(rows: _Rows, columns: dict[str, object]) -> None:
     columns["is_visible"] = internal.map(lambda value: value is not True)
     columns["reply_to"] = rows.text("reply_to")
     columns["author"] = rows.text("customer").where(direction == "inbound", rows.text("agent"))
-    _reject_replies_before_questions(rows, columns, occurred_at)
-
-
-def _reject_replies_before_questions(
-    rows: _Rows, columns: dict[str, object], occurred_at: pd.Series[pd.Timestamp]
-) -> None:
-    if not rows.mapping.has("reply_to"):
-        return
-    identifiers, parents = rows.text("id"), rows.text("reply_to")
-    when = dict(zip(identifiers, occurred_at, strict=True))
-    parent_at = pd.to_datetime(parents.map(when))
-    rows.reject(
-        parent_at.notna() & (occurred_at < parent_at),
-        "it is dated before the interaction {value} that it answers",
-        parents,
-    )
 
 
 def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:

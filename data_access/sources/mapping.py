@@ -77,6 +77,7 @@ class Mapping:
     zone: str
     encoding: str | None
     delimiter: str
+    short_rows: str = "reject"
 
     def has(self, field: str) -> bool:
         """The field comes from a column or a constant."""
@@ -98,7 +99,7 @@ def read_mapping(path: Path) -> Mapping:
 
 def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
     """The mapping of parsed TOML; `where` names it in messages."""
-    known = {"source", "grain", "encoding", "delimiter", "columns", "constants", "values", "time"}
+    known = {"source", "grain", "encoding", "delimiter", "columns", "constants", "values", "time", "short_rows"}
     for key in sorted(set(raw) - known):
         raise MappingError(f"{where}: unknown entry {key!r}; known are {', '.join(sorted(known))}")
     grain = raw.get("grain", "interaction")
@@ -151,6 +152,9 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
     delimiter = raw.get("delimiter", ",")
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
         raise MappingError(f"{where}: delimiter must be one character, not {delimiter!r}")
+    short_rows = raw.get("short_rows", "reject")
+    if short_rows not in ("reject", "fill"):
+        raise MappingError(f"{where}: short_rows must be reject or fill, not {short_rows!r}")
     return Mapping(
         source=source.strip(),
         grain=grain,
@@ -161,6 +165,7 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         zone=zone,
         encoding=encoding,
         delimiter=delimiter,
+        short_rows=short_rows,
     )
 
 

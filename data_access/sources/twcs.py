@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_access.errors import SourceError
-from data_access.sources.base import BATCH_ROWS, Batch, Reject, Source, StoreContext, event_table
+from data_access.sources.base import BATCH_ROWS, Batch, Reject, Source, StoreContext, StoredEvent, event_table
 from data_access.sources.delimited import Record, read_records
 
 COLUMNS = (
@@ -74,8 +74,17 @@ def read(path: Path, *, context: StoreContext, encoding: str | None = None, **_:
             reason = f"tweet {item.id} stands in line {earlier.line} already, with different content"
             batch.rejects.append(Reject(item.line, reason, item.raw))
     accounts = _add_stored(tweets, context)
-    batch.rejects += _replies_before_questions(tweets)
     yield batch
+    yield from _placed(tweets, accounts)
+
+
+def rethread(context: StoreContext) -> Iterator[Batch]:
+    """The stored tweets with their places in threads, as the accounts now known give them."""
+    tweets = {event.external_id: _stored(event) for event in context.stored_events()}
+    yield from _placed(tweets, context.company_accounts())
+
+
+def _placed(tweets: dict[str, _Tweet], accounts: Mapping[str, str]) -> Iterator[Batch]:
     _thread(tweets)
     for members in _by_root(tweets).values():
         _assign(members, tweets, accounts)
@@ -94,13 +103,12 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
             f"its columns are {', '.join(names)[:200]}"
         )
     place = {name: names.index(name) for name in COLUMNS if name in names}
-    last_needed = max(place[name] for name in _REQUIRED)
     previous: _Tweet | None = None
     for item in records:
         if isinstance(item, Reject):
             yield item
             continue
-        if not last_needed < len(item.fields) <= len(names):
+        if len(item.fields) != len(names):
             yield Reject(item.line, _fragment_reason(item, previous, len(names)), item.raw)
             continue
         try:
@@ -187,24 +195,6 @@ def _same(one: _Tweet, other: _Tweet) -> bool:
     )
 
 
-def _replies_before_questions(tweets: dict[str, _Tweet]) -> list[Reject]:
-    rejects = []
-    gone = []
-    for tweet in tweets.values():
-        parent = tweets.get(tweet.parent or "")
-        if tweet.is_from_file and parent is not None and parent.at > tweet.at:
-            where = f"line {parent.line}" if parent.is_from_file else "loaded before"
-            reason = (
-                f"tweet {tweet.id} ({tweet.at} UTC) is dated before tweet {parent.id} ({parent.at} UTC), "
-                f"which it answers ({where})"
-            )
-            rejects.append(Reject(tweet.line, reason, tweet.raw))
-            gone.append(tweet.id)
-    for key in gone:
-        del tweets[key]
-    return rejects
-
-
 def _add_stored(tweets: dict[str, _Tweet], context: StoreContext) -> dict[str, str]:
     """Add the stored tweets of threads that this file continues; return account (lower case) to brand."""
     known = dict(context.company_accounts())
@@ -217,17 +207,21 @@ def _add_stored(tweets: dict[str, _Tweet], context: StoreContext) -> dict[str, s
     for event in context.related_events(sorted(ids), new):
         if event.external_id in tweets:
             continue
-        tweets[event.external_id] = _Tweet(
-            id=event.external_id,
-            author=event.author or "",
-            is_inbound=event.is_inbound,
-            at=event.occurred_at,
-            text=event.text or "",
-            responses=[part for part in (event.recorded_responses or "").split(",") if part],
-            parent=event.reply_to,
-            is_from_file=False,
-        )
+        tweets[event.external_id] = _stored(event)
     return {**mine, **known}
+
+
+def _stored(event: StoredEvent) -> _Tweet:
+    return _Tweet(
+        id=event.external_id,
+        author=event.author or "",
+        is_inbound=event.is_inbound,
+        at=event.occurred_at,
+        text=event.text or "",
+        responses=[part for part in (event.recorded_responses or "").split(",") if part],
+        parent=event.reply_to,
+        is_from_file=False,
+    )
 
 
 def _thread(tweets: dict[str, _Tweet]) -> None:
@@ -238,14 +232,21 @@ def _thread(tweets: dict[str, _Tweet]) -> None:
             seen.add(current.id)
             path.append(current)
             current = tweets[current.parent]
-        # A ring of replies can only come from a broken file; its smallest id stands for the thread.
-        root = current.root or (min(seen) if current.id in seen else current.parent or current.id)
+        root = current.root or (_ring_root(current, tweets) if current.id in seen else current.parent or current.id)
         current.root = current.root or root
         for member in path:
             member.root = root
     for tweet in tweets.values():
         if tweet.parent in tweets:
             tweets[tweet.parent].replies.append(tweet)
+
+
+def _ring_root(tweet: _Tweet, tweets: Mapping[str, _Tweet]) -> str:
+    """A ring of replies can only come from a broken file; its smallest id, whoever is asked, stands for the thread."""
+    ring = [tweet.id]
+    while (parent := tweets[ring[-1]].parent) is not None and parent != tweet.id:
+        ring.append(parent)
+    return min(ring, key=int)
 
 
 def _by_root(tweets: dict[str, _Tweet]) -> dict[str, list[_Tweet]]:
@@ -354,4 +355,5 @@ SOURCE = Source(
     name="twcs",
     summary="Customer Support on Twitter (tweet_id, author_id, inbound, created_at, text, …)",
     read=read,
+    rethread=rethread,
 )

@@ -18,7 +18,7 @@ from pages.components import data, selection, words
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """One headline figure. `measure` opens its rows; `receipt` says how it was counted."""
+    """One headline figure. `measure` opens its rows, `anchor` goes to them; `receipt` says how it was counted."""
 
     label: str
     value: str
@@ -31,6 +31,7 @@ class Card:
     cell: tuple[tuple[str, str], ...] = ()
     visibility: str = ""
     any_period: bool = False
+    anchor: str = ""  # instead of a measure: the heading on the same page under which the rows stand
 
 
 def any_period(wanted: Filter) -> Filter:
@@ -54,7 +55,10 @@ def _show(card: Card, wanted: Filter) -> None:
         with st.container(
             horizontal=True, vertical_alignment="center", gap="xsmall", horizontal_alignment="distribute"
         ):
-            selection.link(card.basis, own, card.measure, card.cell, help="Open exactly these rows")
+            if card.anchor:
+                st.markdown(f"[{words.markdown(card.basis)}](#{card.anchor})", width="content")
+            else:
+                selection.link(card.basis, own, card.measure, card.cell, help="Open exactly these rows")
             with st.popover("How counted", type="tertiary", key=f"receipt_{card.measure}_{card.metric}"):
                 _receipt(card, own)
 
@@ -68,7 +72,7 @@ def _receipt(card: Card, wanted: Filter) -> None:
         ("Denominator", card.denominator or card.basis),
         ("Definition", metric.definition if metric else ""),
         ("Belongs to the moment of", metric.owning_time.replace("_", " ") if metric else ""),
-        ("Rows", measure_named(card.measure).label),
+        ("Rows", "listed on this page" if card.anchor else measure_named(card.measure).label),
         ("Filter", shown.sentence()),
         ("Data as of", f"{words.moment(status.as_of, shown.zone)} ({shown.zone})"),
     ]

@@ -471,7 +471,7 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
 def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
     """How much more (over 100) or less each age group uses a channel than all customers; grey under n = 30."""
     ages = theme.natural_order("age_group", list(data_frame["age_group"])) if len(data_frame) else []
-    figure = _figure(72 + 28 * max(len(ages), 1))
+    figure = _figure(112 + 28 * max(len(ages), 1))
     if not ages:
         return figure
     table = data_frame.pivot_table(
@@ -491,7 +491,7 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
     labels = [words.plotly(words.value("age_group", age)) for age in ages]
     figure.add_heatmap(
         z=shade,
-        x=names,
+        x=list(range(len(names))),
         y=list(range(len(ages))),
         zmin=-1,
         zmax=1,
@@ -499,17 +499,19 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
         ygap=2,
         showscale=False,
         colorscale=[[0, "#A87735"], [0.5, "rgba(150,158,166,0.10)"], [1, "#2E79AD"]],
-        customdata=[
-            [["contacts", f"age_group={age}", f"channel={channel}"] for channel in table.columns] for age in ages
+        hoverinfo="skip",
+    )
+    places = [(i, j) for i in range(len(ages)) for j in range(len(names)) if counts[i, j] > 0]
+    clickable_cells(
+        figure,
+        [j for _, j in places],
+        [i for i, _ in places],
+        [["contacts", f"age_group={ages[i]}", f"channel={table.columns[j]}"] for i, j in places],
+        [
+            f"{labels[i]}, {names[j]}: {counts[i, j]:,.0f} conversations, {expected[i, j]:,.0f} expected"
+            for i, j in places
         ],
-        hovertext=[
-            [
-                f"{label}, {name}: {counts[i, j]:,.0f} conversations, {expected[i, j]:,.0f} expected"
-                for j, name in enumerate(names)
-            ]
-            for i, label in enumerate(labels)
-        ],
-        hovertemplate="%{hovertext}<extra></extra>",
+        size=26,
     )
     for i, row in enumerate(index):
         for j, number in enumerate(row):
@@ -517,13 +519,40 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
                 continue
             weak = {"color": theme.CONTEXT} if is_few[i, j] else {"color": "#FFFFFF"} if abs(shade[i, j]) > 0.5 else {}
             figure.add_annotation(x=j, y=i, text=f"{number:.0f}", showarrow=False, font={"size": 12, **weak})
-    figure.update_xaxes(side="top", type="category", showgrid=False, tickangle=0)
-    figure.update_layout(margin={"t": 26})
+    # Upright, because side by side the names of eight channels would run into one another on a narrow screen.
+    figure.update_xaxes(
+        side="top", type="linear", showgrid=False, tickangle=-90, ticklabelposition="outside",
+        tickvals=list(range(len(names))), ticktext=names, range=[-0.5, len(names) - 0.5],
+    )  # fmt: skip
     _name_axis(figure, labels)
     return figure
 
 
 # --- shared parts -------------------------------------------------------------------------------------
+
+
+def clickable_cells(
+    figure: go.Figure,
+    x: Sequence[object],
+    y: Sequence[object],
+    cells: Sequence[Sequence[str]],
+    hovertext: Sequence[str],
+    *,
+    size: int,
+) -> None:
+    """Unseen markers over the cells of a heat map, whose own cells plotly cannot select: hover and click."""
+    figure.add_scatter(
+        x=list(x),
+        y=list(y),
+        mode="markers",
+        marker={"size": size, "opacity": 0, "symbol": "square", "color": theme.CONTEXT},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[list(cell) for cell in cells],
+        hovertext=list(hovertext),
+        hovertemplate="%{hovertext}<extra></extra>",
+        showlegend=False,
+    )
 
 
 def _figure(height: int) -> go.Figure:

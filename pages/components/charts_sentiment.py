@@ -122,24 +122,19 @@ def said_on_about_heatmap(data_frame: pd.DataFrame) -> go.Figure:
         colorscale=[[0, "rgba(142,94,162,0.06)"], [1, NEGATIVE]],
         hoverinfo="skip",
     )
-    # A heat map's cells cannot be selected in plotly; unseen markers over them can.
     places = [(i, j) for i in range(len(on)) for j in range(len(about)) if not math.isnan(counts[i, j])]
-    figure.add_scatter(
-        x=[columns[j] for _, j in places],
-        y=[i for i, _ in places],
-        mode="markers",
-        marker={"size": 30, "opacity": 0, "symbol": "square", "color": NEGATIVE},
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        customdata=[["blaming", f"channel={on[i]}", f"blamed_channel={about[j]}"] for i, j in places],
-        hovertext=[
+    charts.clickable_cells(
+        figure,
+        [columns[j] for _, j in places],
+        [i for i, _ in places],
+        [["blaming", f"channel={on[i]}", f"blamed_channel={about[j]}"] for i, j in places],
+        [
             f"On {rows[i]} about {columns[j]}: {counts[i, j]:,.0f} of {whole[on[i]]:,} conversations, "
             f"{words.percent(share[i, j])} (95 %: {words.percent(float(lows.iloc[i, j]))} to "
             f"{words.percent(float(highs.iloc[i, j]))}){'; too few to judge' if is_few[i] else ''}"
             for i, j in places
         ],
-        hovertemplate="%{hovertext}<extra></extra>",
-        showlegend=False,
+        size=30,
     )
     for i, j in places:
         dark = not is_few[i] and share[i, j] > _WEAK_SHADE * top

@@ -223,7 +223,6 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> go.Fi
         zmax=top or 1.0,
         xgap=2,
         ygap=2,
-        hoverongaps=is_share,
         colorscale=_SHARE_RAMP if is_share else _COUNT_RAMP,
         colorbar={
             "thickness": 8,
@@ -235,21 +234,25 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> go.Fi
             "x": 1.005,
             "xpad": 2,
         },
-        customdata=[[[measure, f"weekday={day}", f"hour={hour}"] for hour in range(24)] for day in range(1, 8)],
-        hovertext=[
-            [
-                f"{label} {hour:02d}:00 to {(hour + 1) % 24:02d}:00: "
-                + (
-                    f"{ignored[row, hour]:,.0f} of {due[row, hour]:,.0f} ignored"
-                    + ("; too few to judge" if few[row, hour] else f", {words.percent(share[row, hour])}")
-                    if is_share
-                    else words.counted(count[row, hour], "complaint")
-                )
-                for hour in range(24)
-            ]
-            for row, label in enumerate(labels)
+        hoverinfo="skip",
+    )
+    places = [(row, hour) for row in range(7) for hour in range(24) if (due if is_share else count)[row, hour] > 0]
+    charts.clickable_cells(
+        figure,
+        [hour for _, hour in places],
+        [row for row, _ in places],
+        [[measure, f"weekday={row + 1}", f"hour={hour}"] for row, hour in places],
+        [
+            f"{labels[row]} {hour:02d}:00 to {(hour + 1) % 24:02d}:00: "
+            + (
+                f"{ignored[row, hour]:,.0f} of {due[row, hour]:,.0f} ignored"
+                + ("; too few to judge" if few[row, hour] else f", {words.percent(share[row, hour])}")
+                if is_share
+                else words.counted(count[row, hour], "complaint")
+            )
+            for row, hour in places
         ],
-        hovertemplate="%{hovertext}<extra></extra>",
+        size=18,
     )
     figure.update_xaxes(
         tickvals=list(range(0, 24, 3)), ticktext=[f"{hour:02d}:00" for hour in range(0, 24, 3)],

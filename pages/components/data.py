@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import pandas as pd
@@ -22,6 +22,9 @@ from data_access.audit import Finding, check_numbers
 from data_access.errors import FrontdoorError, StoreError
 from data_access.filters import Filter
 from data_access.measures import Selection
+from data_access.queries import (
+    back_door as back_door_query,
+)
 from data_access.queries import (
     backlog as backlog_query,
 )
@@ -48,6 +51,9 @@ from data_access.queries import (
 )
 from data_access.queries import (
     overview as overview_query,
+)
+from data_access.queries import (
+    repeat_contacts as repeat_contacts_query,
 )
 from data_access.queries import (
     response_times as response_times_query,
@@ -273,6 +279,11 @@ def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(channel_mix_query.channel_mix, wanted, by)
 
 
+def customers_using(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
+    """Customers, and those of them who used one of the channels; one row per age group."""
+    return _frame(channel_mix_query.customers_using, wanted, channels)
+
+
 def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """How customers sound; one row per group."""
     return _frame(sentiment_query.sentiment, wanted, by)
@@ -306,6 +317,41 @@ def rising_topics(wanted: Filter) -> pd.DataFrame:
 def changes(wanted: Filter) -> pd.DataFrame:
     """Tested changes against the period before; largest real ones first."""
     return _frame(overview_query.changes, wanted)
+
+
+def windows(wanted: Filter) -> list[int]:
+    """The range of days that is shown, with the setting's own."""
+    return back_door_query.windows(scoped(wanted))
+
+
+def back_door(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Complaints in public after a private channel failed; one row per group."""
+    return _frame(back_door_query.back_door, wanted, by)
+
+
+def back_door_flow(wanted: Filter) -> pd.DataFrame:
+    """From the private channel that failed to the public one; one row per pair."""
+    return _frame(back_door_query.back_door_flow, wanted)
+
+
+def back_door_range(wanted: Filter) -> pd.DataFrame:
+    """The back-door share for a range of days; one row per number of days."""
+    return _frame(back_door_query.back_door_range, wanted)
+
+
+def front_doors(wanted: Filter, by: Dimensions = ("channel",)) -> pd.DataFrame:
+    """Failed private contacts and how many came out in public; one row per group."""
+    return _frame(back_door_query.front_doors, wanted, by)
+
+
+def repeat_contacts(wanted: Filter, by: Dimensions = (), topic: str = "fitting") -> pd.DataFrame:
+    """Repeat contacts and first-contact resolution; one row per group."""
+    return _frame(repeat_contacts_query.repeat_contacts, wanted, by, topic=topic)
+
+
+def repeat_contacts_range(wanted: Filter, topic: str = "fitting") -> pd.DataFrame:
+    """The same for a range of days; one row per number of days."""
+    return _frame(repeat_contacts_query.repeat_contacts_range, wanted, topic=topic)
 
 
 def filter_options() -> dict[str, list[str]]:
@@ -353,6 +399,18 @@ def rejected_rows(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
     return _frame(data_quality_query.rejected_rows, wanted, limit)
 
 
+def rejected_count(wanted: Filter) -> int:
+    """How many rejected records there are, each once."""
+    return cast("int", _ask(data_quality_query.rejected_count, scoped(wanted)))
+
+
+def rejected_later(wanted: Filter) -> Callable[[], pd.DataFrame]:
+    """All rejected records, read when called."""
+    _viewer()
+    pinned, limited = _pinned(), scoped(wanted)
+    return lambda: data_quality_query.rejected_rows(pinned.engine, limited)
+
+
 def sources() -> pd.DataFrame:
     """Sources and up to when they are complete."""
     return cast("pd.DataFrame", _ask(data_quality_query.sources, None))
@@ -361,6 +419,11 @@ def sources() -> pd.DataFrame:
 def coverage(wanted: Filter) -> pd.DataFrame:
     """What may be missing, and how much of it is there."""
     return _frame(data_quality_query.coverage, wanted)
+
+
+def shared_identities(wanted: Filter) -> pd.DataFrame:
+    """Addresses and numbers that join nobody, masked."""
+    return _frame(data_quality_query.shared_identities, wanted)
 
 
 def unknown_time_effect(wanted: Filter) -> pd.DataFrame:
@@ -452,6 +515,21 @@ def rows_later(selection: Selection) -> Callable[[], pd.DataFrame]:
     _viewer()
     pinned, limited = _pinned(), _in_scope(selection)
     return lambda: conversations_query.selected_rows(pinned.engine, limited)
+
+
+def row_parts(
+    selection: Selection, version: int, teams: tuple[str, ...] | None, brands: tuple[str, ...] | None
+) -> Iterator[pd.DataFrame]:
+    """The rows of a signed export link, in frames: outside any session, so who may see what comes with the link.
+
+    Raises StoreError where the store was loaded anew since: the rows would not be those of the page.
+    """
+    url = default_store_url()
+    if current_version(url) != version:
+        raise StoreError("The store was loaded again since this page was opened. Reload it and click again.")
+    engine, found = _opened(url, version)
+    limited = resolved(selection.filter, found).replace(scope_teams=teams, scope_brands=brands)
+    return conversations_query.selected_row_parts(engine, dataclasses.replace(selection, filter=limited))
 
 
 def worklist_later(wanted: Filter, order: str) -> Callable[[], pd.DataFrame]:

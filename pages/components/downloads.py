@@ -8,7 +8,9 @@ import streamlit as st
 from data_access.export import to_csv
 from data_access.filters import Filter
 from data_access.measures import Selection
-from pages.components import data
+from pages.components import data, export_route
+
+MOST_IN_MEMORY = 50_000
 
 
 def shown(data_frame: pd.DataFrame, name: str, *, label: str = "CSV of this table") -> None:
@@ -25,8 +27,25 @@ def shown(data_frame: pd.DataFrame, name: str, *, label: str = "CSV of this tabl
 
 
 def rows(selection: Selection, name: str, *, label: str = "CSV of the rows behind it") -> None:
-    """A button for every row of a selection; read from the store when clicked."""
+    """A button for every row of a selection; read from the store when clicked, streamed where they are many."""
+    if data.count_rows(selection) > MOST_IN_MEMORY:
+        st.link_button(label, export_route.link(selection, name), icon=":material/download:")
+        return
     read = data.rows_later(selection)
+    st.download_button(
+        label,
+        data=lambda: to_csv(read()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def rejected(wanted: Filter, name: str = "rejected_rows", *, label: str = "CSV of all rejected rows") -> None:
+    """A button for every rejected row; read from the store when clicked."""
+    read = data.rejected_later(wanted)
     st.download_button(
         label,
         data=lambda: to_csv(read()),

@@ -42,7 +42,7 @@ _LISTS = {
     "sentiment": "sentiments",
     "state": "states",
 }
-_NAMES = ("period", "from", "to", "grain", *_LISTS, "visibility", "no_reply_needed", "clock")
+_NAMES = ("period", "from", "to", "grain", *_LISTS, "visibility", "no_reply_needed", "clock", "as_of")
 _OWN_OF_ROWS = ("measure", "cell", "conversation", "back")
 _STALE_SECONDS = 2.0
 _CURRENT, _PARAMS, _NOTICES, _ADOPTED = "filter_current", "filter_params", "filter_notices", "filter_adopted"
@@ -203,6 +203,11 @@ def _went_back() -> bool:
 def _adopt(url: Params, choices: Mapping[str, list[str]]) -> None:
     state = st.session_state
     wanted, found = Filter.from_params({name: list(values) for name, values in url.items() if name != "period"})
+    if "as_of" in url:
+        found.append(
+            f"as_of={url['as_of'][0]}: the pages look as of the newest complete data; for another moment "
+            "use frontdoor report --as-of"
+        )
     preset = url.get("period", ("",))[0]
     if preset and preset not in PERIODS:
         found.append(f"period={preset} is none of {', '.join(PERIODS)}")
@@ -284,6 +289,7 @@ def _plain(wanted: Filter) -> Filter:
         complete_to=(),
         business_now=(),
         unknown_time_counts_as="",
+        within_days=0,
         scope_teams=None,
         scope_brands=None,
     )

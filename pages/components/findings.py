@@ -21,7 +21,7 @@ def answer_curve(total: Row) -> str:
         return "Nobody was answered at a known time"
     usual = f"The usual number says {words.minutes(answered)}"
     if math.isnan(everyone):
-        return f"{usual}; counting everyone, half are never answered"
+        return f"{usual}; counting everyone, fewer than half are answered so far"
     if everyone <= answered * 1.05:
         return f"Half of all customers are answered within {words.minutes(everyone)}, silence counted"
     return f"{usual}; counting everyone it is {words.minutes(everyone)}"

@@ -226,7 +226,8 @@ def rising_counted(data_frame: pd.DataFrame) -> str:
     return (
         f"Conversations that open with the topic or word, of {words.count(total)} now and {words.count(before)} in "
         f"the period of equal length before: {which}, each with its own 95 % interval. Log-odds with a prior, "
-        f"{words.count(len(data_frame))} tested, false discovery rate 5 %."
+        f"{words.count(len(data_frame))} tested, false discovery rate 5 %. "
+        "A topic opens its conversations; a word opens none."
     )
 
 

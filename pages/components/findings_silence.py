@@ -92,10 +92,11 @@ def _hour(row: Row) -> str:
 
 
 def expected(frame: pd.DataFrame, grain: str) -> str:
-    """What the newest provisional period will come to; empty where there is none."""
-    if frame.empty:
+    """What the newest provisional period will come to; empty where there is none, or no past to judge by."""
+    known = frame[frame["expected_ignored_share"].notna()]
+    if known.empty:
         return ""
-    last: Any = frame.iloc[-1]
+    last: Any = known.iloc[-1]
     when = words.period(last["period"], grain)
     return (
         f" Diamonds: expected final share of provisional {grain}s, from past ones; {when} "

@@ -32,10 +32,11 @@ def in_target(times: Row, past: Row | None, wanted: Filter) -> Card:
 def median(times: Row) -> Card:
     """The median with silence in, and the flattering one beside it."""
     usual, tail = minutes(times["median_minutes_answered"]), minutes(times["p90_minutes_answered"])
+    open_yet = count(times["unanswered_count"])
     return Card(
         label="Median wait, silence included",
         value=minutes(times["median_minutes_all"], NOT_REACHED),
-        comparison=f"Answered only: {usual}, 9 of 10 within {tail}; {count(times['unanswered_count'])} never answered",
+        comparison=f"Answered only: {usual}, 9 of 10 within {tail}; {open_yet} not answered so far",
         basis=counted(times["conversation_count"], "conversation"),
         measure="first_responses",
         metric="median_minutes_all",
@@ -44,7 +45,7 @@ def median(times: Row) -> Card:
     )
 
 
-def never_answered(times: Row) -> Card:
+def not_answered(times: Row) -> Card:
     """Those without a human answer so far."""
     parts = (
         (times["closed_without_reply_count"], "closed without a reply"),
@@ -52,7 +53,7 @@ def never_answered(times: Row) -> Card:
     )
     named = "; ".join(f"{count(number)} {text}" for number, text in parts if number)
     return Card(
-        label="Never answered so far",
+        label="Not answered so far",
         value=percent(1 - times["answered_share"]),
         comparison=named or "Silence stays in every share of this page",
         basis=counted(times["unanswered_count"], "conversation"),
@@ -171,19 +172,25 @@ def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, 
     ]  # fmt: skip
 
 
-def data(status: Any, zone: str, loads: pd.DataFrame, sources: pd.DataFrame, coverage: pd.DataFrame) -> list[Card]:
+REJECTED_ANCHOR = "rejected-rows"
+
+
+def data(
+    status: Any, zone: str, loads: pd.DataFrame, rejected: int, sources: pd.DataFrame, coverage: pd.DataFrame
+) -> list[Card]:
     """Freshness, rejects, what is set aside, and the coverage that limits most."""
     known: Any = coverage.set_index("item").to_dict("index")
     addressed, ages = known["addressed_to_us"], known["age_known"]
     everything = counted(int(addressed["conversation_count"]), "conversation")
     aside = int(addressed["conversation_count"] - addressed["known_count"])
-    rejected, read = loads["rejected_count"].sum(), loads["read_count"].sum()
     return [
         Card("Data as of", moment(status.as_of, zone),
              f"{counted(len(sources), 'source')}, store version {status.version}", everything,
              "all_conversations", "as_of"),
-        Card("Rows rejected", count(rejected), f"of {count(read)} rows read; listed below with reasons",
-             everything, "all_conversations", "rejected_count", count(rejected), f"{count(read)} rows read"),
+        Card("Rows rejected", count(rejected),
+             f"from {counted(len(loads), 'load')}; each once, however often its file was loaded",
+             "listed below with reasons" if rejected else "none to list", "", "rejected_count", count(rejected),
+             "rejected rows in the store, whatever the filter", anchor=REJECTED_ANCHOR),
         Card("Not addressed to us", count(aside), "kept, and counted in no other figure",
              counted(aside, "conversation"), "not_addressed", "not_addressed"),
         Card("Age known", percent(ages["known_share"]), "the others stay visible as unknown",

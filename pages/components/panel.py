@@ -150,8 +150,9 @@ def _behind(
         )
         if place is not None and place < len(cells):
             cell = cells[place]
-            number = data.count_rows(Selection(wanted, cell.measure, cell.values))
-            selection.link(f"Open {words.counted(number, 'row')}", wanted, cell.measure, cell.values)
+            opened = cell.selection(wanted)
+            number = data.count_rows(opened)
+            selection.link(f"Open {words.counted(number, 'row')}", opened.filter, cell.measure, cell.values)
 
 
 def target_marks(wanted: Filter) -> dict[str, float]:
@@ -222,9 +223,7 @@ def curve_of(wanted: Filter, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 def curve_counted(total: Row, *, is_split: bool) -> str:
     """What the answer curve counts."""
     known = total["conversation_count"] - total["answered_unknown_time_count"]
-    text = (
-        f"Share of {words.count(known)} conversations answered by a human within the time, the never-answered kept in"
-    )
+    text = f"Share of {words.count(known)} conversations answered by a human within the time, the unanswered kept in"
     text += f"; the {MOST_CURVES} largest groups of 30 or more." if is_split else "; 95 % interval."
     unknown = total["answered_unknown_time_count"]
     return f"{text} {words.count(unknown)} answered at an unknown time are left out." if unknown else text

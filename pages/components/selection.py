@@ -11,7 +11,7 @@ import streamlit as st
 
 from data_access.errors import FilterError
 from data_access.filters import Filter
-from data_access.measures import MEASURES, Selection, parse_cell
+from data_access.measures import MEASURES, Selection, parse_cell, period_bounds
 from pages.components import filter_bar, words
 
 ROWS_PAGE = "reports/conversations.py"
@@ -20,11 +20,19 @@ _HANDLED = "selection_handled"
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One clickable thing of a chart: its label, the measure it counts and the values it is limited to."""
+    """One clickable thing of a chart: its label, the measure it counts and the values it is limited to.
+
+    `changes` are fields of the filter that differ from the page's, such as the clock.
+    """
 
     label: str
     measure: str
     values: tuple[tuple[str, str], ...] = ()
+    changes: tuple[tuple[str, Any], ...] = ()
+
+    def selection(self, wanted: Filter) -> Selection:
+        """The rows it opens."""
+        return Selection(wanted.replace(**dict(self.changes)), self.measure, self.values)
 
 
 def cells(
@@ -124,7 +132,8 @@ def in_words(selection: Selection) -> str:
         if key == "within_minutes":
             parts.append(f"within {words.minutes(float(value))}")
         elif key == "period":
-            parts.append(words.period(pd.Timestamp(value), selection.filter.grain))
+            start, _ = period_bounds(value, selection.filter.grain)
+            parts.append(words.period(start, selection.filter.grain))
         else:
             parts.append(words.value(key, value))
     return ", ".join(parts)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from data_access.estimates import wilson_interval
 from data_access.filters import Filter
 from data_access.published import PublishedFigure, figures_for
 from pages.components import (
@@ -60,8 +59,8 @@ def definitions(wanted: Filter) -> None:
         wanted,
         finding=f"{question} {findings_silence.spread(shown)}",
         counted="Bold and filled: the definition of this dashboard. Lines are 95 % intervals; each definition "
-        "counts other rows, in the table with numerator and denominator.",
-        cells=[selection.Cell(question, _measure_of(question))],
+        f"counts other rows, in the table with numerator and denominator.{_rowless(shown)}",
+        cells=definition_cells(shown),
     )
 
 
@@ -70,9 +69,43 @@ def _short(question: str) -> str:
     return next((name for start, name in names.items() if question.startswith(start)), "Phone service level")
 
 
-def _measure_of(question: str) -> str:
-    names = {"Ignored": "complaints_due", "Phone service level": "calls_offered"}
-    return names.get(_short(question), "first_responses")
+# The rows of each definition's denominator, by its words: a measure, and the clock where it differs.
+_DEFINITION_ROWS: Mapping[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "calendar clock, first human answer": ("first_responses", (("clock", "calendar"),)),
+    "business clock, first human answer": ("first_responses", (("clock", "business"),)),
+    "answered only (silence left out)": ("answered_timed", ()),
+    "bots count as answers": ("first_responses", ()),
+    "only a direct reply to the opening counts": ("first_responses", ()),
+    "conversations, any human answer": ("first_responses", ()),
+    "conversations, bots count": ("first_responses", ()),
+    "conversations, only answers in the data": ("first_responses", ()),
+    "conversations, direct reply to the opening": ("first_responses", ()),
+    "waits: every time a customer was left waiting": ("waits", ()),
+    "complaints": ("complaints_due", ()),
+    "complaints, answers at an unknown time not believed": ("complaints_due", ()),
+    "of all calls offered": ("calls_offered", ()),
+    "of calls answered (abandons left out)": ("calls_answered", ()),
+}
+
+
+def definition_cells(shown: pd.DataFrame) -> list[selection.Cell]:
+    """What each definition is counted over, where a list of rows can show exactly that."""
+    return [
+        selection.Cell(f"Counted over: {text}", *_cell_of(text))
+        for text in shown["definition"]
+        if text in _DEFINITION_ROWS
+    ]
+
+
+def _cell_of(definition: str) -> tuple[str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    measure, changes = _DEFINITION_ROWS[definition]
+    return measure, (), changes
+
+
+def _rowless(shown: pd.DataFrame) -> str:
+    """The definitions whose grain no list of rows has."""
+    names = [text for text in shown["definition"] if text not in _DEFINITION_ROWS]
+    return f" No list of rows shows what these count: {'; '.join(names)}." if names else ""
 
 
 def teams(wanted: Filter) -> None:
@@ -80,9 +113,9 @@ def teams(wanted: Filter) -> None:
     group = choice("Compare", GROUPS, "funnel_by")
     frame = data.funnel(wanted, (group,))
     whose = (
-        "by who answered; the never-answered belong to nobody."
+        "by who answered; the unanswered belong to nobody."
         if group == "agent"
-        else "by assigned team, the never-answered in it."
+        else "by assigned team, the unanswered in it."
     )
     panel.chart(
         "funnel",
@@ -103,7 +136,7 @@ def teams(wanted: Filter) -> None:
             "queue_jumping",
             findings_silence.overtaking,
             "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
-            "and channel; under 30 too few to judge.",
+            "and channel; under 30 too few to judge. Single overtakings cannot be opened as rows.",
             wanted,
         )
     with right:
@@ -290,7 +323,7 @@ def customers_of_door(wanted: Filter) -> None:
     door = choice("Customers who use", DOORS, "published_door")
     wished = SOCIAL if door == "social" else (door,)
     channels = tuple(channel for channel in wished if not wanted.channels or channel in wanted.channels)
-    frame = _users(wanted, channels)
+    frame = data.customers_using(wanted, channels)
     if not frame["customer_count"].sum():
         st.text(f"No customer of this filter used {words.in_sentence(DOORS[door])}.")
         return
@@ -308,28 +341,6 @@ def customers_of_door(wanted: Filter) -> None:
         + (f" {_marks(figures)}" if is_published else ""),
         cells=selection.cells(frame, ("age_group",), "contacts"),
     )
-
-
-def _users(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
-    """Customers per age group, and how many of them used one of the channels. One row per age group."""
-    columns = ["age_group", "everybody_count", "customer_count"]
-    columns += ["customer_share", "customer_share_low", "customer_share_high"]
-    if not channels:
-        return pd.DataFrame(0, index=[], columns=columns)
-    everybody = _people(data.channel_mix(wanted))
-    users = _people(data.channel_mix(wanted.replace(channels=channels)))
-    frame = everybody.rename("everybody_count").to_frame()
-    frame["customer_count"] = users.reindex(frame.index).fillna(0).astype("int64")
-    frame["customer_share"] = frame["customer_count"] / frame["everybody_count"]
-    low, high = wilson_interval(frame["customer_count"], frame["everybody_count"])
-    frame["customer_share_low"], frame["customer_share_high"] = low, high
-    return frame.reset_index()[columns]
-
-
-def _people(mix: pd.DataFrame) -> pd.Series[Any]:
-    """Distinct customers per age group, from a channel's customers and their share of them."""
-    whole = (mix["customer_count"] / mix["customer_share"]).round().astype("int64")
-    return cast("pd.Series[Any]", whole.groupby(mix["age_group"], sort=False).first())
 
 
 def standardised(wanted: Filter) -> None:

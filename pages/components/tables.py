@@ -14,6 +14,7 @@ from pages.components import words
 _LABELLED = {
     "channel": "channel",
     "previous_channel": "channel",
+    "front_channel": "channel",
     "blamed_channel": "channel",
     "answered_elsewhere_on": "channel",
     "response_state": "state",

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from data_access.config import Settings
 from data_access.filters import Filter
+from data_access.identities import REASONS
 from data_access.metrics import METRICS
 from pages.components import data, tables, words
 
+MOST_SHARED = 200
+_CAPPED = ("customers", "shared", "chain", "decision", "forgotten")
 _ITEMS = {
     "addressed_to_us": "Addressed to us",
     "age_known": "Age of the customer known",
     "sentiment_scored": "Opening scored for sentiment",
     "topic_known": "Topic found",
     "team_known": "Team assigned",
+    "customer_identified": "Customer known by an id, address or number",
     "known_on_several_channels": "Customer known on more than one channel",
     "answer_time_known": "Answer has a time (of the answered)",
 }
@@ -39,6 +45,33 @@ def coverage(frame: pd.DataFrame) -> None:
     )
 
 
+def identity_sentence(known: pd.DataFrame, shared: pd.DataFrame) -> str:
+    """How far customers are known across channels, and how much joins nobody."""
+    row: dict[Any, Any] = known.set_index("item").to_dict("index")["known_on_several_channels"]
+    if not row["conversation_count"]:
+        return "No conversation in this filter."
+    text = (
+        f"{words.percent(row['known_share'])} of conversations belong to a customer known on more than one channel "
+        f"({words.count(row['known_count'])} of {words.count(row['conversation_count'])})."
+    )
+    capped = int(shared["reason"].isin(_CAPPED).sum())
+    idle = len(shared) - capped
+    if capped:
+        joins = "joins" if capped == 1 else "join"
+        text += f" {words.counted(capped, 'identity', 'identities')} of several people {joins} nobody."
+    if idle:
+        text += f" {words.count(idle)} more cannot join by the settings or for want of a country code."
+    return text
+
+
+def shared_identities(shared: pd.DataFrame, zone: str) -> None:
+    """What joins nobody, with the reason in words; masked."""
+    told = shared.head(MOST_SHARED).assign(reason=[REASONS[reason] for reason in shared["reason"].head(MOST_SHARED)])
+    tables.show(told, zone, alt="Addresses and numbers that join nobody", height="auto" if len(told) < 6 else 220)
+    if len(shared) > MOST_SHARED:
+        st.caption(f"The first {MOST_SHARED} of {words.count(len(shared))}; the file has all.")
+
+
 def settings(in_force: Settings) -> None:
     """Thresholds as a table, the rest as a list."""
     rows = [
@@ -57,7 +90,8 @@ def settings(in_force: Settings) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Response targets and limits in force", height=240)
     st.text(
         f"Zone {in_force.zone}; age bands {', '.join(in_force.age_bands)}; "
-        f"repeat contact within {in_force.repeat_contact_days} days; "
+        f"customers are joined by {', '.join(in_force.identity.joins)}; "
+        f"repeat contact and back door within {words.counted(in_force.joined_up.window_days, 'day')}; "
         f"a call given up within {in_force.short_abandon_seconds} s is a short abandon; "
         f"answers at an unknown time count as {in_force.unknown_time_counts_as}."
     )

@@ -145,9 +145,9 @@ def value(dimension: str, raw: object, grain: str = "week") -> str:
     if dimension == "period":
         return period(raw, grain)
     if dimension == "weekday":
-        return WEEKDAYS[int(text) - 1]
+        return WEEKDAYS[int(float(text)) - 1]
     if dimension == "hour":
-        return f"{int(text):02d}:00"
+        return f"{int(float(text)):02d}:00"
     if text == UNKNOWN:
         return "No team" if dimension == "team" else "Unknown"
     if text == NOBODY:
@@ -157,7 +157,10 @@ def value(dimension: str, raw: object, grain: str = "week") -> str:
         "state": STATE_LABELS,
         "kind": KIND_LABELS,
         "blamed_channel": CHANNEL_LABELS,
+        "front_channel": CHANNEL_LABELS,
     }
+    if dimension == "within_days":
+        return f"within {counted(float(text), 'day')}"
     if dimension in fixed:
         return fixed[dimension].get(text, text)
     if dimension in ("topic", "sentiment"):
@@ -267,6 +270,30 @@ COLUMN_LABELS = {
     "scored_share": "Level by the scorer",
     "level_error": "Scorer less people",
     "log_odds": "Log-odds of growth",
+    "front_channel": "Failed before",
+    "front_waited_minutes": "Had waited (minutes)",
+    "public_complaint_count": "Complaints in public",
+    "known_private_count": "Customer known in private",
+    "known_private_share": "Known in private",
+    "back_door_count": "Came by the back door",
+    "back_door_share": "Back-door share",
+    "within_days": "Within days",
+    "failed_contact_count": "Failed contacts",
+    "known_public_count": "Customer known in public",
+    "known_public_share": "Known in public",
+    "came_out_count": "Came out in public",
+    "came_out_share": "Share that came out",
+    "recognisable_count": "Customer recognisable",
+    "recognisable_share": "Recognisable",
+    "repeat_count": "Repeat contacts",
+    "repeat_share": "Repeat share",
+    "issue_count": "Issues",
+    "judged_count": "First contacts judged",
+    "no_further_contact_count": "No further contact",
+    "no_further_contact_share": "Resolved at first contact",
+    "no_further_contact_same_channel_count": "None on the same channel",
+    "no_further_contact_same_channel_share": "Resolved, channel-blind",
+    "no_further_contact_unanswered_count": "None, and never answered",
     "p_value": "Chance of this without growth (p)",
 }
 

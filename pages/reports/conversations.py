@@ -5,7 +5,17 @@ from pages.components.navigation import PAGES
 
 ROWS_PER_PAGE = 100
 COLUMNS = ["opened_at", "channel", "response_state", "waited_minutes", "first_response_minutes", "is_complaint"]
-COLUMNS += ["topic", "sentiment_label", "age_group", "team", "brand", "responder_agent", "status"]
+COLUMNS += [
+    "front_channel",
+    "front_waited_minutes",
+    "topic",
+    "sentiment_label",
+    "age_group",
+    "team",
+    "brand",
+    "responder_agent",
+    "status",
+]
 
 wanted = filter_bar.current()
 rows_wanted, problems = selection.from_url(wanted)

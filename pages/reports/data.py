@@ -20,7 +20,8 @@ wanted = filter_bar.current()
 zone = data.scoped(wanted).zone
 status = data.status()
 loads, sources, coverage = data.loads(), data.sources(), data.coverage(wanted)
-cards.row(headlines.data(status, zone, loads, sources, coverage), wanted)
+rejected = data.rejected_count(wanted)
+cards.row(headlines.data(status, zone, loads, rejected, sources, coverage), wanted)
 
 left, right = st.columns(2, gap="medium")
 with left:
@@ -28,6 +29,13 @@ with left:
     trust.coverage(coverage)
     downloads.shown(coverage, "coverage")
     st.caption(words.markdown(panel.caption(wanted, "Of the conversations of this filter.")))
+    st.subheader("Who is known on several channels")
+    shared = data.shared_identities(wanted)
+    st.text(trust.identity_sentence(coverage, shared))
+    if not shared.empty:
+        trust.shared_identities(shared, zone)
+        downloads.shown(shared, "shared_identities")
+    st.caption("Customers are joined by ids, addresses, numbers and handles, never by names; identities are masked.")
     st.subheader("Sources, and up to when they are complete")
     tables.show(sources, zone, alt="Sources and up to when they are complete")
     st.caption("Silence after a source's last complete moment is not counted as ignored.")
@@ -35,13 +43,15 @@ with right:
     st.subheader("What was loaded")
     tables.show(loads, zone, alt="Loaded files, newest first", height="auto" if len(loads) < 7 else 240)
     downloads.shown(loads, "loads")
-    st.subheader("Rejected rows")
+    st.subheader("Rejected rows", anchor=headlines.REJECTED_ANCHOR)
     rejects = data.rejected_rows(wanted, MOST_REJECTS)
     if rejects.empty:
         st.text("No row was rejected.")
     else:
         tables.show(rejects, zone, alt="Rejected rows with reasons", height="auto" if len(rejects) < 6 else 220)
-        downloads.shown(rejects, "rejected_rows")
+        downloads.rejected(wanted)
+        if rejected > len(rejects):
+            st.caption(f"The first {words.count(len(rejects))} of {words.count(rejected)}; the CSV has all.")
 
 st.subheader("Label texts and see how far the scorer is off")
 labelling.show()

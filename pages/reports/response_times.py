@@ -21,7 +21,7 @@ cards.row(
     [
         headlines.in_target(total, past, wanted),
         headlines.median(total),
-        headlines.never_answered(total),
+        headlines.not_answered(total),
         headlines.open_now(waiting),
     ],
     wanted,

@@ -1,0 +1,558 @@
+"""The project's own benchmark: every figure with a reference measured in the same run, and their ratio.
+
+`make bench` (1 M interactions) or `python benchmarks/bench.py --rows 10000000 --parts store,pages`. Parts:
+
+- load: a CSV through the loader, with texts and without, against DuckDB's own COPY of the same file
+- store: interactions put in directly, then derived, against one DuckDB copy of the interactions table
+- pages: the queries of every page, caches empty, first and second time, with 0, 3 and 6 filters, against one
+  DuckDB scan of the columns that these queries name, and the overview against pandas on the same rows in memory
+- postgresql: the same pages on a PostgreSQL that this script starts itself, on a tenth of the rows
+- sessions: reruns per second with 1, 5, 20 and 50 sessions over websockets, and the server's memory
+- export: all conversations as CSV through the streaming route, against DuckDB's COPY to CSV
+
+Writes `benchmarks/results/latest.json` and the table in `benchmarks/README.md`. Nothing here runs in CI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Engine, event, func, insert, select
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+from generate import batches, write  # noqa: E402
+
+from data_access import derive, dialects  # noqa: E402
+from data_access.export import csv_of_parts  # noqa: E402
+from data_access.filters import Filter  # noqa: E402
+from data_access.loader import LoadOrder, load  # noqa: E402
+from data_access.measures import Selection  # noqa: E402
+from data_access.queries.conversations import selected_row_parts  # noqa: E402
+from data_access.schema import conversations, customers, interactions, waits  # noqa: E402
+from data_access.sources.mapping import read_mapping  # noqa: E402
+from data_access.store import current_settings, open_reader, open_writer, read_status, resolved  # noqa: E402
+
+PARTS = ("load", "store", "pages", "postgresql", "sessions", "export")
+RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
+README = ROOT / "benchmarks" / "README.md"
+FILTERS: dict[str, dict[str, str]] = {
+    "0 filters": {"period": "all"},
+    "3 filters": {"period": "all", "channel": "email", "brand": "North", "visibility": "private"},
+    "6 filters": {
+        "from": "2025-03-01",
+        "to": "2025-10-31",
+        "channel": "email",
+        "brand": "North",
+        "topic": "billing",
+        "sentiment": "negative",
+    },
+}
+SESSIONS = (1, 5, 20, 50)
+RERUNS_PER_SESSION = 8
+_COLUMN = re.compile(r"\b(waits|conversations|interactions|customers)(?:_\d+)?\.\"?(\w+)\"?")
+
+
+class Figures:
+    """What was measured, one entry a figure; saved after each, so that a stopped run keeps what it had."""
+
+    def __init__(self, rows: int) -> None:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        self.about = {
+            "commit": commit.stdout.strip(),
+            "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "machine": f"{os.cpu_count()} cores, {_total_memory_mb():,} MB, {platform.system()} {platform.machine()}",
+            "load_average": os.getloadavg()[0],
+            "python": platform.python_version(),
+            "duckdb": duckdb.__version__,
+            "rows": rows,
+        }
+        self.entries: list[dict[str, Any]] = []
+
+    def add(self, part: str, name: str, value: float, unit: str, **reference: Any) -> None:
+        """One figure; `reference` and `reference_value` in the same unit give the ratio value / reference."""
+        entry = {"part": part, "name": name, "value": round(value, 4), "unit": unit, **reference}
+        if reference.get("reference_value"):
+            entry["reference_value"] = round(reference["reference_value"], 4)
+            entry["ratio"] = round(value / reference["reference_value"], 3)
+        self.entries.append(entry)
+        print(json.dumps(entry), flush=True)
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps({"about": self.about, "figures": self.entries}, indent=1) + "\n")
+
+
+def _total_memory_mb() -> int:
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6)
+
+
+@contextmanager
+def _timed() -> Iterator[list[float]]:
+    found = [0.0]
+    start = time.perf_counter()
+    yield found
+    found[0] = time.perf_counter() - start
+
+
+def _in_a_process(run: Callable[..., None], *given: Any) -> tuple[float, float]:
+    """Seconds and peak memory in MB of a function in a process of its own."""
+    child = os.fork()
+    start = time.perf_counter()
+    if child == 0:
+        try:
+            run(*given)
+        except BaseException as problem:
+            print(problem, file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        raise SystemExit("a measured step failed")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+# --- load -----------------------------------------------------------------------------------------------
+
+
+def measure_load(figures: Figures, rows: int, folder: Path) -> None:
+    """Rows per second of a CSV through the loader, its peak memory and the size of the store."""
+    for name, with_text in (("without texts", False), ("with texts to read", True)):
+        file = folder / f"{'with' if with_text else 'without'}.csv"
+        write(file, rows, with_text=with_text, with_scores=not with_text)
+        url = f"duckdb:///{folder / file.stem}"
+        seconds, memory = _in_a_process(_load, url, file)
+        with _timed() as copied:
+            duckdb.sql(f"CREATE OR REPLACE TABLE copied AS FROM read_csv('{file}', all_varchar = true)")
+        duckdb.sql("DROP TABLE copied")
+        figures.add(
+            "load",
+            f"CSV {name}, derived and published",
+            rows / seconds,
+            "rows/s",
+            reference="DuckDB COPY of the file",
+            reference_value=rows / copied[0],
+        )
+        figures.add("load", f"CSV {name}, peak memory", memory, "MB")
+        size = sum(path.stat().st_size for path in (folder / file.stem).glob("*.duckdb")) / 1e6
+        figures.add(
+            "load",
+            f"CSV {name}, size of the store",
+            size,
+            "MB",
+            reference="the CSV file",
+            reference_value=file.stat().st_size / 1e6,
+        )
+
+
+def _load(url: str, file: Path) -> None:
+    load(url, [LoadOrder(file, "csv", read_mapping(file.with_suffix(".toml")))])
+
+
+# --- store and derive ------------------------------------------------------------------------------------
+
+
+def make_store(figures: Figures, rows: int, url: str) -> None:
+    """Put interactions in directly, derive them, publish: a store of any size in minutes."""
+    with open_writer(url) as connection:
+        with _timed() as put:
+            for batch in batches(rows, with_text=False):
+                dialects.bulk_insert(connection, interactions, _as_interactions(batch))
+            named = select(interactions.c.customer_id).distinct()
+            connection.execute(insert(customers).from_select(["customer_id"], named))
+        with _timed() as derived:
+            derive.rebuild(connection, current_settings(url))
+        derive.refresh_source_status(connection, "bench", None)
+        table = "bench_copy"
+        with _timed() as copied:
+            connection.exec_driver_sql(f"CREATE TABLE {table} AS SELECT * FROM interactions")
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+    figures.add("store", "made up and put in", rows / put[0], "rows/s")
+    figures.add(
+        "store",
+        "derive waits and conversations",
+        rows / derived[0],
+        "rows/s",
+        reference="DuckDB copy of the interactions table",
+        reference_value=rows / copied[0],
+    )
+    figures.add("store", "peak memory of putting in and deriving", _own_peak_mb(), "MB")
+
+
+def _own_peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _as_interactions(batch: pa.Table) -> pa.Table:
+    """A batch of the generator as rows of `interactions`, as the loader would store them."""
+    is_inbound = pc.equal(batch["direction"], "inbound")
+    made = {
+        "interaction_id": pc.binary_join_element_wise("i", batch["id"], ""),
+        "external_id": batch["id"],
+        "conversation_id": pc.binary_join_element_wise("v", batch["conversation"], ""),
+        "customer_id": pc.binary_join_element_wise("c", batch["customer"], ""),
+        "thread_id": batch["conversation"],
+        "author_kind": pc.if_else(is_inbound, "customer", "agent"),
+        "topics": batch["topic"],
+        "content_hash": batch["id"],
+    }
+    usual = {"source": "bench", "load_run": 1, "is_visible": True, "is_addressed": True}
+    columns = []
+    schema = dialects.arrow_schema(interactions)
+    for field in schema:
+        given = made.get(field.name)
+        if given is None and field.name in batch.column_names:
+            given = batch[field.name]
+        if given is None:
+            is_needed = not interactions.c[field.name].nullable
+            value = usual.get(field.name, False if is_needed else None)
+            given = pa.array([value] * batch.num_rows, field.type)
+        columns.append(given.cast(field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+# --- pages -----------------------------------------------------------------------------------------------
+
+
+def measure_pages(figures: Figures, url: str, part: str) -> None:
+    """Query time of each page with empty caches, first and again, against a scan of the columns it names."""
+    from pages.components.navigation import PAGES  # noqa: PLC0415  # wants a running Streamlit
+
+    os.environ["FRONTDOOR_STORE"] = url
+    for page in PAGES:
+        for filters, params in FILTERS.items():
+            cold = _page_run(page, params)
+            warm = min((_page_run(page, params) for _ in range(2)), key=lambda run: run["sql"])
+            scan = _scan_seconds(open_reader(url), warm["columns"])
+            figures.add(
+                part,
+                f"{page}, {filters}, data warm",
+                1000 * warm["sql"],
+                "ms",
+                reference="one scan of the columns it needs",
+                reference_value=1000 * scan,
+                statements=warm["statements"],
+            )
+            figures.add(part, f"{page}, {filters}, data cold", 1000 * cold["sql"], "ms")
+            figures.add(part, f"{page}, {filters}, rerun without queries", 1000 * (warm["all"] - warm["sql"]), "ms")
+
+
+def _page_run(page: str, params: dict[str, str]) -> dict[str, Any]:
+    """Run one page in a test harness; seconds in the engine, seconds in all, statements, columns named."""
+    import streamlit as st  # noqa: PLC0415
+    from streamlit.testing.v1 import AppTest  # noqa: PLC0415
+
+    st.cache_data.clear()
+    spent, texts = [0.0], list[str]()
+
+    def before(connection: Any, *_: Any) -> None:
+        connection.info["bench_start"] = time.perf_counter()
+
+    def after(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        spent[0] += time.perf_counter() - connection.info["bench_start"]
+        texts.append(statement)
+
+    app = AppTest.from_file(str(ROOT / "pages" / "main.py"), default_timeout=600)
+    event.listen(Engine, "before_cursor_execute", before)
+    event.listen(Engine, "after_cursor_execute", after)
+    try:
+        for name, value in params.items():
+            app.query_params[name] = value
+        if page != "overview":
+            app.run()
+            st.cache_data.clear()
+            spent[0] = 0.0
+            texts.clear()
+            app.switch_page(f"reports/{page}.py")
+            for name, value in params.items():
+                app.query_params[name] = value
+        with _timed() as everything:
+            app.run()
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+        event.remove(Engine, "after_cursor_execute", after)
+    if app.exception:
+        raise SystemExit(f"{page}: {app.exception[0].message}")
+    columns = {found for text in texts for found in _COLUMN.findall(text)}
+    return {"sql": spent[0], "all": everything[0], "statements": len(texts), "columns": columns}
+
+
+def _scan_seconds(engine: Engine, columns: set[tuple[str, str]]) -> float:
+    """One pass over these columns, table by table: the least that a page's data can cost."""
+    known = {table.name: {column.name for column in table.columns} for table in (waits, conversations)}
+    best = float("inf")
+    with engine.connect() as connection:
+        for _ in range(3):
+            with _timed() as found:
+                for table, names in known.items():
+                    wanted = sorted(name for owner, name in columns if owner == table and name in names)
+                    if wanted:
+                        every = ", ".join(f'max("{name}")' for name in wanted)
+                        connection.exec_driver_sql(f"SELECT {every} FROM {table}").all()
+            best = min(best, found[0])
+    return best
+
+
+def measure_pandas(figures: Figures, url: str) -> None:
+    """The overview's main figures in pandas, rows in memory, against ours."""
+    from data_access.queries.ignored_complaints import ignored_complaints  # noqa: PLC0415
+    from data_access.queries.response_times import response_times  # noqa: PLC0415
+
+    engine = open_reader(url)
+    wanted = resolved(Filter(), read_status(engine, url))
+    with _timed() as ours:
+        response_times(engine, wanted, ("channel",))
+        ignored_complaints(engine, wanted, ("channel",))
+    with engine.connect() as connection:
+        opened = pd.DataFrame(
+            connection.execute(
+                select(
+                    *(
+                        conversations.c[name]
+                        for name in ("channel", "kind", "first_response_seconds", "target_seconds", "target_due_at")
+                    )
+                )
+            ).all()
+        )
+        waited = pd.DataFrame(
+            connection.execute(
+                select(
+                    *(
+                        waits.c[name]
+                        for name in (
+                            "channel",
+                            "kind",
+                            "first_complaint_at",
+                            "complaint_ignored_due_at",
+                            "response_at",
+                        )
+                    )
+                )
+            ).all()
+        )
+    with _timed() as theirs:
+        mine = opened[opened["kind"] == "customer_opened"]
+        mine.groupby("channel")["first_response_seconds"].agg(["size", "count", "median"])
+        due = mine[mine["target_due_at"] <= wanted.now]
+        (due["first_response_seconds"] <= due["target_seconds"]).groupby(due["channel"]).mean()
+        complaints = waited[waited["first_complaint_at"].notna() & (waited["complaint_ignored_due_at"] <= wanted.now)]
+        late = ~(complaints["response_at"] <= complaints["complaint_ignored_due_at"])
+        late.groupby(complaints["channel"]).mean()
+    figures.add(
+        "pages",
+        "response times and ignored complaints by channel",
+        1000 * ours[0],
+        "ms",
+        reference="pandas, all rows already in memory",
+        reference_value=1000 * theirs[0],
+    )
+
+
+# --- postgresql ------------------------------------------------------------------------------------------
+
+
+def measure_postgresql(figures: Figures, rows: int, folder: Path) -> None:
+    """The pages on a PostgreSQL started here."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from postgresql_server import running_server  # noqa: PLC0415
+
+    with running_server(folder / "postgresql") as url:
+        make_store(figures, rows, url)
+        measure_pages(figures, url, "postgresql")
+
+
+# --- sessions --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _server(url: str, folder: Path) -> Iterator[tuple[str, int]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "FRONTDOOR_STORE": url, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            for _ in range(600):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).read()
+                    break
+                except OSError:
+                    time.sleep(0.2)
+            yield f"127.0.0.1:{port}", process.pid
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def measure_sessions(figures: Figures, url: str, folder: Path) -> None:
+    """Reruns per second and their times with several sessions at once, data in the cache; the server's memory."""
+    with _server(url, folder) as (address, process):
+        asyncio.run(_reruns(address, 1, 2))  # fills the cache
+        at_start = _resident_mb(process)
+        for count in SESSIONS:
+            with _timed() as taken:
+                times = asyncio.run(_reruns(address, count, RERUNS_PER_SESSION))
+            figures.add("sessions", f"{count} at once, reruns", len(times) / taken[0], "per s")
+            figures.add("sessions", f"{count} at once, median rerun", 1000 * float(np.median(times)), "ms")
+            figures.add("sessions", f"{count} at once, p95 rerun", 1000 * float(np.quantile(times, 0.95)), "ms")
+        figures.add("sessions", "server memory after one session", at_start, "MB")
+        figures.add("sessions", f"server memory after {max(SESSIONS)} sessions", _resident_mb(process), "MB")
+
+
+async def _reruns(address: str, sessions: int, reruns: int) -> list[float]:
+    """Seconds from a rerun message to the end of its script, over real websockets."""
+    from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415
+    from streamlit.proto.ClientState_pb2 import ClientState  # noqa: PLC0415
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: PLC0415
+    from websockets.asyncio.client import connect  # noqa: PLC0415
+
+    asked = BackMsg(rerun_script=ClientState(query_string="period=all")).SerializeToString()
+
+    async def one() -> list[float]:
+        times = []
+        async with connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as channel:
+            for _ in range(reruns):
+                start = time.perf_counter()
+                await channel.send(asked)
+                while True:
+                    message = ForwardMsg.FromString(await channel.recv())
+                    if message.WhichOneof("type") == "script_finished":
+                        break
+                times.append(time.perf_counter() - start)
+        return times
+
+    return [seconds for found in await asyncio.gather(*(one() for _ in range(sessions))) for seconds in found]
+
+
+def _resident_mb(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+# --- export ----------------------------------------------------------------------------------------------
+
+
+def measure_export(figures: Figures, url: str, folder: Path) -> None:
+    """All conversations as CSV in parts, and the memory that takes, against DuckDB's COPY to CSV."""
+    engine = open_reader(url)
+    wanted = Selection(resolved(Filter(), read_status(engine, url)), "contacts")
+    with engine.connect() as connection:
+        rows = int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
+        names = ", ".join(
+            f'"{name}"' for name in ("conversation_id", "channel", "team", "opened_at", "topic", "status")
+        )
+        with _timed() as copied:
+            connection.exec_driver_sql(f"COPY (SELECT {names} FROM conversations) TO '{folder / 'copy.csv'}'")
+    engine.dispose()
+    seconds, memory = _in_a_process(_export, url, wanted)
+    idle_seconds, idle = _in_a_process(_open_only, url)
+    figures.add(
+        "export",
+        f"{rows:,} conversations as CSV",
+        seconds - idle_seconds,
+        "s",
+        reference="DuckDB COPY of six columns",
+        reference_value=copied[0],
+    )
+    figures.add("export", "extra memory of it", memory - idle, "MB")
+
+
+def _export(url: str, wanted: Selection) -> None:
+    size = sum(len(text) for text in csv_of_parts(selected_row_parts(open_reader(url), wanted)))
+    assert size > 0
+
+
+def _open_only(url: str) -> None:
+    read_status(open_reader(url), url)
+
+
+# --- report ----------------------------------------------------------------------------------------------
+
+
+def write_readme() -> None:
+    """The table of `benchmarks/README.md`, from the last results."""
+    found = json.loads(RESULTS.read_text())
+    about = found["about"]
+    lines = [
+        f"Commit `{about['commit']}`, {about['measured_at'][:10]}, {about['machine']}, load average "
+        f"{about['load_average']:.1f} at the start, {about['rows']:,} interactions.",
+        "",
+        "| part | figure | value | reference | ratio |",
+        "|---|---|---|---|---|",
+    ]
+    for entry in found["figures"]:
+        reference = ""
+        if "reference_value" in entry:
+            reference = f"{entry['reference']}: {entry['reference_value']:,.4g}"
+        ratio = f"{entry['ratio']:.2f}" if "ratio" in entry else ""
+        value = f"{entry['value']:,.4g} {entry['unit']}"
+        lines.append(f"| {entry['part']} | {entry['name']} | {value} | {reference} | {ratio} |")
+    text = README.read_text(encoding="utf-8")
+    start, end = "<!-- results -->", "<!-- end of results -->"
+    before, after = text.split(start)[0], text.split(end)[1]
+    README.write_text(f"{before}{start}\n" + "\n".join(lines) + f"\n{end}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    """Measure the wanted parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--parts", default=",".join(PARTS), help="comma separated")
+    parser.add_argument("--folder", type=Path, help="where the stores are made; kept, and used again")
+    wanted = parser.parse_args()
+    parts = wanted.parts.split(",")
+    if unknown := sorted(set(parts) - set(PARTS)):
+        parser.error(f"unknown part {unknown[0]}; known are {', '.join(PARTS)}")
+    figures = Figures(wanted.rows)
+    folder = wanted.folder or Path(tempfile.mkdtemp(prefix="frontdoor-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"duckdb:///{folder / 'store'}"
+    try:
+        if "load" in parts:
+            measure_load(figures, min(wanted.rows, 1_000_000), folder)
+        if "store" in parts or not (folder / "store").exists():
+            shutil.rmtree(folder / "store", ignore_errors=True)
+            make_store(figures, wanted.rows, url)
+        if "pages" in parts:
+            measure_pages(figures, url, "pages")
+            measure_pandas(figures, url)
+        if "postgresql" in parts:
+            measure_postgresql(figures, wanted.rows // 10, folder)
+        if "sessions" in parts:
+            measure_sessions(figures, url, folder)
+        if "export" in parts:
+            measure_export(figures, url, folder)
+    finally:
+        if wanted.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    write_readme()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,662 @@
+"""Which customer everything in the store belongs to: evidence in, people out, rows moved.
+
+`stated_identities` holds what conversations and customers files state. When some of it changes, all that hangs
+together with it is looked at again (`identities.people_of`), and what belongs to another customer moves:
+delete and insert, in the transaction of the load. So any order of loads gives the rows of one load, a decision
+by hand can be taken back, and an address that becomes known as shared lets go of those it had joined.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union,
+    union_all,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from data_access import derive, dialects
+from data_access.config import IdentityRules
+from data_access.identities import (
+    CONVERSATION_KIND,
+    REASONS,
+    Decision,
+    Identity,
+    People,
+    Statement,
+    customer_of,
+    normalised,
+    opaque_id,
+    own_customer,
+    people_of,
+    reason_of_itself,
+    split_identity,
+)
+from data_access.schema import (
+    customer_identities,
+    customer_records,
+    customers,
+    event_keys,
+    identity_decisions,
+    interactions,
+    reported_facts,
+    stated_identities,
+)
+
+FILE_FIELDS = ("birth_date", "birth_year", "age_group_given", "segment", "followers", "display_name")
+
+_work = MetaData()
+
+
+def _temporary(name: str, *columns: str | Column[Any]) -> Table:
+    made = (Column(column, Text) if isinstance(column, str) else column for column in columns)
+    return Table(name, _work, *made, prefixes=["TEMPORARY"])
+
+
+def _copy_of(table: Table) -> Table:
+    return _temporary(f"moving_{table.name}", *(Column(column.name, column.type) for column in table.columns))
+
+
+_subjects = _temporary("settle_subjects", "statement_id")
+_raw = _temporary("settle_raw", "statement_id", "source", "identity_kind", "given")
+_known = _temporary(
+    "settle_known",
+    "identity_kind",
+    "given",
+    "identity_value",
+    "identity_customer_id",
+    "reason",
+    Column("seen", Integer),
+)
+_near = _temporary("settle_near", "identity_kind", "identity_value")
+_near_statements = _temporary("settle_statements", "statement_id")
+_solved = _temporary("settle_solved", "identity_kind", "identity_value", "customer_id", "reason")
+_solved_statements = _temporary("settle_answers", "statement_id", "customer_id")
+owners = _temporary("settle_owners", "statement_id", "customer_id")
+_affected = _temporary("settle_affected", "customer_id")
+_keys = _temporary("settle_keys", "a", "b")
+_moving = {
+    table.name: _copy_of(table) for table in (interactions, reported_facts, stated_identities, customer_records)
+}
+_TABLES = (_subjects, _raw, _known, _near, _near_statements, _solved, _solved_statements, owners, _affected)
+
+
+# --- what is stated -----------------------------------------------------------------------------------
+
+
+def settle_events(connection: Connection, stage: Table, rules: IdentityRules) -> None:
+    """Say whose the staged conversations are: fills `owners`, and moves all stored rows that changed hands.
+
+    `stage` holds rows of `interactions` with `change`: those that are not "same" will replace stored ones.
+    """
+    _begin(connection)
+    s, i = stage.c, interactions.c
+    writing = s.change != "same"
+    left = select(i.conversation_id).join(stage, and_(s.interaction_id == i.interaction_id, writing))
+    _fill(connection, _subjects, union(select(s.conversation_id).where(writing), left))
+    is_stored = ~exists().where(s.interaction_id == i.interaction_id)
+    _fill(
+        connection,
+        _raw,
+        union(*_stated_by(stage, s.interaction_id == s.interaction_id), *_stated_by(interactions, is_stored)),
+    )
+    _state_conversations(connection, rules)
+    _settle(connection, rules)
+
+
+def settle_customers(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], source: str, rules: IdentityRules
+) -> tuple[int, list[str]]:
+    """Store or update lines of a customers file and settle who they are; number stored, and notes on lines.
+
+    An empty cell forgets nothing, nor does an identity that is no longer listed.
+    """
+    given = {opaque_id("k", *own): (own, row) for row in rows for own in [_own_id(row, source)]}
+    stored = {row.record_id: row for row in _records(connection, list(given))}
+    changed = []
+    for record_id, (own, row) in given.items():
+        before = stored.get(record_id)
+        listed = dict.fromkeys([*_listed(before.identities if before else None), *(row["identities"] or ())])
+        record = {
+            name: row[name] if row[name] is not None or before is None else getattr(before, name)
+            for name in FILE_FIELDS
+        }
+        record["identities"] = ";".join(listed) or None
+        if before is None or any(getattr(before, name) != value for name, value in record.items()):
+            own_columns = {"identity_kind": own[0], "identity_value": own[1], "source": source}
+            changed.append({**record, **own_columns, "record_id": record_id, "customer_id": customer_of(own)})
+    if changed:
+        _begin(connection)
+        dialects.bulk_columns(connection, _subjects, {"statement_id": [record["record_id"] for record in changed]})
+        subjects = select(_subjects.c.statement_id)
+        before_now = select(customer_records.c.customer_id).where(customer_records.c.record_id.in_(subjects))
+        _fill(connection, derive.touched, before_now)
+        _fill(connection, _affected, before_now)
+        connection.execute(delete(customer_records).where(customer_records.c.record_id.in_(subjects)))
+        columns = {column.name: [record[column.name] for record in changed] for column in customer_records.columns}
+        dialects.bulk_columns(connection, customer_records, columns)
+        _state_records(connection, changed, rules)
+        _settle(connection, rules)
+        now = select(customer_records.c.customer_id).where(customer_records.c.record_id.in_(subjects))
+        _fill(connection, derive.touched, now)
+        refresh(connection)
+    return len(changed), _notes(connection, [row for _, row in given.values()], rules)
+
+
+def settle_all(connection: Connection, rules: IdentityRules) -> None:
+    """State and settle everything again, from what the events and the customers files gave."""
+    _begin(connection)
+    i = interactions.c
+    _fill(connection, _subjects, select(i.conversation_id).distinct())
+    _fill(connection, _raw, union(*_stated_by(interactions, true())))
+    _state_conversations(connection, rules)
+    connection.execute(delete(_subjects))
+    records = [dict(row) for row in connection.execute(select(customer_records)).mappings()]
+    dialects.bulk_columns(connection, _subjects, {"statement_id": [record["record_id"] for record in records]})
+    _state_records(connection, records, rules)
+    connection.execute(delete(_subjects))
+    _fill(connection, _subjects, select(i.conversation_id).distinct())
+    _settle(connection, rules)
+    _fill(connection, _affected, union(select(customers.c.customer_id), select(i.customer_id)))
+    refresh(connection)
+
+
+def settle_again(
+    connection: Connection,
+    before: Sequence[str],
+    conversations: Sequence[str],
+    records: Sequence[str],
+    rules: IdentityRules,
+) -> None:
+    """Settle conversations and lines of customers files whose rows were rewritten.
+
+    `before` are the names under which they stated what they stated; the others are their names now.
+    """
+    _begin(connection)
+    dialects.bulk_columns(connection, _subjects, {"statement_id": list(before)})
+    _forget_stated(connection)
+    connection.execute(delete(_subjects))
+    lines = [dict(row._mapping) for row in _records(connection, records)]
+    dialects.bulk_columns(connection, _subjects, {"statement_id": [line["record_id"] for line in lines]})
+    _state_records(connection, lines, rules)
+    connection.execute(delete(_subjects))
+    dialects.bulk_columns(connection, _subjects, {"statement_id": list(conversations)})
+    _fill(connection, _raw, union(*_stated_by(interactions, true())))
+    _state_conversations(connection, rules)
+    _settle(connection, rules)
+    refresh(connection)
+
+
+def settle_near(connection: Connection, identities: Iterable[Identity], rules: IdentityRules) -> None:
+    """Settle all that hangs together with some identities again, as after a decision by hand."""
+    _begin(connection)
+    pairs = sorted(set(identities))
+    dialects.bulk_columns(
+        connection,
+        _near,
+        {"identity_kind": [kind for kind, _ in pairs], "identity_value": [value for _, value in pairs]},
+    )
+    named = [value for kind, value in pairs if kind == CONVERSATION_KIND]
+    if named:
+        dialects.bulk_columns(connection, _subjects, {"statement_id": named})
+        _fill(connection, _raw, union(*_stated_by(interactions, true())))
+        _state_conversations(connection, rules)
+    _settle(connection, rules)
+    refresh(connection)
+
+
+def _stated_by(table: Table, condition: ColumnElement[bool]) -> list[Select[Any]]:
+    """What the events of the subjects gave: conversation, source, kind, value as given."""
+    mine = table.c.conversation_id.in_(select(_subjects.c.statement_id))
+    return given_by(table, and_(mine, condition))
+
+
+def given_kinds(source: str, channel: str) -> dict[str, str]:
+    """Columns in which an event gives identities, and of which kind each is."""
+    return {"customer": f"id:{source}", "email": "email", "phone": "phone", "handle": f"handle:{channel}"}
+
+
+def given_by(table: Table, condition: ColumnElement[bool] | None = None) -> list[Select[Any]]:
+    """What the events of a table gave: conversation, source, identity kind, value as given."""
+    c = table.c
+    kinds: tuple[tuple[ColumnElement[str], Column[str]], ...] = (
+        (func.concat("id:", c.source), c.customer),
+        (literal("email"), c.email),
+        (literal("phone"), c.phone),
+        (func.concat("handle:", c.channel), c.handle),
+    )
+    return [
+        select(c.conversation_id, c.source, kind.label("identity_kind"), given.label("given")).where(
+            given.is_not(None), true() if condition is None else condition
+        )
+        for kind, given in kinds
+    ]
+
+
+def _state_conversations(connection: Connection, rules: IdentityRules) -> None:
+    """Replace what the subjects state by what stands in `settle_raw`, normalised."""
+    d = identity_decisions.c
+    decided = select(d.identity_value, null(), d.identity_kind, d.identity_value).where(
+        d.identity_kind == CONVERSATION_KIND, d.identity_value.in_(select(_subjects.c.statement_id))
+    )
+    _fill(connection, _raw, decided.distinct())
+    rows = connection.execute(select(_raw.c.identity_kind, _raw.c.given).distinct()).all()
+    known: dict[str, list[Any]] = {column.name: [] for column in _known.columns if column.name != "seen"}
+    for kind, given in rows:
+        value = normalised(kind, given, rules.phone_region)
+        if value is not None:
+            for name, cell in zip(
+                known,
+                (kind, given, value, customer_of((kind, value)), reason_of_itself(kind, value, rules)),
+                strict=True,
+            ):
+                known[name].append(cell)
+    dialects.bulk_columns(connection, _known, known)
+    _forget_stated(connection)
+    k = _known.c
+    stated = (
+        select(
+            _raw.c.statement_id,
+            k.identity_kind,
+            k.identity_value,
+            func.min(_raw.c.source).label("source"),
+            func.min(k.identity_customer_id).label("identity_customer_id"),
+            func.min(k.reason).label("reason"),
+        )
+        .join(_known, and_(k.identity_kind == _raw.c.identity_kind, k.given == _raw.c.given))
+        .group_by(_raw.c.statement_id, k.identity_kind, k.identity_value)
+        .subquery("stated")
+    )
+    joining = func.count(case((stated.c.reason.is_(None), 1))).over(partition_by=stated.c.statement_id)
+    unknown = literal("a").concat(func.substr(stated.c.statement_id, 2))
+    rows_of = {
+        "customer_id": unknown,
+        "is_listed": false(),
+        "is_own": false(),
+        "is_alone": joining == 1,
+        **{column.name: column for column in stated.c},
+    }
+    names = [column.name for column in stated_identities.columns]
+    connection.execute(
+        insert(stated_identities).from_select(names, select(*(rows_of[name].label(name) for name in names)))
+    )
+    _look_near(connection)
+
+
+def _state_records(connection: Connection, records: Iterable[Mapping[str, Any]], rules: IdentityRules) -> None:
+    """Replace what the subjects state by what these lines of customers files say."""
+    columns: dict[str, list[Any]] = {column.name: [] for column in stated_identities.columns}
+    for record in records:
+        own = record["identity_kind"], record["identity_value"]
+        listed = [split_identity(text, rules.phone_region) for text in _listed(record["identities"])]
+        for kind, value in dict.fromkeys([own, *(pair for pair in listed if pair)]):
+            is_own = (kind, value) == own
+            row = {
+                "customer_id": record["customer_id"],
+                "statement_id": record["record_id"],
+                "identity_kind": kind,
+                "identity_value": value,
+                "source": record["source"],
+                "is_listed": True,
+                "is_own": is_own,
+                "is_alone": False,
+                "identity_customer_id": customer_of((kind, value)),
+                "reason": None if is_own else reason_of_itself(kind, value, rules),
+            }
+            for name, column in columns.items():
+                column.append(row[name])
+    _forget_stated(connection)
+    dialects.bulk_columns(connection, stated_identities, columns)
+    _look_near(connection)
+
+
+def _forget_stated(connection: Connection) -> None:
+    """Delete what the subjects stated so far; those with whom it joined them are looked at again."""
+    _look_near(connection)
+    subjects = select(_subjects.c.statement_id)
+    connection.execute(delete(stated_identities).where(stated_identities.c.statement_id.in_(subjects)))
+
+
+def _look_near(connection: Connection) -> None:
+    s = stated_identities.c
+    stated = select(s.identity_kind, s.identity_value).where(
+        s.reason.is_(None), s.statement_id.in_(select(_subjects.c.statement_id)), ~_is_near(s)
+    )
+    _fill(connection, _near, stated.distinct())
+
+
+def _is_near(columns: Any) -> ColumnElement[bool]:
+    return exists().where(
+        _near.c.identity_kind == columns.identity_kind, _near.c.identity_value == columns.identity_value
+    )
+
+
+# --- who is who ---------------------------------------------------------------------------------------
+
+
+def _begin(connection: Connection) -> None:
+    for table in _TABLES:
+        dialects.create_temporary(connection, table)
+
+
+def _settle(connection: Connection, rules: IdentityRules) -> None:
+    """Look at all that hangs together with `settle_near` again; fills `owners` and moves what changed hands."""
+    _widen(connection)
+    names, people = _solve(connection, rules)
+    answered = zip(names, people.of_statement, strict=True)
+    rows = [(name, customer or own_customer(name)) for names_of, customer in answered for name in names_of]
+    dialects.bulk_columns(
+        connection,
+        _solved_statements,
+        {"statement_id": [name for name, _ in rows], "customer_id": [customer for _, customer in rows]},
+    )
+    identities = list({**people.of_identity, **people.reasons})
+    dialects.bulk_columns(
+        connection,
+        _solved,
+        {
+            "identity_kind": [kind for kind, _ in identities],
+            "identity_value": [value for _, value in identities],
+            "customer_id": [people.of_identity.get(identity) for identity in identities],
+            "reason": [people.reasons.get(identity) for identity in identities],
+        },
+    )
+    _find_owners(connection)
+    _fill(
+        connection,
+        _affected,
+        select(stated_identities.c.customer_id).join(
+            owners, owners.c.statement_id == stated_identities.c.statement_id
+        ),
+    )
+    _fill(
+        connection,
+        _affected,
+        select(interactions.c.customer_id)
+        .where(interactions.c.conversation_id.in_(select(owners.c.statement_id)))
+        .distinct(),
+    )
+    _fill(connection, _affected, select(owners.c.customer_id))
+    for table, key in (
+        (interactions, "conversation_id"),
+        (reported_facts, "conversation_id"),
+        (stated_identities, "statement_id"),
+        (customer_records, "record_id"),
+    ):
+        _move(connection, table, key)
+    _refresh_identities(connection)
+
+
+def _widen(connection: Connection) -> None:
+    """Follow shared identities and decisions until nothing new is found."""
+    s, n, d = stated_identities.c, _near.c, identity_decisions.c
+    other = identity_decisions.alias("other")
+    same_identity = and_(n.identity_kind == s.identity_kind, n.identity_value == s.identity_value)
+    size = -1
+    while size != (size := int(connection.scalar(select(func.count()).select_from(_near)) or 0)):
+        decided = (
+            select(other.c.identity_kind, other.c.identity_value)
+            .join(identity_decisions, d.decision == other.c.decision)
+            .where(_is_near(d), ~_is_near(other.c))
+        )
+        _fill(connection, _near, decided.distinct())
+        found = ~exists().where(_near_statements.c.statement_id == s.statement_id)
+        beside = (
+            select(s.statement_id)
+            .join(_near, same_identity)
+            .where(s.reason.is_(None), s.is_alone.is_(False), found)
+            .distinct()
+        )
+        _fill(connection, _near_statements, beside)
+        stated = (
+            select(s.identity_kind, s.identity_value)
+            .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
+            .where(s.reason.is_(None), ~_is_near(s))
+        )
+        _fill(connection, _near, stated.distinct())
+
+
+def _solve(connection: Connection, rules: IdentityRules) -> tuple[list[list[str]], People]:
+    """The statements that state more than one identity, alike ones together, and whose they are."""
+    s, d = stated_identities.c, identity_decisions.c
+    rows = connection.execute(
+        select(s.statement_id, s.identity_kind, s.identity_value, s.is_own)
+        .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
+        .where(s.reason.is_(None))
+    )
+    stated: defaultdict[str, list[Identity]] = defaultdict(list)
+    own: dict[str, Identity] = {}
+    for statement_id, kind, value, is_own in rows:
+        stated[statement_id].append((kind, value))
+        if is_own:
+            own[statement_id] = (kind, value)
+    alike: defaultdict[Statement, list[str]] = defaultdict(list)
+    for statement_id, identities in stated.items():
+        alike[Statement(frozenset(identities), own.get(statement_id))].append(statement_id)
+    order = sorted(alike, key=lambda one: sorted(one.identities))
+    decided = select(d.identity_kind, d.identity_value).where(
+        _is_near(d),
+        exists().where(s.identity_kind == d.identity_kind, s.identity_value == d.identity_value, s.reason.is_(None)),
+    )
+    present = {(kind, value) for kind, value in connection.execute(decided.distinct())}
+    near = select(d.decision).where(_is_near(d))
+    people = people_of(order, present, decisions(connection, near), rules)
+    return [alike[statement] for statement in order], people
+
+
+def decisions(connection: Connection, wanted: Select[Any] | None = None) -> list[Decision]:
+    """Decisions by hand, in their order; those of `wanted` only, where it is given."""
+    d = identity_decisions.c
+    statement = select(identity_decisions).order_by(d.decision, d.side, d.identity_kind, d.identity_value)
+    if wanted is not None:
+        statement = statement.where(d.decision.in_(wanted))
+    sides: defaultdict[tuple[int, str], tuple[set[Identity], set[Identity]]] = defaultdict(lambda: (set(), set()))
+    for row in connection.execute(statement):
+        sides[row.decision, row.verdict][row.side].add((row.identity_kind, row.identity_value))
+    return [
+        Decision(number, verdict, (frozenset(one), frozenset(other)))
+        for (number, verdict), (one, other) in sides.items()
+    ]
+
+
+def _find_owners(connection: Connection) -> None:
+    s, x = stated_identities.c, _solved.c
+    unknown = literal("a").concat(func.substr(s.statement_id, 2))
+    alone = (
+        select(
+            s.statement_id,
+            case((x.identity_kind.is_(None), s.identity_customer_id), else_=func.coalesce(x.customer_id, unknown)),
+        )
+        .select_from(stated_identities)
+        .join(_near, and_(_near.c.identity_kind == s.identity_kind, _near.c.identity_value == s.identity_value))
+        .outerjoin(_solved, and_(x.identity_kind == s.identity_kind, x.identity_value == s.identity_value))
+        .where(s.reason.is_(None), s.is_alone.is_(True))
+    )
+    nobody = select(_subjects.c.statement_id, literal("a").concat(func.substr(_subjects.c.statement_id, 2))).where(
+        ~exists().where(s.statement_id == _subjects.c.statement_id, s.reason.is_(None)),
+        ~exists().where(customer_records.c.record_id == _subjects.c.statement_id),
+    )
+    answered = select(_solved_statements.c.statement_id, _solved_statements.c.customer_id)
+    _fill(connection, owners, union_all(answered, alone, nobody.distinct()))
+
+
+def _move(connection: Connection, table: Table, key: str) -> None:
+    """What changed hands moves, whole: delete and insert, for the tables are distributed by customer."""
+    moving = _moving[table.name]
+    dialects.create_temporary(connection, moving)
+    of_key = owners.c.statement_id == table.c[key]
+    for customer in (table.c.customer_id, owners.c.customer_id):
+        changed = select(customer).select_from(table).join(owners, of_key)
+        _fill(connection, derive.touched, changed.where(table.c.customer_id != owners.c.customer_id).distinct())
+    new = [owners.c.customer_id if column.name == "customer_id" else column for column in table.columns]
+    _fill(
+        connection,
+        moving,
+        select(*new).select_from(table).join(owners, of_key).where(table.c.customer_id != owners.c.customer_id),
+    )
+    if connection.scalar(select(func.count()).select_from(moving)):
+        connection.execute(delete(table).where(table.c[key].in_(select(moving.c[key]))))
+        _fill(connection, table, select(moving))
+        if table is interactions:
+            ids = select(moving.c.interaction_id)
+            connection.execute(delete(event_keys).where(event_keys.c.interaction_id.in_(ids)))
+            connection.execute(
+                insert(event_keys).from_select(
+                    ["interaction_id", "customer_id"], select(moving.c.interaction_id, moving.c.customer_id)
+                )
+            )
+    moving.drop(connection)
+
+
+# --- what is told of customers ------------------------------------------------------------------------
+
+
+def _refresh_identities(connection: Connection) -> None:
+    """Write `customer_identities` of all who were looked at again.
+
+    An identity that joins stands with its person alone; one that joins nobody with everyone who shows it.
+    """
+    s, x = stated_identities.c, _solved.c
+    mine = s.customer_id.in_(select(_affected.c.customer_id))
+    connection.execute(
+        delete(customer_identities).where(customer_identities.c.customer_id.in_(select(_affected.c.customer_id)))
+    )
+    is_theirs = or_(
+        s.reason.is_not(None),
+        x.identity_kind.is_not(None) & (x.customer_id.is_(None) | (x.customer_id == s.customer_id)),
+        x.identity_kind.is_(None),
+    )
+    connection.execute(
+        insert(customer_identities).from_select(
+            ["customer_id", "identity_kind", "identity_value", "origin", "reason"],
+            select(
+                s.customer_id,
+                s.identity_kind,
+                s.identity_value,
+                func.min(s.source),
+                func.min(func.coalesce(s.reason, x.reason)),
+            )
+            .select_from(stated_identities)
+            .outerjoin(_solved, and_(x.identity_kind == s.identity_kind, x.identity_value == s.identity_value))
+            .where(mine, is_theirs, s.identity_kind != CONVERSATION_KIND)
+            .group_by(s.customer_id, s.identity_kind, s.identity_value),
+        )
+    )
+
+
+def refresh(connection: Connection) -> None:
+    """Write `customers` again for all who were settled or touched, from lines of files and from their events."""
+    i, r = interactions.c, customer_records.c
+    _fill(connection, _affected, select(derive.touched.c.customer_id))
+    affected = select(_affected.c.customer_id)
+    connection.execute(delete(customers).where(customers.c.customer_id.in_(affected)))
+    listed = (
+        select(r.customer_id, *(func.max(r[name]).label(name) for name in FILE_FIELDS))
+        .where(r.customer_id.in_(affected))
+        .group_by(r.customer_id)
+        .subquery("listed")
+    )
+
+    def by_customer(column: Any) -> ColumnElement[Any]:
+        return func.coalesce(func.max(column).filter(i.direction == "inbound"), func.max(column))
+
+    seen = (
+        select(
+            i.customer_id,
+            by_customer(i.display_name).label("display_name"),
+            by_customer(i.handle).label("handle"),
+            func.max(i.audience).label("followers"),
+        )
+        .where(i.customer_id.in_(affected))
+        .group_by(i.customer_id)
+        .subquery("seen")
+    )
+    known = union(select(listed.c.customer_id), select(seen.c.customer_id)).subquery("known")
+    values: dict[str, Any] = {
+        "customer_id": known.c.customer_id,
+        **{name: listed.c[name] for name in FILE_FIELDS},
+        "display_name": func.coalesce(listed.c.display_name, seen.c.display_name),
+        "followers": func.coalesce(listed.c.followers, seen.c.followers),
+        "handle": seen.c.handle,
+    }
+    connection.execute(
+        insert(customers).from_select(
+            list(values),
+            select(*values.values())
+            .select_from(known)
+            .outerjoin(listed, listed.c.customer_id == known.c.customer_id)
+            .outerjoin(seen, seen.c.customer_id == known.c.customer_id),
+        )
+    )
+    connection.execute(delete(_affected))
+
+
+def _own_id(row: Mapping[str, Any], source: str) -> Identity:
+    kind = f"id:{source}"
+    return kind, normalised(kind, row["external_id"]) or row["external_id"]
+
+
+def _listed(text: str | None) -> list[str]:
+    return text.split(";") if text else []
+
+
+def _records(connection: Connection, record_ids: Sequence[str]) -> Sequence[Any]:
+    dialects.create_temporary(connection, _keys)
+    dialects.bulk_columns(connection, _keys, {"a": list(record_ids)})
+    found = connection.execute(
+        select(customer_records).where(customer_records.c.record_id.in_(select(_keys.c.a)))
+    ).all()
+    _keys.drop(connection)
+    return found
+
+
+def _notes(connection: Connection, rows: Sequence[Mapping[str, Any]], rules: IdentityRules) -> list[str]:
+    """Which listed identities turned out to join nobody, line by line, where others showed it."""
+    listed = [
+        (row["line"], pair)
+        for row in rows
+        for pair in (split_identity(text, rules.phone_region) for text in row["identities"] or ())
+        if pair is not None
+    ]
+    dialects.create_temporary(connection, _keys)
+    pairs = list(dict.fromkeys(pair for _, pair in listed))
+    dialects.bulk_columns(connection, _keys, {"a": [kind for kind, _ in pairs], "b": [value for _, value in pairs]})
+    c = customer_identities.c
+    found = connection.execute(
+        select(c.identity_kind, c.identity_value, c.reason)
+        .join(_keys, and_(_keys.c.a == c.identity_kind, _keys.c.b == c.identity_value))
+        .where(c.reason.in_(["customers", "shared", "chain", "decision", "forgotten"]))
+    )
+    reasons = {(kind, value): reason for kind, value, reason in found}
+    _keys.drop(connection)
+    return [
+        f"line {line}: the {pair[0]} was not joined: {REASONS[reasons[pair]]}"
+        for line, pair in listed
+        if pair in reasons
+    ]
+
+
+def _fill(connection: Connection, table: Table, rows: Any) -> None:
+    connection.execute(insert(table).from_select([column.name for column in table.columns], rows))

@@ -1,0 +1,125 @@
+"""Joined-up service in sentences: what was found, and what cannot be known. Plain text; no Streamlit, no SQL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from data_access.estimates import SMALL_SAMPLE
+from data_access.filters import day_words
+from data_access.vocabulary import PUBLIC_CHANNELS
+from pages.components import words
+
+Row = Any  # one row of a frame
+
+
+def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool = False) -> str:
+    """Why nothing can be said of the back door; empty where something can.
+
+    `channels` are those of the store; for a viewer limited to some teams or brands, who sees fewer, `is_limited`.
+    """
+    if total["known_private_count"]:
+        return ""
+    number = words.counted(total["public_complaint_count"], "complaint")
+    if not total["public_complaint_count"]:
+        if is_limited:
+            return "None of your teams' complaints in public match this filter, so there is no back door to look at."
+        if not any(channel in PUBLIC_CHANNELS for channel in channels):
+            return "No public channel is loaded, so nobody can be seen going public."
+        return "No complaint in public matches this filter, so there is no back door to look at."
+    if not is_limited and all(channel in PUBLIC_CHANNELS for channel in channels):
+        return (
+            f"Only public channels are loaded. Whether the customers of these {number} had tried a private channel "
+            "first cannot be known: load calls, e-mails or chats with ids, addresses or handles that join them."
+        )
+    return (
+        f"None of the {number} in public comes from a customer known on a private channel: the accounts are joined "
+        "to nobody. Load a customers file that lists their handles and addresses."
+    )
+
+
+def flow(frame: pd.DataFrame, total: Row, days: int) -> str:
+    """Whether a front door failed, and the widest arrow."""
+    if frame.empty:
+        limit = words.percent(float(total["back_door_share_high"]))
+        return (
+            f"No private contact failed in the {words.counted(days, 'day')} before any of the "
+            f"{words.count(total['known_private_count'])} complaints (at most {limit} of such complaints)"
+        )
+    top = frame.iloc[0]
+    front, public = (words.value("channel", top[name]) for name in ("front_channel", "channel"))
+    by_front = frame.groupby("front_channel")["back_door_count"].sum()
+    worst = str(by_front.idxmax())
+    start = f"{words.value('channel', worst)} failed before {words.count(by_front.max())} of "
+    start += f"{words.count(by_front.sum())}"
+    arrow = f"{words.in_sentence(front)} to {words.in_sentence(public)}"
+    return f"{start}; widest, {arrow}: half had waited {words.minutes(top['median_minutes_waited'])} or longer"
+
+
+def flow_counted(total: Row, days: int) -> str:
+    """What the arrows count, and on how much of the complaints in public they stand."""
+    return (
+        f"Complaints in public ({words.count(total['back_door_count'])} of {words.count(total['known_private_count'])}"
+        " of customers known on a private channel) after a private contact in the "
+        f"{words.counted(days, 'day')} before that had passed its target without any human reply; on each arrow how "
+        "many, and the median time they had waited when they posted. Each counts once, under its longest wait. "
+        f"Known: {words.percent(total['known_private_share'])} of "
+        f"{words.count(total['public_complaint_count'])} complaints in public."
+    )
+
+
+def doors(frame: pd.DataFrame, days: int) -> str:
+    """The door whose failures come out in public most surely."""
+    judged: Any = frame[frame["failed_contact_count"] >= SMALL_SAMPLE]
+    if judged.empty:
+        return "Too few failed contacts on every private channel to rank them"
+    worst = judged.loc[judged["came_out_share_low"].idxmax()]
+    label = words.value("channel", worst["channel"])
+    share = words.percent(worst["came_out_share"])
+    return f"{label}: {share} of its failed contacts came out in public within {words.counted(days, 'day')}"
+
+
+def doors_counted(frame: pd.DataFrame) -> str:
+    """What the ranking counts, with its coverage."""
+    total, known = frame["failed_contact_count"].sum(), frame["known_public_count"].sum()
+    coverage = words.percent(known / total) if total else words.NOTHING
+    return (
+        "Of private contacts that no human answered in time and whose days have passed: those whose customer then "
+        "complained in public, still without a reply, 95 % interval; under 30 greyed. At least so many: for "
+        f"{coverage} of them a public account is known at all."
+    )
+
+
+def by_window(frame: pd.DataFrame, share: str, done: str) -> str:
+    """How far the share hangs on the number of days."""
+    first, last = frame.iloc[0], frame.iloc[-1]
+    if math.isnan(last[share]):
+        return f"Nothing to judge for any number of days: share {done}"
+    ours: Any = frame[frame["is_ours"]].iloc[0]
+    return (
+        f"{words.percent(ours[share])} {done} within {words.counted(ours['within_days'], 'day')}; "
+        f"{words.percent(first[share])} within {words.counted(first['within_days'], 'day')}, "
+        f"{words.percent(last[share])} within {words.counted(last['within_days'], 'day')}"
+    )
+
+
+def resolution(again: Row, channel_count: int) -> str:
+    """First-contact resolution beside what a tool sees that knows one channel."""
+    if channel_count < 2:
+        return "One channel is loaded: nobody can be seen coming back on another"
+    gap = again["no_further_contact_same_channel_share"] - again["no_further_contact_share"]
+    if math.isnan(gap):
+        return "No first contact is old enough to be judged"
+    return f"Usual tools see one channel and show {words.percent(again['no_further_contact_same_channel_share'])}"
+
+
+def stopped(complete_to: Sequence[tuple[str, Any]], as_of: Any, days: int) -> str:
+    """Sources that ended long before the others: contacts by them cannot be seen after that."""
+    if as_of is None:
+        return ""
+    late = [(name, at) for name, at in complete_to if (as_of - at).days >= days]
+    named = ", ".join(f"{name} ({day_words(at.date())})" for name, at in late)
+    return f" Not seen after their data ends: {named}." if late else ""

@@ -1,0 +1,473 @@
+"""Who is who: what joins customers, what joins nobody, and decisions by hand that outlive every load."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stored_rows import frame_of, rows_of
+from test_customers import Files, event, people
+
+from data_access import decisions
+from data_access.cli import main
+from data_access.config import read_settings
+from data_access.errors import FrontdoorError, MappingError
+from data_access.filters import Filter
+from data_access.identities import Statement, customer_of, masked, normalised, people_of, reason_of_itself
+from data_access.loader import rebuild
+from data_access.reports import run_report
+from data_access.schema import (
+    conversations,
+    customer_identities,
+    customer_records,
+    customers,
+    event_keys,
+    interactions,
+    stated_identities,
+    waits,
+)
+from data_access.store import open_reader, read_status, resolved
+from pages.components import trust
+
+RULES = read_settings().identity
+WHO = (
+    conversations,
+    waits,
+    interactions,
+    customers,
+    customer_identities,
+    stated_identities,
+    customer_records,
+    event_keys,
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def rules_of(files: Files, toml: str, store: str = "store") -> None:
+    (files.folder / store).mkdir(exist_ok=True)
+    (files.folder / store / "settings.toml").write_text(f"[identity]\n{toml}\n")
+
+
+def reasons(files: Files) -> dict[str, str | None]:
+    rows = frame_of(files.url(), customer_identities)
+    return {
+        f"{kind}={value}": None if pd.isna(reason) else reason
+        for kind, value, reason in zip(rows["identity_kind"], rows["identity_value"], rows["reason"], strict=True)
+    }
+
+
+# --- what an identity is
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "region", "expected"),
+    [
+        ("phone", "+44 (0)20 7946 0123", "", "+442079460123"),
+        ("phone", "0044 20 7946 0123", "", "+442079460123"),
+        ("phone", "020 7946 0123", "GB", "+442079460123"),
+        ("phone", "020 7946 0123", "", "020 7946 0123"),  # of which country?
+        ("phone", "+44 20 7946 0123 ext. 7", "", "+442079460123;ext=7"),  # a switchboard is not a person
+        ("phone", "+44 20", "", "+44 20"),
+        ("phone", "withheld", "GB", "withheld"),
+        ("phone", "  ", "GB", None),
+        ("email", " Anna@Example.COM ", "", "anna@example.com"),
+        ("email", "anna+bills@example.com", "", "anna+bills@example.com"),  # exact: no guessing
+        ("email", "anna", "", None),
+        ("handle:twitter", "@Anna_A", "", "anna_a"),
+    ],
+)
+def test_identities_are_compared_in_one_form(kind, given, region, expected):
+    assert normalised(kind, given, region) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "reason"),
+    [
+        ("phone", "+442079460123", None),
+        ("phone", "020 7946 0123", "number"),
+        ("email", "info@x.example", "never"),
+        ("email", "noreply@x.example", "never"),
+        ("email", "informer@x.example", None),
+        ("id:desk", "info@x.example", None),
+        ("name", "Anna Smith", "kind"),
+    ],
+)
+def test_what_can_join_nobody_whoever_shows_it(kind, value, reason):
+    assert reason_of_itself(kind, value, RULES) == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("email", "info@x.example", "i…@x.example"),
+        ("phone", "+442079460123", "+44…23"),
+        ("phone", "12345", "1…"),
+        ("handle:twitter", "anna", "a…"),
+    ],
+)
+def test_a_masked_identity_tells_only_those_who_know_it(kind, value, shown):
+    assert masked(kind, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("toml", "named"),
+    [
+        ('joins = ["name"]', "unknown kind 'name'"),
+        ('phone_region = "UK"', "phone_region must be a country such as 'GB'"),
+        ("shared_after = 0", "shared_after must be a whole number from 1"),
+        ("never_joins = 'info@*'", "never_joins must be a list of texts"),
+        ("cap = 3", "unknown key 'cap'"),
+    ],
+)
+def test_wrong_rules_are_refused_by_name(tmp_path, toml, named):
+    path = tmp_path / "settings.toml"
+    path.write_text(f"[identity]\n{toml}\n")
+    with pytest.raises(MappingError, match=named.replace("(", r"\(")):
+        read_settings(path)
+
+
+# --- what joins nobody
+
+
+def test_a_name_joins_nobody(files):
+    path = files.folder / "named.csv"
+    path.write_text(
+        "id,conversation,name,channel,direction,occurred_at\n"
+        "1,a,Anna Smith,email,inbound,2025-05-05T09:00:00Z\n2,b,Anna Smith,phone,inbound,2025-05-05T09:00:00Z\n"
+    )
+    from data_access.loader import LoadOrder, load
+    from data_access.sources.mapping import mapping_of
+
+    columns = {name: name for name in ("id", "conversation", "channel", "direction", "occurred_at")}
+    mapping = mapping_of({"source": "desk", "columns": {**columns, "display_name": "name"}}, "t")
+    load(files.url(), [LoadOrder(path, "csv", mapping)])
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"})}
+    assert frame_of(files.url(), customers)["display_name"].tolist() == ["Anna Smith"] * 2
+
+
+def test_an_address_of_two_customers_of_a_source_joins_nobody_and_lets_go_of_those_it_had_joined(files):
+    """A family's telephone: who calls from it without an id cannot be told."""
+    shared = "+442079460123"
+    files.events(event(1, "a", customer="1", phone=shared) + event(2, "call", phone=shared, channel="phone"))
+    assert people(files.url()) == {frozenset({"a", "call"})}
+    files.events(event(3, "b", customer="2", phone=shared))
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"}), frozenset({"call"})}
+    assert reasons(files) == {"id:desk=1": None, "id:desk=2": None, f"phone={shared}": "customers"}
+
+
+def test_an_address_seen_with_more_others_than_the_cap_joins_nobody(files):
+    """Three e-mail addresses on one telephone are one person (the cap), a fourth makes it shared."""
+    shared = "+442079460123"
+    rows = [event(n, f"c{n}", email=f"e{n}@x.example", phone=shared) for n in range(4)]
+    files.events("".join(rows[:3]))
+    assert people(files.url()) == {frozenset({"c0", "c1", "c2"})}
+    files.events(rows[3])
+    assert people(files.url()) == {frozenset({f"c{n}"}) for n in range(4)}
+    assert reasons(files)[f"phone={shared}"] == "shared"
+    rules_of(files, "shared_after = 4")
+    rebuild(files.url())
+    assert people(files.url()) == {frozenset({f"c{n}" for n in range(4)})}
+
+
+def test_a_correction_that_ends_the_sharing_joins_again(files):
+    shared = "+442079460123"
+    both = event(1, "a", customer="1", phone=shared) + event(2, "call", phone=shared, channel="phone")
+    files.events(both + event(3, "b", customer="2", phone=shared))
+    files.events(event(3, "b", customer="2", phone="+442079460124"))
+    assert people(files.url()) == {frozenset({"a", "call"}), frozenset({"b"})}
+
+
+def test_a_long_chain_of_addresses_falls_into_what_stands_with_an_id(files):
+    """Eleven addresses that hang together only through each other: nobody knows who is at their end."""
+    short = event(0, "s", email="a@x.example", handle="h") + event(1, "t", phone="+442079460100", handle="h")
+    files.events(short, source="other")
+    assert people(files.url()) == {frozenset({"s", "t"})}  # two addresses, one person
+    long = [event(n, f"l{n}", email=f"m{n}@x.example", phone=f"+4420794602{n:02}") for n in range(12)]
+    long += [event(50 + n, f"k{n}", email=f"m{n + 1}@x.example", phone=f"+4420794602{n:02}") for n in range(11)]
+    long += [event(90, "l-known", customer="9", email="m0@x.example")]
+    files.events("".join(long))
+    found = people(files.url())
+    assert frozenset({"l0", "l-known"}) in found  # m0 stands with id 9: a direct link
+    assert {frozenset({name}) for name in ("l1", "l11", "k0", "k10")} | {frozenset({"s", "t"})} <= found
+    assert reasons(files)["email=m5@x.example"] == "chain"
+
+
+def test_an_id_that_two_customers_of_a_file_list_joins_neither_and_stays_with_itself(files):
+    files.events(event(1, "a", customer="7") + event(2, "b", customer="7"))
+    result = files.customers("A,1980-01-01,id:desk=7\nB,1990-01-01,id:desk=7\n")
+    assert people(files.url()) == {frozenset({"a", "b"})}
+    assert frame_of(files.url(), conversations)["age_group"].tolist() == ["unknown"] * 2
+    assert len(result.notes) == 2
+
+
+def test_kinds_that_do_not_join_are_kept_and_a_rebuild_brings_them_in(files):
+    rules_of(files, 'joins = ["id"]\nphone_region = "GB"')
+    files.events(event(1, "a", customer="1", email="x@x.example") + event(2, "b", email="x@x.example"))
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"})}
+    assert reasons(files)["email=x@x.example"] == "kind"
+    rules_of(files, "")
+    rebuild(files.url())
+    assert people(files.url()) == {frozenset({"a", "b"})}
+
+
+def test_a_region_makes_national_numbers_join_after_a_rebuild(files):
+    files.events(event(1, "a", phone="020 7946 0123") + event(2, "b", phone="+44 20 7946 0123"))
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"})}
+    rules_of(files, 'phone_region = "GB"')
+    rebuild(files.url())
+    assert people(files.url()) == {frozenset({"a", "b"})}
+
+
+def test_a_conversation_of_two_customers_of_a_source_belongs_to_one_and_joins_no_address(files):
+    rows = event(1, "both", customer="1", email="one@x.example") + event(
+        2, "both", customer="2", email="two@x.example"
+    )
+    files.events(rows + event(3, "mail", email="two@x.example") + event(4, "other", customer="2"))
+    assert people(files.url()) == {frozenset({"both"}), frozenset({"mail"}), frozenset({"other"})}
+
+
+def test_people_are_named_after_the_strongest_identity():
+    statements = [
+        Statement(frozenset({("id:desk", "1"), ("email", "a@x.example")})),
+        Statement(frozenset({("id:crm", "A"), ("email", "a@x.example")}), own=("id:crm", "A")),
+    ]
+    found = people_of(statements, [], [], RULES)
+    assert set(found.of_statement) == {customer_of(("id:crm", "A"))}
+
+
+# --- what is told of it
+
+
+def test_what_joins_nobody_is_reported_masked_with_its_customers_and_reason(files):
+    family_phone = "+442079460123"
+    files.events(
+        event(1, "a", customer="1", phone=family_phone)
+        + event(2, "b", customer="2", phone=family_phone)
+        + event(3, "c", phone=family_phone)
+        + event(4, "d", email="info@x.example")
+    )
+    engine = open_reader(files.url())
+    wanted = resolved(Filter(), read_status(engine, files.url()))
+    rows = run_report(engine, "shared_identities", wanted)
+    assert rows.to_numpy().tolist() == [
+        ["phone", "+44…23", "customers", 3, 3],
+        ["email", "i…@x.example", "never", 1, 1],
+    ]
+    limited = run_report(engine, "shared_identities", wanted.replace(scope_teams=("Mail",)))
+    assert limited["identity"].tolist() == ["…", "…"]
+    coverage = run_report(engine, "coverage", wanted).set_index("item")
+    assert coverage.loc["customer_identified", "known_count"] == 2
+    assert trust.identity_sentence(run_report(engine, "coverage", wanted), rows) == (
+        "0 % of conversations belong to a customer known on more than one channel (0 of 4). "
+        "1 identity of several people joins nobody. 1 more cannot join by the settings or for want of a country code."
+    )
+
+
+# --- decisions by hand
+
+
+def family(files: Files, store: str = "store") -> None:
+    files.events(
+        event(1, "desk", customer="1", email="a@x.example", phone="+442079460123")
+        + event(2, "mail", email="a@x.example")
+        + event(3, "call", phone="+442079460123", channel="phone")
+        + event(4, "tweet", handle="@who", channel="twitter")
+        + event(5, "nobody"),
+        store=store,
+    )
+
+
+def test_a_split_makes_another_person_who_stays_apart_on_reload_and_rebuild(files):
+    family(files)
+    done = decisions.split(files.url(), "email=a@x.example", ["phone=+44 20 7946 0123"])
+    assert (done.number, len(done.customers)) == (1, 2)
+    expected = {frozenset({"desk", "mail"}), frozenset({"call"}), frozenset({"tweet"}), frozenset({"nobody"})}
+    assert people(files.url()) == expected
+    before = rows_of(files.url(), *WHO)
+    family(files)
+    rebuild(files.url())
+    assert rows_of(files.url(), *WHO) == before
+    files.events(event(6, "again", phone="+442079460123", email="a@x.example", channel="phone"))
+    assert people(files.url()) == (expected - {frozenset({"desk", "mail"})}) | {frozenset({"desk", "mail", "again"})}
+
+
+def test_a_merge_makes_one_person_who_stays_one_also_of_a_conversation_that_nobody_knows(files):
+    family(files)
+    tweet, nobody = (
+        frame_of(files.url(), conversations).set_index("external_id")["customer_id"][name]
+        for name in ("tweet", "nobody")
+    )
+    assert decisions.merge(files.url(), "id:desk=1", "handle:twitter=who").number == 1
+    assert decisions.merge(files.url(), "id:desk=1", nobody).number == 2
+    assert tweet not in set(frame_of(files.url(), customers)["customer_id"])
+    assert people(files.url()) == {frozenset({"desk", "mail", "call", "tweet", "nobody"})}
+    before = rows_of(files.url(), *WHO)
+    family(files)
+    rebuild(files.url())
+    assert rows_of(files.url(), *WHO) == before
+
+
+def test_a_merge_takes_a_split_back_and_a_split_a_merge(files):
+    family(files)
+    before = rows_of(files.url(), *WHO)
+    decisions.split(files.url(), "id:desk=1", ["phone=+442079460123"])
+    undone = decisions.merge(files.url(), "id:desk=1", "phone=+442079460123")
+    assert (undone.withdrawn, undone.number) == ((1,), None)
+    assert rows_of(files.url(), *WHO) == before
+    decisions.merge(files.url(), "id:desk=1", "handle:twitter=who")
+    undone = decisions.split(files.url(), "id:desk=1", ["handle:twitter=who"])
+    assert (undone.withdrawn, undone.number) == ((1,), None)
+    assert rows_of(files.url(), *WHO) == before
+
+
+def test_two_customers_of_a_source_become_one_only_by_hand(files):
+    files.events(event(1, "a", customer="1") + event(2, "b", customer="2"))
+    decisions.merge(files.url(), "id:desk=1", "id:desk=2")
+    assert people(files.url()) == {frozenset({"a", "b"})}
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (["explain", "cnobody"], "there is no customer 'cnobody'"),
+        (["explain", "email=z@x.example"], "nobody in the store has email=z@x.example"),
+        (["explain", "name=Anna"], "is none of email="),
+        (["split", "id:desk=1", "--identity", "handle:twitter=who"], "has no handle:twitter=who"),
+        (
+            ["split", "handle:twitter=who", "--identity", "handle:twitter=who"],
+            "has nothing else: name some of its identities",
+        ),
+        (["merge", "id:desk=1", "email=a@x.example"], "are one customer already"),
+        (["merge", "id:desk=1", "cnobody"], "there is no customer 'cnobody'"),
+    ],
+)
+def test_what_cannot_be_decided_is_said_in_words_and_changes_nothing(files, capsys, command, named):
+    family(files)
+    before = rows_of(files.url(), *WHO)
+    assert main(["identities", *command, "--store", files.url()]) == 2
+    assert named in capsys.readouterr().err
+    assert rows_of(files.url(), *WHO) == before
+
+
+def test_a_shared_address_cannot_name_one_customer(files):
+    shared = "+442079460123"
+    files.events(event(1, "a", customer="1", phone=shared) + event(2, "b", customer="2", phone=shared))
+    with pytest.raises(FrontdoorError, match="was shown by 2 customers; name one of them by its id"):
+        decisions.merge(files.url(), f"phone={shared}", "id:desk=1")
+
+
+def test_the_command_explains_the_chain_of_joins_in_words(files, capsys):
+    family(files)
+    decisions.merge(files.url(), "id:desk=1", "handle:twitter=who")
+    capsys.readouterr()
+    assert main(["identities", "explain", "phone=+442079460123", "--store", files.url()]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(": 4 conversations")
+    assert lines[1:] == [
+        "  id:desk=1 (from desk; 1 conversation)",
+        "  email=a@x.example (from desk; 2 conversations): stands with id:desk=1 in conversation desk (email, desk)",
+        "  phone=+442079460123 (from desk; 2 conversations): stands with id:desk=1 in conversation desk (email, desk)",
+        "  handle:twitter=who (from desk; 1 conversation): stands with id:desk=1 in decision 1 by hand",
+        "  decision 1 by hand: id:desk=1 is one person with handle:twitter=who",
+    ]
+    assert main(["identities", "explain", "phone=+442079460123", "--json", "--store", files.url()]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert [one["stands_with"] for one in found["identities"]] == [None, "id:desk=1", "id:desk=1", "id:desk=1"]
+
+
+def test_the_command_splits_and_merges_and_status_counts_the_decisions(files, capsys):
+    family(files)
+    store = ["--store", files.url(), "--json"]
+    assert main(["identities", "split", "id:desk=1", "--identity", "phone=+442079460123", *store]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["verdict"], done["decision"], done["withdrawn"], len(done["customers"])) == ("split", 1, [], 2)
+    assert main(["status", *store]) == 0
+    assert json.loads(capsys.readouterr().out)["identity_decision_count"] == 1
+    assert main(["identities", "merge", *done["customers"], *store]) == 0
+    assert json.loads(capsys.readouterr().out)["withdrawn"] == [1]
+    assert main(["check", "--store", files.url()]) == 0
+
+
+# --- in any order
+
+
+@st.composite
+def stated(draw) -> list[dict[str, str]]:
+    """Messages that show a few identities at random: families, shared addresses, chains and two ids of a person."""
+    values = {
+        "customer": ["1", "2", "3"],
+        "email": ["a@x.example", "b@x.example", "c@x.example", "info@x.example"],
+        "phone": ["+442079460120", "+442079460121", "020 7946 0121"],
+        "handle": ["h", "i"],
+    }
+    some = st.fixed_dictionaries({}, optional={name: st.sampled_from(given) for name, given in values.items()})
+    return draw(st.lists(some, min_size=4, max_size=6))
+
+
+LISTED = ("A,1980-01-01,id:desk=1;email=a@x.example\n", "B,2000-01-01,id:desk=2;id:desk=3;phone=+442079460121\n")
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(everyone=stated(), seed=st.integers(0, 10**6), shared=st.integers(1, 2), chained=st.integers(1, 3))
+def test_caps_and_decisions_give_the_rows_of_one_load_in_any_split_and_order(
+    tmp_path_factory, everyone, seed, shared, chained
+):
+    files, dice = Files(tmp_path_factory.mktemp("who")), random.Random(seed)
+    for store in ("at once", "split"):
+        rules_of(files, f"shared_after = {shared}\nchained_after = {chained}", store)
+    rows = [event(place, f"c{place // 2}", **who) for place, who in enumerate(everyone)]
+    everything = "".join(rows)
+    files.customers("".join(LISTED), store="at once")
+    files.events(everything, store="at once")
+    parts = [lambda part=part: files.events(part, store="split") for part in dice.sample(rows, len(rows))]
+    parts += [lambda line=line: files.customers(line, store="split") for line in LISTED]
+    dice.shuffle(parts)
+    for load_part in parts:
+        load_part()
+    before = rows_of(files.url("at once"), *WHO)
+    assert rows_of(files.url("split"), *WHO) == before
+    assert main(["check", "--store", files.url("split")]) == 0
+    decide_and_undo(files.url("split"), dice)
+    assert rows_of(files.url("split"), *WHO) == before
+    files.events(everything, store="split")
+    assert rows_of(files.url("split"), *WHO) == before
+
+
+def decide_and_undo(url: str, dice: random.Random) -> None:
+    """Split one customer who has two identities that join, and take it back."""
+    found = frame_of(url, customer_identities)
+    found = found[found["reason"].isna()].sort_values(["customer_id", "identity_kind", "identity_value"])
+    several = [group for _, group in found.groupby("customer_id") if len(group) > 1]
+    if not several:
+        return
+    one = dice.choice(several)
+    kind, value = one[["identity_kind", "identity_value"]].iloc[dice.randrange(len(one))]
+    count = len(frame_of(url, interactions))
+    try:
+        done = decisions.split(url, one["customer_id"].iloc[0], [f"{kind}={value}"])
+    except FrontdoorError as problem:
+        if "no effect" in str(problem):
+            return
+        raise
+    assert len(frame_of(url, interactions)) == count
+    split_rows = rows_of(url, *WHO)
+    rebuild(url)
+    assert rows_of(url, *WHO) == split_rows
+    rest = [name for name in done.customers if f"{kind}={value}" not in _identities(url, name)]
+    for name in rest:
+        decisions.merge(url, name, f"{kind}={value}")
+
+
+def _identities(url: str, customer: str) -> set[str]:
+    rows = frame_of(url, customer_identities)
+    rows = rows[rows["customer_id"] == customer]
+    return set(rows["identity_kind"] + "=" + rows["identity_value"])
