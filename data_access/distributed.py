@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, column, func, select, table, text
+from sqlalchemy import Connection, Table, column, func, literal_column, select, table, text
+from sqlalchemy.sql.elements import ColumnElement
 
 from data_access.errors import StoreError
 from data_access.schema import customers, event_keys, metadata, rejected_rows
@@ -51,10 +52,13 @@ def lay_out(connection: Connection, tables: Iterable[Table] = ()) -> None:
     for each in sorted(wanted, key=lambda one: (one is not customers, one.name)):
         by = distribution_column(each)
         if by is None:
-            connection.execute(text("SELECT create_reference_table(:name)"), {"name": each.name})
+            connection.execute(select(func.create_reference_table(_quoted(each.name))))
             continue
         beside = customers.name if by == "customer_id" and each is not customers else "none"
-        connection.execute(
-            text("SELECT create_distributed_table(:name, :by, colocate_with => :beside)"),
-            {"name": each.name, "by": by, "beside": beside},
-        )
+        place = (_quoted(each.name), _quoted(by), _quoted("hash"), _quoted(beside))
+        connection.execute(select(func.create_distributed_table(*place)))
+
+
+def _quoted(name: str) -> ColumnElement[str]:
+    """A name of our own as a bare literal, which the server takes for the type that the function wants."""
+    return literal_column(f"'{name}'")

@@ -30,7 +30,6 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -123,7 +122,7 @@ def _open_target(url: str, *, start_over: bool) -> Iterator[Engine]:
     engine = create_engine(url)
     try:
         with engine.connect() as holder:
-            if not holder.scalar(text(f"SELECT pg_try_advisory_lock({WRITER_LOCK})")):
+            if not holder.scalar(select(func.pg_try_advisory_lock(WRITER_LOCK))):
                 raise StoreLockedError(f"{shown_url(url)} is being written by another session; wait and try again")
             holder.commit()
             if start_over:

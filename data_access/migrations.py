@@ -85,7 +85,7 @@ def migrate_forward(connection: Connection, settings: Settings) -> None:
 def _state_what_joined(connection: Connection) -> None:
     """Version 1 knew whose an identity is, not where it stood: let rows say it from which the joins can be made again.
 
-    Inbound events name the identities of their customer, of each kind one. A line of a customers file lists all of
+    Events name the identities of their customer, of each kind one. A line of a customers file lists all of
     them where that is not enough: of several of one kind, and of customers of whom a file told more than their id.
     """
     i, k, c = interactions.c, customer_identities.c, customers.c
@@ -101,7 +101,7 @@ def _state_what_joined(connection: Connection) -> None:
     }
     shown = select(func.max(c.display_name)).where(c.customer_id == i.customer_id)
     values["display_name"] = shown.correlate(interactions).scalar_subquery()
-    connection.execute(interactions.update().where(i.direction == "inbound").values(values))
+    connection.execute(interactions.update().values(values))
     files = set(connection.scalars(select(load_runs.c.source).where(load_runs.c.adapter == "customers").distinct()))
     identities: defaultdict[str, list[Identity]] = defaultdict(list)
     for row in connection.execute(select(k.customer_id, k.identity_kind, k.identity_value)):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from sqlalchemy import UniqueConstraint, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from stored_rows import rows_of
 from test_engines import DIMENSION_SETS, FILTERS, report_text
 from test_migrations import make_version_1
@@ -33,7 +34,8 @@ def stub_url(new_database) -> str:
     url = new_database()
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.exec_driver_sql((ROOT / "tests" / "citus_stub.sql").read_text(encoding="utf-8"))
+        script = (ROOT / "tests" / "citus_stub.sql").read_text(encoding="utf-8")
+        connection.connection.cursor().execute(script)  # without parameters, so that % stays %
     engine.dispose()
     return url
 
@@ -118,6 +120,20 @@ def test_large_tables_are_colocated_by_customer_and_small_ones_are_everywhere(st
     assert all(made[name] == ("customer_id", "customers") for name in LARGE if name != "customers")
     assert made["event_keys"] == ("interaction_id", "none")
     assert made["agents"] == made["store_info"] == made["source_status"] == (None, None)
+
+
+@pytest.mark.postgresql
+def test_the_stand_in_for_citus_refuses_what_citus_refuses(stub_url, tmp_path):
+    assert main(["init", "--distributed", "--store", stub_url]) == 0
+    load(stub_url, orders(tmp_path))
+    engine = create_engine(stub_url)
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="modifying the partition value"):
+        connection.execute(text("UPDATE interactions SET customer_id = 'another'"))
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE bad (a text PRIMARY KEY, b text)"))
+        with pytest.raises(DBAPIError, match="lacks the partition column"):
+            connection.execute(text("SELECT create_distributed_table('bad', 'b')"))
+    engine.dispose()
 
 
 @pytest.mark.postgresql

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, func, select, text
 from stored_rows import frame_of, rows_of
 
 from data_access import annotations as kept
+from data_access import decisions
 from data_access.cli import main
 from data_access.config import Settings, read_settings
 from data_access.errors import FilterError, FrontdoorError
@@ -60,7 +61,8 @@ MAPPING = {
     },
 }
 # Rows with ids and texts, or words of texts: not figures.
-ROW_REPORTS = {"worklist", "conversations", "rejected_rows", "orphans", "rising_topics"}
+# `shared_identities` counts who shows an address that joins nobody: one less.
+ROW_REPORTS = {"worklist", "conversations", "rejected_rows", "orphans", "rising_topics", "shared_identities"}
 DIMENSIONS: list[tuple[str, ...]] = [(), ("period",), ("channel",), ("age_group",)]
 NOW = dt.datetime(2026, 6, 1, 12)
 
@@ -233,6 +235,89 @@ def test_an_interrupted_forgetting_can_be_repeated(store):
     assert rows_of(store) == before
     assert forget(store, ["id:shop=anna77"], now=NOW).customer_count == 1
     assert left(store) == []
+
+
+# --- people
+
+# Anna and Ben share a telephone number from which somebody else rang, too. Anna wrote once more in Ben's
+# conversation, and by a second address that only a decision by hand joins to her.
+SHARED = """\
+id,conversation,customer,channel,direction,author_kind,agent,team,brand,occurred_at,text,sentiment_label,is_complaint,needs_reply,topic,email,phone,name
+a-1,talk-1,zoe,email,inbound,customer,,Mail,Acme,2026-01-05T09:00:00Z,XYZZY1,negative,true,true,delivery,zoe.z@example.org,+442079460018,Zoe Zander
+a-2,talk-2,zoe,phone,inbound,customer,,Phone,Acme,2026-01-06T09:00:00Z,XYZZY2,negative,true,true,delivery,,+442079460018,
+b-1,talk-3,ben,email,inbound,customer,,Mail,Acme,2026-01-07T09:00:00Z,Ben waits,negative,true,true,billing,ben@example.org,+442079460018,Ben
+b-2,talk-3,zoe,email,inbound,customer,,Mail,Acme,2026-01-07T10:00:00Z,XYZZY3 in copy,negative,true,true,billing,zoe.z@example.org,,Zoe Zander
+n-1,talk-4,,phone,inbound,customer,,Phone,Acme,2026-01-08T09:00:00Z,who rang,negative,true,true,billing,,+442079460018,
+n-2,talk-5,,phone,inbound,customer,,Phone,Acme,2026-01-09T09:00:00Z,who rang again,negative,true,true,billing,,+442079460018,
+a-3,talk-6,,email,inbound,customer,,Mail,Acme,2026-01-10T09:00:00Z,XYZZY4,negative,true,true,delivery,second.zoe@example.org,,Zoe
+n-3,talk-7,,chat,inbound,customer,,Chat,Acme,2026-01-11T09:00:00Z,nobody known,negative,true,true,delivery,,,Nobody
+"""
+SHARED_PEOPLE = """\
+customer_id,birth_date,display_name,segment,followers,identities
+P1,1961-03-03,Zoe Zander,gold,4711,id:shop=zoe;phone=+442079460018
+P2,1980-05-05,Ben,,,id:shop=ben;phone=+442079460018
+"""
+HERS = ("XYZZY", "zoe", "Zander", "P1'", "4711", "date(1961, 3, 3)", "second")
+SHARED_MAPPING = {"source": "shop", "columns": {**MAPPING["columns"], "display_name": "name"}}
+
+
+@pytest.fixture
+def household(new_store_url: str, tmp_path: Path) -> tuple[str, list[LoadOrder]]:
+    (tmp_path / "messages.csv").write_text(SHARED, encoding="utf-8")
+    (tmp_path / "people.csv").write_text(SHARED_PEOPLE, encoding="utf-8")
+    files = [
+        LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(SHARED_MAPPING, "shop")),
+        LoadOrder(tmp_path / "people.csv", "customers"),
+    ]
+    load(new_store_url, files, now=NOW)
+    decisions.merge(new_store_url, "id:shop=zoe", "email=second.zoe@example.org")
+    return new_store_url, files
+
+
+def people_of(url: str) -> list[set[dt.datetime]]:
+    """Who is one person, told by when they wrote."""
+    frame = frame_of(url, interactions)
+    return sorted((set(group) for _, group in frame.groupby("customer_id")["occurred_at"]), key=min)
+
+
+def test_who_is_one_person_stays_so_after_forgetting_a_rebuild_and_a_reload(household):
+    url, files = household
+    people, before = people_of(url), figures(url)
+    assert [len(person) for person in people] == [3, 2, 1, 1, 1]  # Zoe, Ben with her copy, three unknown
+    forget(url, ["id:shop=zoe"], now=NOW)
+    told = everything(url)
+    assert [word for word in HERS if word in told] == []
+    assert "+442079460018" in told  # Ben's, too
+    assert people_of(url) == people
+    after = figures(url)
+    assert [name for name in before if before[name] != after[name]] == []
+    rows = rows_of(url)
+    rebuild(url)
+    assert rows_of(url) == rows
+    assert load(url, files, now=NOW + dt.timedelta(days=1)).stored_count == 0
+    assert rows_of(url) == rows
+    assert [word for word in HERS if word in everything(url)] == []
+    assert main(["check", "--numbers", "--store", url]) == 0
+
+
+def test_the_rest_of_a_household_can_be_forgotten_one_by_one(household):
+    url, _ = household
+    people, before = people_of(url), figures(url)
+    for customer_id in frame_of(url, customers)["customer_id"]:
+        forget(url, [customer_id], now=NOW)
+        rebuild(url)
+        assert people_of(url) == people
+    assert figures(url) == before
+    told = everything(url)
+    assert [word for word in (*HERS, "ben@", "Ben", "7946", "Nobody", "rang") if word in told] == []
+
+
+def test_an_address_that_joins_nobody_names_no_customer_to_forget(household):
+    url, _ = household
+    before = rows_of(url)
+    with pytest.raises(FrontdoorError, match="joins nobody and was shown by"):
+        forget(url, ["phone=+442079460018"])
+    assert rows_of(url) == before
 
 
 # --- files
