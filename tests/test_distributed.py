@@ -25,7 +25,10 @@ from data_access.store import open_reader, read_info, read_status, resolved
 
 ROOT = Path(__file__).resolve().parents[1]
 CITUS_VARIABLE = "FRONTDOOR_TEST_CITUS_URL"
-LARGE = ("customers", "customer_identities", "interactions", "reported_facts", "waits", "conversations")
+LARGE = (
+    *("customers", "customer_identities", "stated_identities", "customer_records"),
+    *("interactions", "reported_facts", "waits", "conversations"),
+)
 
 
 @pytest.fixture

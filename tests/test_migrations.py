@@ -209,6 +209,18 @@ def test_what_version_1_had_joined_stays_joined_and_joins_what_comes(new_store_u
     assert {row[0] for row in rows["conversations"]} == before
 
 
+def test_settings_written_for_version_1_are_read(new_store_url, tmp_path, monkeypatch):
+    """The window of repeat contacts had a name of its own."""
+    make_version_1(new_store_url)
+    file = tmp_path / "settings.toml"
+    file.write_text("repeat_contact_days = 5\n", encoding="utf-8")
+    monkeypatch.setenv("FRONTDOOR_SETTINGS", str(file))
+    migrations.upgrade(new_store_url)
+    engine = open_reader(new_store_url)
+    assert read_status(engine, new_store_url).settings.joined_up.window_days == 5
+    engine.dispose()
+
+
 def test_upgrading_twice_does_nothing_the_second_time(new_store_url, capsys):
     make_version_1(new_store_url)
     assert migrations.upgrade(new_store_url) == (1, SCHEMA_VERSION)
