@@ -25,6 +25,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
     text,
 )
@@ -80,6 +81,18 @@ def open_annotations(url: str) -> Annotations:
     except (SQLAlchemyError, OSError) as problem:
         return Annotations(None, f"labels cannot be kept: {one_line(problem)}")
     return Annotations(engine)
+
+
+def is_there(url: str) -> bool:
+    """Whether labels were ever kept beside this store; creates nothing."""
+    folder = store_folder(url)
+    if folder is not None:
+        return (folder / "annotations.sqlite").exists()
+    engine = create_engine(parse_url(url))
+    try:
+        return inspect(engine).has_schema(SCHEMA_NAME)
+    finally:
+        engine.dispose()
 
 
 def save_label(

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, cli_identities, engine_commands, loader, text
+from data_access import __version__, audit, cli_identities, distributed, engine_commands, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError
 from data_access.export import csv_lines, write_json
@@ -38,6 +38,7 @@ from data_access.store import (
     current_generation,
     current_settings,
     default_store_url,
+    has_store,
     one_line,
     open_reader,
     open_writer,
@@ -95,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="machine-readable output on standard output")
         return sub
 
-    command("init", _init, "create an empty store and a settings file")
+    init = command("init", _init, "create an empty store and a settings file")
+    init.add_argument("--distributed", action="store_true", help="on Citus: lay the tables out by customer_id")
     demo = command("demo", _demo, "create a store with the simulated demo company")
     demo.add_argument("--if-missing", action="store_true", help="do nothing where the store has data")
     demo.add_argument("--seed", type=int, default=7)
@@ -111,9 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
     load.add_argument("--dry-run", action="store_true", help="show what would be loaded and rejected")
     command("rebuild", _rebuild, "derive waits and conversations again with the present settings")
-    command(
-        "upgrade", _outcome_of(engine_commands.upgrade), "bring an older store to the present schema; nothing is lost"
-    )
+    engine_commands.add_commands(command, _outcome_of, _orders, _say)
     rescore = command("rescore", _rescore, "read all texts again: sentiment, complaints, topics, blamed channel")
     rescore.add_argument("--scorer", help="lexlinear-en (default), use-multilingual or transformers:FOLDER")
     rescore.add_argument("--since", type=_moment, metavar="TIME", help="only interactions from this time on")
@@ -258,11 +258,13 @@ class _Progress:
 
 def _init(options: argparse.Namespace) -> int:
     url = _url(options)
-    folder = store_folder(url)
-    if folder is not None and current_generation(folder) is not None:
+    if has_store(url):
         raise FrontdoorError(f"{shown_url(url)} exists already; `frontdoor status` shows what is in it")
-    with open_writer(url):
-        pass
+    if options.distributed and store_folder(url) is not None:
+        raise FrontdoorError("--distributed needs a PostgreSQL with Citus: --store postgresql+psycopg://…")
+    with open_writer(url) as connection:
+        if options.distributed:
+            distributed.set_up(connection)
     _write_settings_template(url)
     _done(options, f"created {shown_url(url)}; settings: {settings_file(url)}", store=shown_url(url))
     return DONE
@@ -315,9 +317,10 @@ def _run_load(url: str, orders: Sequence[loader.LoadOrder]) -> loader.LoadResult
         progress.close()
 
 
-def _load(options: argparse.Namespace) -> int:
+def _orders(options: argparse.Namespace, files: Sequence[Path]) -> list[loader.LoadOrder]:
+    """What to load and how: by the options, else as the files are recognised."""
     mapping = read_mapping(options.mapping) if options.mapping else None
-    for path in options.files:
+    for path in files:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file")
     kind = options.source or ("csv" if mapping else None)
@@ -326,20 +329,24 @@ def _load(options: argparse.Namespace) -> int:
     if kind not in ("csv", None) and mapping is not None:
         raise FrontdoorError(f"--mapping goes with --source csv, not {kind}")
     if kind is None:
-        found = recognise(options.files, options.encoding)
+        found = recognise(files, options.encoding)
         for order in found:
             _say(order.words)
     elif SOURCES[kind].is_folder:
-        found = [Recognised(kind, tuple(options.files))]
+        found = [Recognised(kind, tuple(files))]
     else:
-        found = [Recognised(kind, (path,)) for path in options.files]
+        found = [Recognised(kind, (path,)) for path in files]
     encoding = options.encoding or (mapping.encoding if mapping else None)
-    orders = [
+    return [
         loader.LoadOrder(
             order.paths[0], order.source, mapping, encoding, options.source_name, options.complete_to, order.paths[1:]
         )
         for order in found
     ]
+
+
+def _load(options: argparse.Namespace) -> int:
+    orders = _orders(options, options.files)
     if options.dry_run:
         return _dry_run(options, orders)
     result = _run_load(_url(options), orders)
@@ -409,9 +416,13 @@ def _done(options: argparse.Namespace, words: str, **values: Any) -> None:
         print(words)
 
 
-def _outcome_of(run: Callable[[argparse.Namespace], engine_commands.Outcome]) -> Callable[[argparse.Namespace], int]:
+def _outcome_of(run: engine_commands.Run) -> Callable[[argparse.Namespace], int]:
     def _run(options: argparse.Namespace) -> int:
-        outcome = run(options)
+        progress = _Progress()
+        try:
+            outcome = run(options, progress)
+        finally:
+            progress.close()
         _done(options, outcome.words, **outcome.values)
         return outcome.status
 
@@ -573,8 +584,9 @@ def _status(options: argparse.Namespace) -> int:
         facts["rows"] = {
             table.name: connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables
         }
-        decided = metadata.tables["identity_decisions"].c.decision
-        facts["identity_decision_count"] = connection.scalar(select(func.count(decided.distinct())))
+        decided = metadata.tables["identity_decisions"].c
+        by_hand = select(func.count(decided.decision.distinct())).where(decided.verdict != "apart")
+        facts["identity_decision_count"] = connection.scalar(by_hand)
     if options.json:
         print(json.dumps(facts))
         return DONE

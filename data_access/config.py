@@ -172,6 +172,8 @@ def read_settings(path: Path | None = None) -> Settings:
     if path is not None and path.exists():
         where = str(path)
         own = _read_toml(path)
+        if "repeat_contact_days" in own:  # its name before schema version 2
+            own["joined_up"] = {"window_days": own.pop("repeat_contact_days"), **own.get("joined_up", {})}
         unknown = sorted(set(own) - set(merged))
         if unknown:
             known = ", ".join(sorted(merged))

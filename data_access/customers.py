@@ -183,6 +183,32 @@ def settle_all(connection: Connection, rules: IdentityRules) -> None:
     refresh(connection)
 
 
+def settle_again(
+    connection: Connection,
+    before: Sequence[str],
+    conversations: Sequence[str],
+    records: Sequence[str],
+    rules: IdentityRules,
+) -> None:
+    """Settle conversations and lines of customers files whose rows were rewritten.
+
+    `before` are the names under which they stated what they stated; the others are their names now.
+    """
+    _begin(connection)
+    dialects.bulk_columns(connection, _subjects, {"statement_id": list(before)})
+    _forget_stated(connection)
+    connection.execute(delete(_subjects))
+    lines = [dict(row._mapping) for row in _records(connection, records)]
+    dialects.bulk_columns(connection, _subjects, {"statement_id": [line["record_id"] for line in lines]})
+    _state_records(connection, lines, rules)
+    connection.execute(delete(_subjects))
+    dialects.bulk_columns(connection, _subjects, {"statement_id": list(conversations)})
+    _fill(connection, _raw, union(*_stated_by(interactions, true())))
+    _state_conversations(connection, rules)
+    _settle(connection, rules)
+    refresh(connection)
+
+
 def settle_near(connection: Connection, identities: Iterable[Identity], rules: IdentityRules) -> None:
     """Settle all that hangs together with some identities again, as after a decision by hand."""
     _begin(connection)
@@ -203,6 +229,17 @@ def settle_near(connection: Connection, identities: Iterable[Identity], rules: I
 
 def _stated_by(table: Table, condition: ColumnElement[bool]) -> list[Select[Any]]:
     """What the events of the subjects gave: conversation, source, kind, value as given."""
+    mine = table.c.conversation_id.in_(select(_subjects.c.statement_id))
+    return given_by(table, and_(mine, condition))
+
+
+def given_kinds(source: str, channel: str) -> dict[str, str]:
+    """Columns in which an event gives identities, and of which kind each is."""
+    return {"customer": f"id:{source}", "email": "email", "phone": "phone", "handle": f"handle:{channel}"}
+
+
+def given_by(table: Table, condition: ColumnElement[bool] | None = None) -> list[Select[Any]]:
+    """What the events of a table gave: conversation, source, identity kind, value as given."""
     c = table.c
     kinds: tuple[tuple[ColumnElement[str], Column[str]], ...] = (
         (func.concat("id:", c.source), c.customer),
@@ -210,10 +247,9 @@ def _stated_by(table: Table, condition: ColumnElement[bool]) -> list[Select[Any]
         (literal("phone"), c.phone),
         (func.concat("handle:", c.channel), c.handle),
     )
-    mine = c.conversation_id.in_(select(_subjects.c.statement_id))
     return [
         select(c.conversation_id, c.source, kind.label("identity_kind"), given.label("given")).where(
-            mine, condition, given.is_not(None)
+            given.is_not(None), true() if condition is None else condition
         )
         for kind, given in kinds
     ]
@@ -611,7 +647,7 @@ def _notes(connection: Connection, rows: Sequence[Mapping[str, Any]], rules: Ide
     found = connection.execute(
         select(c.identity_kind, c.identity_value, c.reason)
         .join(_keys, and_(_keys.c.a == c.identity_kind, _keys.c.b == c.identity_value))
-        .where(c.reason.in_(["customers", "shared", "chain", "decision"]))
+        .where(c.reason.in_(["customers", "shared", "chain", "decision", "forgotten"]))
     )
     reasons = {(kind, value): reason for kind, value, reason in found}
     _keys.drop(connection)

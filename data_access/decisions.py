@@ -304,7 +304,11 @@ def _explained(connection: Connection, customer: str) -> Explanation:
             if row.is_listed
             else f"conversation {row.external_id or row.statement_id} ({row.channel or 'no channel'}, {row.source})"
         )
-    decided = tuple(one for one in settling.decisions(connection) if any(side & reasons.keys() for side in one.sides))
+    decided = tuple(
+        one
+        for one in settling.decisions(connection)
+        if one.verdict != "apart" and any(side & reasons.keys() for side in one.sides)
+    )
     beside = _chain(reasons, own, stated, names, [one for one in decided if one.verdict == "merge"])
     place = {identity: number for number, identity in enumerate(beside)}
     links = tuple(

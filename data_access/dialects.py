@@ -142,6 +142,30 @@ def contains_text(column: ColumnElement[Any], needle: str) -> ColumnElement[bool
     return column.ilike(f"%{escaped}%", escape="\\")
 
 
+def typed(value: ColumnElement[Any], column: Column[Any]) -> ColumnElement[Any]:
+    """A value of a column's type: engines guess that of a bare null or parameter wrongly."""
+    return sql_cast(value, column.type)
+
+
+class whole_quotient(FunctionElement[int]):
+    """A whole number divided by another, rounded down."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(whole_quotient, "duckdb")
+def _whole_quotient_duckdb(element: Any, compiler: Any, **options: Any) -> str:
+    number, by = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"(({number}) // ({by}))"
+
+
+@compiles(whole_quotient, "postgresql")
+def _whole_quotient_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    number, by = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"(({number}) / ({by}))"
+
+
 _ARROW_TYPES: dict[type[types.TypeEngine[Any]], pa.DataType] = {
     types.Boolean: pa.bool_(),
     types.Integer: pa.int32(),
@@ -269,3 +293,9 @@ def add_column(connection: Connection, table: Table, column: Column[Any]) -> Non
 def rename_table(connection: Connection, table: Table, name: str) -> None:
     """Give a stored table another name."""
     connection.execute(text(f'ALTER TABLE "{table.name}" RENAME TO "{name}"'))
+
+
+def make_durable(connection: Connection) -> None:
+    """Bring what was committed into the database file: DuckDB keeps it in a log until then; a server needs nothing."""
+    if connection.dialect.name == "duckdb":
+        connection.execute(text("CHECKPOINT"))

@@ -32,6 +32,7 @@ REASONS = {
     "shared": "it stands with more other addresses than identity.shared_after",
     "chain": "it is part of a chain of more addresses than identity.chained_after",
     "decision": "it would join customers held apart by hand",
+    "forgotten": "it joined nobody when a customer who showed it, too, was forgotten",
 }
 
 
@@ -134,7 +135,10 @@ class Statement:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What somebody decided by hand: the identities of the two sides are one person, or are two."""
+    """What somebody decided by hand: the identities of the two sides are one person, or are two.
+
+    With the verdict "apart", which forgetting a customer leaves, each identity of side 0 joins nobody.
+    """
 
     number: int
     verdict: str
@@ -211,7 +215,8 @@ class _Joining:
         self.statements, self.decisions, self.rules = statements, decisions, rules
         self.own = {statement.own for statement in statements if statement.own}
         self.present = {*present, *self.own, *(one for s in statements for one in s.identities)}
-        self.reasons: dict[Identity, str] = {}
+        apart = {one for decision in decisions if decision.verdict == "apart" for one in decision.sides[0]}
+        self.reasons: dict[Identity, str] = dict.fromkeys(apart & self.present, "forgotten")
         self.above: dict[Identity | int, Identity | int] = {}
         self.ids: dict[Identity | int, dict[str, set[str]]] = {}
         self.sides: dict[Identity | int, set[tuple[int, int]]] = defaultdict(set)
@@ -237,6 +242,8 @@ class _Joining:
             roots = self._roots([identity, *listed[identity]])
             of_files = [self._own_ids(root) for root in roots]
             kinds = [kind for ids in of_files for kind in ids]
+            if identity in self.reasons:
+                continue
             if len(kinds) != len(set(kinds)):
                 self.reasons[identity] = "customers"
             elif self._are_apart(roots):
@@ -250,7 +257,7 @@ class _Joining:
         So is what was split off at once: the second side of a split.
         """
         for decision in sorted(self.decisions, key=lambda one: one.number):
-            together = decision.sides if decision.verdict == "merge" else decision.sides[1:]
+            together = {"merge": decision.sides, "split": decision.sides[1:]}.get(decision.verdict, ())
             roots = self._roots([one for side in together for one in side if one in self.present])
             if roots and not self._are_apart(roots):
                 self._join(roots)
@@ -296,6 +303,8 @@ class _Joining:
         return ids[0], addresses if len(self._roots(ids)) == 1 else []
 
     def _join_address(self, address: Identity, places: Sequence[int]) -> None:
+        if address in self.reasons:
+            return
         roots = self._roots([address, *(self.writers[place] for place in places)])
         beside: defaultdict[str, set[str]] = defaultdict(set)
         for place in places:

@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access import customers, derive, dialects, text
+from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
 from data_access.identities import (
@@ -191,6 +191,7 @@ class LoadOrder:
     source_name: str | None = None
     complete_to: dt.datetime | None = None
     more: tuple[Path, ...] = ()
+    file_hash: str | None = None
 
     @property
     def source(self) -> str:
@@ -296,7 +297,7 @@ def _rescore_chunk(
 
     statement = (
         select(*(i[name] for name in _READ_FIELDS), *(if_supplied(name) for name in _SUPPLIED_FIELDS))
-        .where(i.interaction_id > position)
+        .where(i.interaction_id > position, ~forgotten.is_forgotten())
         .order_by(i.interaction_id)
         .limit(limit)
     )
@@ -382,6 +383,7 @@ def _load_file(
             stored_count=result.stored_count,
             unchanged_count=result.unchanged_count,
             rejected_count=result.rejected_count,
+            file_hash=order.file_hash,
         )
     )
     return result
@@ -398,6 +400,7 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
         return
     known = set(connection.scalars(select(rejected_rows.c.reject_id).where(rejected_rows.c.source == order.source)))
     new = {key: reject for key, reject in rows.items() if key not in known}
+    new = forgotten.without_forgotten_raw(connection, new, order.source)
     columns: dict[str, list[Any]] = {
         "reject_id": list(new),
         "load_run": [run] * len(new),
@@ -441,6 +444,7 @@ def _load_events(
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
     rejects += _reject_duplicates(connection)
+    rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
     _classify(connection)
     _find_customers(connection, settings)
     _read_texts(connection, settings, report)
@@ -779,7 +783,8 @@ class _StoredContext:
     def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
         i = interactions.c
         columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
-        for row in self._connection.execute(select(*columns).where(i.source == self._source, condition)).all():
+        mine = select(*columns).where(i.source == self._source, condition, ~forgotten.is_forgotten())
+        for row in self._connection.execute(mine).all():
             yield StoredEvent(
                 row.external_id,
                 row.author,
@@ -803,9 +808,11 @@ def _load_customers(
         rejects += batch.rejects
         report("reading", batch.read_count)
         if batch.customers is not None:
-            stored, notes = customers.settle_customers(
-                connection, batch.customers.to_pylist(), order.source, settings.identity
-            )
+            listed = batch.customers.to_pylist()
+            wanted = forgotten.without_forgotten_customers(connection, listed, order.source, settings.identity)
+            if len(wanted) < len(listed):
+                result.notes.append(f"{len(listed) - len(wanted)} forgotten customers were left out")
+            stored, notes = customers.settle_customers(connection, wanted, order.source, settings.identity)
             result.stored_count += stored
             result.notes += notes
     return result, rejects

@@ -7,17 +7,30 @@ an older version hold in a new column needs words: `_FILLS`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Select, Table, insert, null, select
+from sqlalchemy import Column, Connection, MetaData, Select, Table, and_, func, insert, null, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access import customers as settling
 from data_access import derive, dialects, distributed
 from data_access.config import Settings
-from data_access.schema import SCHEMA_VERSION, conversations, interactions, metadata, waits
+from data_access.identities import Identity, identity_rank, opaque_id
+from data_access.schema import (
+    SCHEMA_VERSION,
+    conversations,
+    customer_identities,
+    customer_records,
+    customers,
+    interactions,
+    load_runs,
+    metadata,
+    waits,
+)
 from data_access.store import open_writer, read_info, stored_schema_version, write_info
 
 DERIVED = (waits, conversations)
@@ -61,8 +74,59 @@ def migrate_forward(connection: Connection, settings: Settings) -> None:
     made = [table for table in metadata.sorted_tables if _brought_up(connection, table)]
     if is_distributed:
         distributed.lay_out(connection, made)
+    if customer_records in made:
+        _state_what_joined(connection)
+        derive.begin_touched(connection)
+        settling.settle_all(connection, settings.identity)
     derive.rebuild(connection, settings)
     write_info(connection, schema_version=str(SCHEMA_VERSION))
+
+
+def _state_what_joined(connection: Connection) -> None:
+    """Version 1 knew whose an identity is, not where it stood: let rows say it from which the joins can be made again.
+
+    Events name the identities of their customer, of each kind one. A line of a customers file lists all of
+    them where that is not enough: of several of one kind, and of customers of whom a file told more than their id.
+    """
+    i, k, c = interactions.c, customer_identities.c, customers.c
+
+    def one_of(kind: Any) -> ColumnElement[Any]:
+        mine = and_(k.customer_id == i.customer_id, k.identity_kind == kind)
+        return select(func.min(k.identity_value)).where(mine).correlate(interactions).scalar_subquery()
+
+    kinds = settling.given_kinds("", "")
+    values = {
+        name: one_of(func.concat(kind, i.source if name == "customer" else i.channel) if kind.endswith(":") else kind)
+        for name, kind in kinds.items()
+    }
+    shown = select(func.max(c.display_name)).where(c.customer_id == i.customer_id)
+    values["display_name"] = shown.correlate(interactions).scalar_subquery()
+    connection.execute(interactions.update().values(values))
+    files = set(connection.scalars(select(load_runs.c.source).where(load_runs.c.adapter == "customers").distinct()))
+    identities: defaultdict[str, list[Identity]] = defaultdict(list)
+    for row in connection.execute(select(k.customer_id, k.identity_kind, k.identity_value)):
+        identities[row.customer_id].append((row.identity_kind, row.identity_value))
+    columns: dict[str, list[Any]] = {column.name: [] for column in customer_records.columns}
+    for person in connection.execute(select(customers).order_by(c.customer_id)).mappings():
+        mine = sorted(identities[person["customer_id"]], key=identity_rank)
+        listed_in = [(kind, value) for kind, value in mine if kind.removeprefix("id:") in files]
+        is_told = any(person[name] is not None for name in ("birth_date", "birth_year", "age_group_given", "segment"))
+        is_ambiguous = len({kind for kind, _ in mine}) < len(mine)
+        if not (listed_in or is_told or is_ambiguous):
+            continue
+        own = listed_in[0] if listed_in else ("id:schema-1", person["customer_id"])
+        record = {
+            **{name: person[name] for name in settling.FILE_FIELDS},
+            "customer_id": person["customer_id"],
+            "record_id": opaque_id("k", *own),
+            "identity_kind": own[0],
+            "identity_value": own[1],
+            "source": own[0].removeprefix("id:"),
+            "identities": ";".join(f"{kind}={value}" for kind, value in mine if (kind, value) != own) or None,
+        }
+        for name, cells in columns.items():
+            cells.append(record[name])
+    dialects.bulk_columns(connection, customer_records, columns)
 
 
 def differences(connection: Connection, table: Table) -> list[str]:

@@ -94,7 +94,7 @@ identity_decisions = Table(
     _column("side", Integer, "0 or 1: a merge joins the sides, a split holds them apart", key=True),
     _column("identity_kind", Text, "As in stated_identities", key=True),
     _column("identity_value", Text, "The normalised value; personal data", key=True),
-    _column("verdict", Text, "merge or split", null=False),
+    _column("verdict", Text, "merge, split, or apart: it joins nobody since a customer was forgotten", null=False),
     _column("decided_at", DateTime, "When it was decided, UTC", null=False),
     comment="One row per identity in a decision by hand; no load and no rebuild changes it",
 )
@@ -350,6 +350,7 @@ load_runs = Table(
     _column("stored_count", BigInteger, "Rows stored or changed"),
     _column("unchanged_count", BigInteger, "Rows that were there already"),
     _column("rejected_count", BigInteger, "Rows rejected"),
+    _column("file_hash", Text, "Hash of the file's content, where `frontdoor watch` loaded it"),
     comment="One row per loaded file",
 )
 
@@ -366,6 +367,16 @@ rejected_rows = Table(
     comment="One row per rejected record: nothing is lost",
 )
 
+forgotten_identities = Table(
+    "forgotten_identities",
+    metadata,
+    _column(
+        "identity_hash", Text, "Keyed hash of an identity of a forgotten customer; the key is in store_info", key=True
+    ),
+    _column("forgotten_at", DateTime, "When the customer was forgotten, UTC", null=False),
+    comment="One row per identity that no load may bring back; holds no personal data",
+)
+
 source_status = Table(
     "source_status",
     metadata,
@@ -380,7 +391,12 @@ source_status = Table(
 store_info = Table(
     "store_info",
     metadata,
-    _column("key", Text, "schema_version, store_version, settings, settings_fingerprint, created_at", key=True),
+    _column(
+        "key",
+        Text,
+        "schema_version, store_version, settings, settings_fingerprint, created_at, layout, forget_salt",
+        key=True,
+    ),
     _column("value", Text, "Its value", null=False),
     comment="One row per fact about the store",
 )

@@ -34,6 +34,9 @@ from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_in
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
 KEPT_GENERATIONS = 2
+OPEN_ATTEMPTS = 5  # a reader's, while loads publish one generation after the other
+WRITER_LOCK = 7023771  # key of the advisory lock that a server's writers take
+MIGRATION_JOURNAL = "frontdoor_migration"  # table of a store that is being filled from another
 EMPTY_AS_OF = dt.datetime(1970, 1, 1)  # an empty store has no data to be "as of"
 _GENERATION = re.compile(r"^store-(\d{6,})\.duckdb$")
 
@@ -114,19 +117,56 @@ def current_generation(folder: Path) -> Path | None:
 
     A generation removed by hand is an error that says what to do, never an empty store.
     """
+    name = _named_by_current(folder)
+    while name is not None and not (folder / name).exists():
+        again = _named_by_current(folder)
+        if again == name:
+            raise StoreError(
+                f"{folder / 'CURRENT'} names {name!r}, which is not there; restore it from a backup, "
+                "or remove CURRENT and load the sources again"
+            )
+        name = again  # it was replaced between the look at CURRENT and the look for the file
+    return folder / name if name is not None else None
+
+
+def _named_by_current(folder: Path) -> str | None:
     try:
         name = (folder / "CURRENT").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as problem:
         raise StoreError(f"{folder / 'CURRENT'} cannot be read: {problem}") from problem
-    path = folder / name
-    if not _GENERATION.match(name) or not path.exists():
+    if not _GENERATION.match(name):
         raise StoreError(
-            f"{folder / 'CURRENT'} names {name!r}, which is not there; restore it from a backup, "
+            f"{folder / 'CURRENT'} names {name!r}, which is no generation; restore it from a backup, "
             "or remove CURRENT and load the sources again"
         )
-    return path
+    return name
+
+
+def generation_number(generation: Path | None) -> int:
+    """The version that a generation's file name says; 0 without one."""
+    return int(_GENERATION.match(generation.name)[1]) if generation else 0  # type: ignore[index]
+
+
+def writable_database(path: Path) -> Engine:
+    """A DuckDB file for a writer that holds its folder's lock."""
+    return _duckdb_engine(path, read_only=False)
+
+
+def has_store(url: str) -> bool:
+    """Whether there is a store at the URL, of whatever version."""
+    folder = store_folder(url)
+    if folder is not None:
+        return current_generation(folder) is not None
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return bool(read_info(connection))
+    except SQLAlchemyError as problem:
+        raise StoreError(f"{shown_url(url)} cannot be opened: {one_line(problem)}") from problem
+    finally:
+        engine.dispose()
 
 
 def stored_schema_version(url: str) -> int:
@@ -150,7 +190,7 @@ def current_version(url: str) -> int:
     folder = store_folder(url)
     if folder is not None:
         generation = current_generation(folder)
-        return int(_GENERATION.match(generation.name)[1]) if generation else 0  # type: ignore[index]
+        return generation_number(generation)
     engine = open_reader(url)
     try:
         with engine.connect() as connection:
@@ -173,12 +213,19 @@ def open_reader(url: str) -> Engine:
         )
         _check_version(engine, url)
         return engine
-    generation = current_generation(folder)
-    if generation is None:
-        raise _no_store(url)
-    engine = _duckdb_engine(generation, read_only=True)
-    _check_version(engine, url)
-    return engine
+    for attempt in range(OPEN_ATTEMPTS):
+        generation = current_generation(folder)
+        if generation is None:
+            raise _no_store(url)
+        engine = _duckdb_engine(generation, read_only=True)
+        try:
+            _check_version(engine, url)
+            return engine
+        except StoreError:
+            # Between the look at CURRENT and the opening a later generation may have replaced this one.
+            if attempt == OPEN_ATTEMPTS - 1 or current_generation(folder) == generation:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
@@ -205,12 +252,21 @@ def _no_store(url: str) -> StoreError:
 def _found_version(engine: Engine, url: str) -> int:
     try:
         with engine.connect() as connection:
+            _refuse_half_done(connection, url)
             found = int(read_info(connection).get("schema_version", "0"))
     except (SQLAlchemyError, duckdb.Error) as problem:
         raise StoreError(f"{shown_url(url)} cannot be opened: {one_line(problem)}") from problem
     if found == 0:
         raise _no_store(url)
     return found
+
+
+def _refuse_half_done(connection: Connection, url: str) -> None:
+    if inspect(connection).has_table(MIGRATION_JOURNAL):
+        raise StoreError(
+            f"{shown_url(url)} is being filled by `frontdoor migrate`, or that was interrupted; "
+            "run the same command again to finish it"
+        )
 
 
 def _check_version(engine: Engine, url: str) -> None:
@@ -308,8 +364,12 @@ def write_info(connection: Connection, **values: str) -> None:
 
 
 @contextlib.contextmanager
-def open_writer(url: str) -> Iterator[Connection]:
+def open_writer(url: str, *, leave_no_trace: bool = False) -> Iterator[Connection]:
     """A connection on which everything done becomes visible at once, or not at all.
+
+    With `leave_no_trace` nothing that was deleted can be read from the store's files any more: the generation is
+    written afresh and the older ones are removed (a reader that holds one open keeps it until it closes it); a server
+    vacuums its tables.
 
     Creates the store where there is none. Raises StoreLockedError naming the holder, and StoreError
     for a read-only folder, a full disk or a newer store. After an error nothing has changed.
@@ -318,7 +378,16 @@ def open_writer(url: str) -> Iterator[Connection]:
     if folder is None:
         with _open_server_writer(url) as connection:
             yield connection
+        if leave_no_trace:
+            _vacuum(url)
         return
+    with locked_folder(folder), _generation_writer(url, folder, leave_no_trace=leave_no_trace) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Make the folder and keep other writers out of it. Raises StoreLockedError naming the holder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "LOCK").open("a+")
@@ -326,8 +395,7 @@ def open_writer(url: str) -> Iterator[Connection]:
         raise StoreError(f"{folder} cannot be written: {problem.strerror}; choose another with --store") from problem
     with lock:
         _take_lock(lock, folder)
-        with _generation_writer(url, folder) as connection:
-            yield connection
+        yield
 
 
 def _take_lock(lock: object, folder: Path) -> None:
@@ -348,12 +416,12 @@ def _take_lock(lock: object, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _generation_writer(url: str, folder: Path) -> Iterator[Connection]:
+def _generation_writer(url: str, folder: Path, *, leave_no_trace: bool) -> Iterator[Connection]:
     current = current_generation(folder)
-    number = int(_GENERATION.match(current.name)[1]) if current else 0  # type: ignore[index]
+    number = generation_number(current)
     work = folder / "loading.duckdb"
-    target = folder / f"store-{number + 1:06d}.duckdb"
-    _remove(work)  # what a killed load left behind
+    for leftover in (work, folder / "rewriting.duckdb"):  # of a load that was killed
+        remove_database(leftover)
     engine: Engine | None = None
     try:
         if current is not None:
@@ -364,22 +432,62 @@ def _generation_writer(url: str, folder: Path) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
             _create_or_bump(connection, url, number + 1)
             yield connection
-        with engine.connect() as connection:
-            connection.execute(text("CHECKPOINT"))
         engine.dispose()
         engine = None
-        _sync(work)
-        work.rename(target)
-        _point_to(folder, target.name)
+        if leave_no_trace:
+            _write_afresh(work)
+        publish_generation(folder, work, number + 1)
     except BaseException as problem:
         if engine is not None:
             engine.dispose()
-        _remove(work)
+        remove_database(work)
         reason = _disk_reason(problem)
         if reason:
             raise StoreError(f"{folder}: {reason}; nothing was changed") from problem
         raise
-    _drop_old_generations(folder, number + 1)
+    drop_old_generations(folder, number + 1, kept=1 if leave_no_trace else KEPT_GENERATIONS)
+
+
+def publish_generation(folder: Path, work: Path, number: int) -> None:
+    """Make a finished database the present generation; the caller holds the folder's lock."""
+    engine = writable_database(work)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("CHECKPOINT"))
+    finally:
+        engine.dispose()
+    target = folder / f"store-{number:06d}.duckdb"
+    _sync(work)
+    work.rename(target)
+    _point_to(folder, target.name)
+
+
+def _write_afresh(work: Path) -> None:
+    """Copy the rows into a new file: what was deleted would stay readable in the old one's free blocks."""
+    fresh = work.with_name("rewriting.duckdb")
+    remove_database(fresh)
+    try:
+        with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+            for name, path in (("old", work), ("fresh", fresh)):
+                quoted = str(path).replace("'", "''")
+                connection.execute(f"ATTACH '{quoted}' AS {name}")
+            connection.execute("COPY FROM DATABASE old TO fresh")
+        remove_database(work)
+        fresh.rename(work)
+    except BaseException:
+        remove_database(fresh)
+        raise
+
+
+def _vacuum(url: str) -> None:
+    """Let a server give up the space of deleted rows; its backups and logs are the administrator's."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            for table in metadata.sorted_tables:
+                connection.execute(text(f'VACUUM "{table.name}"'))
+    finally:
+        engine.dispose()
 
 
 def _disk_reason(problem: BaseException) -> str | None:
@@ -396,6 +504,7 @@ def _disk_reason(problem: BaseException) -> str | None:
 def _create_or_bump(connection: Connection, url: str, version: int) -> None:
     """Make the tables where there are none, bring older ones to the present schema, count the version up."""
     settings = current_settings(url)
+    _refuse_half_done(connection, url)
     if not inspect(connection).has_table(store_info.name):
         metadata.create_all(connection)
         write_info(
@@ -431,17 +540,20 @@ def _point_to(folder: Path, name: str) -> None:
     _sync(folder)
 
 
-def _drop_old_generations(folder: Path, current: int) -> None:
+def drop_old_generations(folder: Path, current: int, *, kept: int = KEPT_GENERATIONS) -> None:
+    """Remove the generations that nobody needs any more, and any that were never published."""
     for path in folder.iterdir():
         match = _GENERATION.match(path.name)
-        if match and (int(match[1]) <= current - KEPT_GENERATIONS or int(match[1]) > current):
-            _remove(path)
+        if match and (int(match[1]) <= current - kept or int(match[1]) > current):
+            remove_database(path)
 
 
-def _remove(path: Path) -> None:
+def remove_database(path: Path) -> None:
+    """Remove a DuckDB file with its log and what the engine spilled; nothing where there is none."""
     for victim in (path, path.with_name(path.name + ".wal")):
         with contextlib.suppress(FileNotFoundError):
             victim.unlink()
+    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what an engine spilled
 
 
 @contextlib.contextmanager
@@ -449,7 +561,7 @@ def _open_server_writer(url: str) -> Iterator[Connection]:
     engine = create_engine(url)
     try:
         with engine.connect() as connection, connection.begin():
-            locked = connection.execute(text("SELECT pg_try_advisory_xact_lock(7023771)")).scalar()
+            locked = connection.execute(text(f"SELECT pg_try_advisory_xact_lock({WRITER_LOCK})")).scalar()
             if not locked:
                 raise StoreLockedError(f"{shown_url(url)} is being loaded by another session; wait and try again")
             version = int(read_info(connection).get("store_version", "0"))

@@ -24,8 +24,9 @@ from data_access.sources.mapping import CLOSED_VALUES, FIELDS, REQUIRED
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = (
-    *("init", "demo", "load", "upgrade", "rebuild", "rescore", "evaluate", "check", "report", "export"),
-    *("identities", "identities explain", "identities split", "identities merge", "status", "sources"),
+    *("init", "demo", "load", "watch", "upgrade", "migrate", "forget", "rebuild", "rescore", "evaluate", "check"),
+    *("report", "export", "identities", "identities explain", "identities split", "identities merge"),
+    *("status", "sources"),
 )
 
 

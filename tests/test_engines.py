@@ -59,20 +59,23 @@ FILTERS = {
 }
 
 
+DIMENSION_SETS: list[tuple[str, ...]] = [(), ("period",), ("channel",)]
+
+
 @pytest.mark.parametrize("name", FILTERS)
 def test_every_report_gives_the_same_rows_on_both_engines(two_stores, name):
     opened = []
     for url in two_stores:
         engine = open_reader(url)
         opened.append((engine, resolved(FILTERS[name], read_status(engine, url))))
-    dimensions = [(), *((d,) for d in REPORT_DIMENSIONS)] if name == "everything" else [(), ("period",), ("channel",)]
+    dimensions = [(), *((d,) for d in REPORT_DIMENSIONS)] if name == "everything" else DIMENSION_SETS
     for report in REPORTS.values():
         for by in dimensions if report.takes_by else [()]:
-            texts = [_text(engine, report.name, wanted, by) for engine, wanted in opened]
+            texts = [report_text(engine, report.name, wanted, by) for engine, wanted in opened]
             assert texts[0] == texts[1], f"{report.name} by {by}"
 
 
-def _text(engine, report, wanted, by) -> str:
+def report_text(engine, report, wanted, by) -> str:
     from data_access.errors import FilterError
 
     try:

@@ -26,6 +26,7 @@ from data_access.loader import LoadOrder, load, rebuild
 from data_access.reports import run_report
 from data_access.schema import (
     SCHEMA_VERSION,
+    conversations,
     customer_identities,
     customers,
     event_keys,
@@ -139,10 +140,17 @@ def test_upgrading_loses_no_event_and_gives_the_structure_and_the_figures_of_a_n
     assert len(before["interactions"]) == 19
     assert main(["upgrade", "--store", new_store_url]) == 0
     assert f"from schema 1 to {SCHEMA_VERSION}" in capsys.readouterr().out
-    assert version_1_rows(new_store_url) == before
+    after = version_1_rows(new_store_url)
     new = f"duckdb:///{tmp_path / 'loaded-anew'}"
     load_tiny(tmp_path, new)
     assert figures(new_store_url) == figures(new)
+    # Version 1 kept no row for a customer of whom nothing is known, and no followers of others.
+    assert {row[0] for row in before.pop("customers")} < {row[0] for row in after["customers"]}
+    assert after.pop("customers") == version_1_rows(new)["customers"]
+    # It named as origin of an identity the source that was loaded first, not the first by name.
+    identities = [{row[:3] for row in rows.pop("customer_identities")} for rows in (before, after)]
+    assert identities[0] == identities[1]
+    assert after == before
     assert structure_of(new_store_url) == declared_structure(has_keys=store_folder(new_store_url) is None)
     assert main(["check", "--numbers", "--store", new_store_url]) == 0
 
@@ -154,6 +162,63 @@ def test_an_upgraded_store_is_derived_as_a_rebuild_derives_it(new_store_url):
     assert len(upgraded["conversations"]) == 10
     rebuild(new_store_url)
     assert rows_of(new_store_url) == upgraded
+
+
+# One person by an e-mail address and a telephone number, known by two addresses; no customers file tells of her.
+MERGED = """
+INSERT INTO customer_identities VALUES ('cPwjZ5kZmJNY', 'email', 'gus@example.org', 'tiny');
+INSERT INTO customer_identities VALUES ('cPwjZ5kZmJNY', 'email', 'gus@work.example', 'tiny');
+INSERT INTO customer_identities VALUES ('cPwjZ5kZmJNY', 'phone', '+442079460018', 'tiny');
+INSERT INTO customer_identities VALUES ('cPwjZ5kZmJNY', 'handle:twitter', 'gus', 'tiny');
+"""
+
+
+def test_what_version_1_had_joined_stays_joined_and_joins_what_comes(new_store_url, tmp_path):
+    make_version_1(new_store_url, VERSION_1 + MERGED)
+    migrations.upgrade(new_store_url)
+    rebuild(new_store_url)
+    rows = rows_of(new_store_url, customer_identities, conversations)
+    gus = {row[0] for row in rows["customer_identities"] if row[2] == "gus@work.example"}
+    assert len(gus) == 1
+    mine = {row[1:3] for row in rows["customer_identities"] if row[0] in gus}
+    assert mine >= {
+        ("id:tiny", "gus"),
+        ("email", "gus@example.org"),
+        ("email", "gus@work.example"),
+        ("phone", "+442079460018"),
+        ("handle:twitter", "gus"),
+    }
+    before = {row[0] for row in rows["conversations"]}
+    header = TINY_MESSAGES.splitlines()[0]
+    names = header.split(",")
+    new = dict.fromkeys(names, "") | {
+        "id": "late",
+        "conversation": "late",
+        "customer": "",
+        "channel": "email",
+        "direction": "inbound",
+        "author_kind": "customer",
+        "occurred_at": "2026-01-09T09:00:00Z",
+        "text": "Gus again",
+    }
+    file = tmp_path / "late.csv"
+    file.write_text(f"{header},email\n{','.join(new[name] for name in names)},GUS@work.example\n", encoding="utf-8")
+    mapping = {"source": "tiny", "columns": {**TINY_MAPPING["columns"], "email": "email"}}
+    load(new_store_url, [LoadOrder(file, "csv", mapping_of(mapping, "tiny"))])
+    rows = rows_of(new_store_url, conversations)
+    assert {row[0] for row in rows["conversations"]} == before
+
+
+def test_settings_written_for_version_1_are_read(new_store_url, tmp_path, monkeypatch):
+    """The window of repeat contacts had a name of its own."""
+    make_version_1(new_store_url)
+    file = tmp_path / "settings.toml"
+    file.write_text("repeat_contact_days = 5\n", encoding="utf-8")
+    monkeypatch.setenv("FRONTDOOR_SETTINGS", str(file))
+    migrations.upgrade(new_store_url)
+    engine = open_reader(new_store_url)
+    assert read_status(engine, new_store_url).settings.joined_up.window_days == 5
+    engine.dispose()
 
 
 def test_upgrading_twice_does_nothing_the_second_time(new_store_url, capsys):

@@ -14,7 +14,7 @@ from data_access.metrics import METRICS
 from pages.components import data, tables, words
 
 MOST_SHARED = 200
-_CAPPED = ("customers", "shared", "chain", "decision")
+_CAPPED = ("customers", "shared", "chain", "decision", "forgotten")
 _ITEMS = {
     "addressed_to_us": "Addressed to us",
     "age_known": "Age of the customer known",

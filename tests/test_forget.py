@@ -1,0 +1,469 @@
+"""Forgetting a customer: nothing personal is left, no load brings it back, every figure stays. On both engines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import TINY_MAPPING
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, func, select, text
+from stored_rows import frame_of, rows_of
+
+from data_access import annotations as kept
+from data_access import decisions
+from data_access.cli import main
+from data_access.config import Settings, read_settings
+from data_access.errors import FilterError, FrontdoorError
+from data_access.export import to_csv
+from data_access.filters import Filter
+from data_access.forget import TABLES, _band, forget, made_up_age
+from data_access.forgotten import tokens
+from data_access.loader import LoadOrder, load, rebuild, rescore
+from data_access.reports import REPORTS, run_report
+from data_access.schema import conversations, customers, interactions, metadata, waits
+from data_access.sources.mapping import mapping_of
+from data_access.store import open_reader, read_status, resolved, store_folder
+
+# Anna Smithson writes by email and chat, rings twice in one second, and is 65 on 3 March 2026, between two
+# contacts. One row of hers is rejected, and one of Ben's, who is somebody else.
+MESSAGES = """\
+id,conversation,customer,channel,direction,author_kind,agent,team,brand,occurred_at,text,sentiment_label,is_complaint,needs_reply,topic,email,phone
+a-1,talk-1,anna77,email,inbound,customer,,Mail,Acme,2026-01-05T09:00:00Z,Anna Smithson here: XYZZY1 never came,negative,true,true,delivery,anna.smithson@example.org,
+a-2,talk-1,anna77,email,outbound,agent,Bo,Mail,Acme,2026-01-05T10:00:00Z,Dear Anna XYZZY2 sorry,neutral,,,,,
+a-3,talk-2,anna77,chat,inbound,customer,,Chat,Acme,2026-03-02T09:00:00Z,XYZZY3 hello?,negative,true,true,delivery,,
+a-4,talk-3,anna77,phone,inbound,customer,,Phone,Acme,2026-03-04T09:00:00Z,XYZZY4 still nothing,negative,true,true,delivery,,+44 20 7946 0018
+a-5,talk-4,anna77,phone,inbound,customer,,Phone,Acme,2026-03-04T09:00:00Z,XYZZY5 the same second,neutral,false,true,billing,,
+b-1,talk-9,ben,email,inbound,customer,,Mail,Acme,2026-01-06T09:00:00Z,Ben waits,negative,true,true,billing,ben@example.org,
+b-2,talk-9,ben,email,outbound,agent,Bo,Mail,Acme,2026-01-07T19:00:00Z,We will look,neutral,,,,,
+a-6,talk-5,anna77,email,inbound,customer,,Mail,Acme,yesterday,XYZZY6 rejected,,,,,anna.smithson@example.org,
+b-3,talk-8,ben,email,inbound,customer,,Mail,Acme,tomorrow,Ben again,,,,,ben@example.org,
+"""
+PEOPLE = """\
+customer_id,birth_date,display_name,segment,followers,identities
+P1,1961-03-03,Anna Smithson,gold,4711,id:shop=anna77;email=anna.smithson@example.org
+P2,1980-05-05,Ben,,,id:shop=ben
+"""
+SECRETS = ("XYZZY", "anna77", "anna.smithson", "Smithson", "7946", "date(1961, 3, 3)", "'P1'", "a-1", "talk-1", "4711")
+MAPPING = {
+    "source": "shop",
+    "columns": {
+        **{name: name for name in TINY_MAPPING["columns"] if name not in ("is_internal", "outreach")},
+        "email": "email",
+        "phone": "phone",
+    },
+}
+# Rows with ids and texts, or words of texts: not figures.
+# `shared_identities` counts who shows an address that joins nobody: one less.
+ROW_REPORTS = {"worklist", "conversations", "rejected_rows", "orphans", "rising_topics", "shared_identities"}
+DIMENSIONS: list[tuple[str, ...]] = [(), ("period",), ("channel",), ("age_group",)]
+NOW = dt.datetime(2026, 6, 1, 12)
+
+
+def orders(folder: Path, messages: str = MESSAGES, name: str = "messages.csv") -> list[LoadOrder]:
+    (folder / name).write_text(messages, encoding="utf-8")
+    (folder / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    return [
+        LoadOrder(folder / name, "csv", mapping_of(MAPPING, "shop")),
+        LoadOrder(folder / "people.csv", "customers"),
+    ]
+
+
+@pytest.fixture
+def store(new_store_url: str, tmp_path: Path) -> str:
+    """Anna and Ben, loaded in two steps, with a label on the first message of each."""
+    load(new_store_url, orders(tmp_path)[:1], now=NOW)
+    load(new_store_url, orders(tmp_path)[1:], now=NOW)
+    stored = frame_of(new_store_url, interactions).set_index("external_id")["interaction_id"]
+    opened = kept.open_annotations(new_store_url)
+    for external_id in ("a-1", "b-1"):
+        kept.save_label(opened, stored[external_id], sentiment_label="negative", is_complaint=True, viewer="mo")
+    assert opened.engine is not None
+    opened.engine.dispose()
+    return new_store_url
+
+
+def figures(url: str) -> dict[tuple[str, ...], str]:
+    engine = open_reader(url)
+    wanted = resolved(Filter(grain="month"), read_status(engine, url))
+    found = {}
+    for report in REPORTS.values():
+        if report.name in ROW_REPORTS:
+            continue
+        for by in DIMENSIONS if report.takes_by else [()]:
+            try:
+                found[report.name, *by] = to_csv(run_report(engine, report.name, wanted, by))
+            except FilterError:  # a dimension that the report does not have
+                continue
+    engine.dispose()
+    return found
+
+
+def labels_of(url: str) -> list[str]:
+    opened = kept.open_annotations(url)
+    assert opened.engine is not None
+    found = kept.saved_labels(opened)["interaction_id"].tolist()
+    opened.engine.dispose()
+    return found
+
+
+def everything(url: str) -> str:
+    """All that the store holds, as one text."""
+    engine = open_reader(url)
+    parts = []
+    with engine.connect() as connection:
+        for table in metadata.sorted_tables:
+            parts += [repr(tuple(row)) for row in connection.execute(select(table))]
+    engine.dispose()
+    return "\n".join(parts)
+
+
+def left(url: str) -> list[str]:
+    """The secrets that the store still tells."""
+    told = everything(url)
+    return [secret for secret in SECRETS if secret in told]
+
+
+def test_nothing_personal_is_left_in_the_store_its_rejects_and_its_labels(store):
+    assert left(store) == [*SECRETS]
+    labels = labels_of(store)
+    done = forget(store, ["email=Anna.Smithson@example.org"], now=NOW)
+    assert (done.customer_count, done.interaction_count, done.conversation_count) == (1, 5, 4)
+    assert (done.rejected_row_count, done.label_count) == (1, 1)
+    assert left(store) == []
+    assert "Ben waits" in everything(store)
+    assert "Ben again" in everything(store)
+    assert len(labels) == 2
+    assert len(labels_of(store)) == 1
+
+
+def test_every_figure_is_the_same_before_and_after_and_after_a_rebuild(store):
+    before = figures(store)
+    assert len(before) > 20
+    forget(store, ["id:shop=anna77"], now=NOW)
+    after = figures(store)
+    assert [name for name in before if before[name] != after[name]] == []
+    assert main(["check", "--numbers", "--store", store]) == 0
+    derived = rows_of(store, waits, conversations)
+    rebuild(store)
+    assert rows_of(store, waits, conversations) == derived
+    assert figures(store) == before
+
+
+def test_all_customers_can_be_forgotten_and_the_figures_still_stay(store):
+    before = figures(store)
+    people = frame_of(store, customers)["customer_id"].tolist()
+    assert forget(store, people, now=NOW).customer_count == 2
+    assert figures(store) == before
+    assert "Ben" not in everything(store)
+
+
+def test_loading_the_same_files_again_brings_nothing_back(store, tmp_path):
+    forget(store, ["phone=+442079460018"], now=NOW)
+    before, rows = figures(store), rows_of(store)
+    result = load(store, orders(tmp_path, name="renamed.csv"), now=NOW)
+    assert (result.read_count, result.stored_count, result.unchanged_count, result.rejected_count) == (11, 0, 9, 2)
+    assert "1 forgotten customers were left out" in result.notes
+    assert left(store) == []
+    after = figures(store)
+    assert {name[0] for name in before if before[name] != after[name]} <= {"freshness"}  # which counts loads
+    assert rows_of(store) == rows
+    rebuild(store)
+    assert rows_of(store) == rows
+
+
+def test_an_older_message_of_a_forgotten_customer_is_rejected_without_its_text_and_a_later_one_is_new(store, tmp_path):
+    forget(store, ["id:shop=anna77"], now=NOW)
+    rows = [
+        MESSAGES.splitlines()[0],
+        "a-0,talk-0,anna77,email,inbound,customer,,Mail,Acme,2025-12-05T09:00:00Z,XYZZY0 late,,,,,,",
+        "a-7,talk-1,anna77,email,outbound,agent,Bo,Mail,Acme,2026-01-08T09:00:00Z,XYZZY7 to Anna,,,,,,",
+        "a-9,talk-1,anna77,email,inbound,customer,,Mail,Acme,2026-06-02T09:00:00Z,I am back,,,,,,",
+    ]
+    result = load(store, orders(tmp_path, "\n".join(rows) + "\n")[:1], now=NOW + dt.timedelta(days=2))
+    assert (result.read_count, result.stored_count, result.rejected_count) == (3, 1, 2)
+    assert "XYZZY" not in everything(store)
+    assert "its customer was forgotten on 2026-06-01" in everything(store)
+    stored = frame_of(store, interactions)
+    back = stored.loc[stored["text"] == "I am back"]
+    # The new message leads to none of the forgotten ones.
+    assert stored["conversation_id"].tolist().count(back["conversation_id"].item()) == 1
+    assert stored["customer_id"].tolist().count(back["customer_id"].item()) == 1
+    assert forget(store, ["id:shop=anna77"], now=NOW + dt.timedelta(days=3)).interaction_count == 1
+    assert "anna77" not in everything(store)
+
+
+def test_reading_all_texts_again_leaves_what_was_read_of_the_forgotten(store):
+    forget(store, ["id:shop=anna77"], now=NOW)
+    before = figures(store)
+    rescore(store)
+    assert figures(store) == before
+
+
+def test_a_customer_forgotten_before_is_no_error_and_an_unknown_one_is(store, capsys):
+    customer_id = frame_of(store, customers).set_index("display_name").loc["Anna Smithson", "customer_id"]
+    assert main(["forget", customer_id, "--store", store]) == 0
+    assert "5 interactions in 4 conversations stay as counts" in capsys.readouterr().out
+    before = rows_of(store)
+    for name in (customer_id, "email=anna.smithson@example.org"):
+        assert main(["forget", name, "--store", store]) == 0
+        assert "forgotten before" in capsys.readouterr().out
+    with pytest.raises(FrontdoorError, match="no customer of the store"):
+        forget(store, ["email=nobody@example.org"])
+    assert main(["forget", "id:shop=ben", "email=nobody@example.org", "--store", store]) == 2
+    assert rows_of(store) == before
+
+
+def test_an_interrupted_forgetting_can_be_repeated(store):
+    before = rows_of(store)
+    program = (
+        "import os, signal\n"
+        "from data_access import forget\n"
+        "forget_labels = forget._forget_labels\n"
+        "forget._forget_labels = lambda *given: (forget_labels(*given), os.kill(os.getpid(), signal.SIGKILL))\n"
+        f"forget.forget({store!r}, ['id:shop=anna77'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert rows_of(store) == before
+    assert forget(store, ["id:shop=anna77"], now=NOW).customer_count == 1
+    assert left(store) == []
+
+
+# --- people
+
+# Anna and Ben share a telephone number from which somebody else rang, too. Anna wrote once more in Ben's
+# conversation, and by a second address that only a decision by hand joins to her.
+SHARED = """\
+id,conversation,customer,channel,direction,author_kind,agent,team,brand,occurred_at,text,sentiment_label,is_complaint,needs_reply,topic,email,phone,name
+a-1,talk-1,zoe,email,inbound,customer,,Mail,Acme,2026-01-05T09:00:00Z,XYZZY1,negative,true,true,delivery,zoe.z@example.org,+442079460018,Zoe Zander
+a-2,talk-2,zoe,phone,inbound,customer,,Phone,Acme,2026-01-06T09:00:00Z,XYZZY2,negative,true,true,delivery,,+442079460018,
+b-1,talk-3,ben,email,inbound,customer,,Mail,Acme,2026-01-07T09:00:00Z,Ben waits,negative,true,true,billing,ben@example.org,+442079460018,Ben
+b-2,talk-3,zoe,email,inbound,customer,,Mail,Acme,2026-01-07T10:00:00Z,XYZZY3 in copy,negative,true,true,billing,zoe.z@example.org,,Zoe Zander
+n-1,talk-4,,phone,inbound,customer,,Phone,Acme,2026-01-08T09:00:00Z,who rang,negative,true,true,billing,,+442079460018,
+n-2,talk-5,,phone,inbound,customer,,Phone,Acme,2026-01-09T09:00:00Z,who rang again,negative,true,true,billing,,+442079460018,
+a-3,talk-6,,email,inbound,customer,,Mail,Acme,2026-01-10T09:00:00Z,XYZZY4,negative,true,true,delivery,second.zoe@example.org,,Zoe
+n-3,talk-7,,chat,inbound,customer,,Chat,Acme,2026-01-11T09:00:00Z,nobody known,negative,true,true,delivery,,,Nobody
+"""
+SHARED_PEOPLE = """\
+customer_id,birth_date,display_name,segment,followers,identities
+P1,1961-03-03,Zoe Zander,gold,4711,id:shop=zoe;phone=+442079460018
+P2,1980-05-05,Ben,,,id:shop=ben;phone=+442079460018
+"""
+HERS = ("XYZZY", "zoe", "Zander", "P1'", "4711", "date(1961, 3, 3)")
+SHARED_MAPPING = {"source": "shop", "columns": {**MAPPING["columns"], "display_name": "name"}}
+
+
+@pytest.fixture
+def household(new_store_url: str, tmp_path: Path) -> tuple[str, list[LoadOrder]]:
+    (tmp_path / "messages.csv").write_text(SHARED, encoding="utf-8")
+    (tmp_path / "people.csv").write_text(SHARED_PEOPLE, encoding="utf-8")
+    files = [
+        LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(SHARED_MAPPING, "shop")),
+        LoadOrder(tmp_path / "people.csv", "customers"),
+    ]
+    load(new_store_url, files, now=NOW)
+    decisions.merge(new_store_url, "id:shop=zoe", "email=second.zoe@example.org")
+    return new_store_url, files
+
+
+def people_of(url: str) -> list[set[dt.datetime]]:
+    """Who is one person, told by when they wrote."""
+    frame = frame_of(url, interactions)
+    return sorted((set(group) for _, group in frame.groupby("customer_id")["occurred_at"]), key=min)
+
+
+def test_who_is_one_person_stays_so_after_forgetting_a_rebuild_and_a_reload(household):
+    url, files = household
+    people, before = people_of(url), figures(url)
+    assert [len(person) for person in people] == [3, 2, 1, 1, 1]  # Zoe, Ben with her copy, three unknown
+    forget(url, ["id:shop=zoe"], now=NOW)
+    told = everything(url)
+    assert [word for word in HERS if word in told] == []
+    assert "+442079460018" in told  # Ben's, too
+    assert people_of(url) == people
+    after = figures(url)
+    assert [name for name in before if before[name] != after[name]] == []
+    rows = rows_of(url)
+    rebuild(url)
+    assert rows_of(url) == rows
+    assert load(url, files, now=NOW + dt.timedelta(days=1)).stored_count == 0
+    assert rows_of(url) == rows
+    assert [word for word in HERS if word in everything(url)] == []
+    assert main(["check", "--numbers", "--store", url]) == 0
+
+
+def test_the_rest_of_a_household_can_be_forgotten_one_by_one(household):
+    url, _ = household
+    people, before = people_of(url), figures(url)
+    for customer_id in frame_of(url, customers)["customer_id"]:
+        forget(url, [customer_id], now=NOW)
+        rebuild(url)
+        assert people_of(url) == people
+    assert figures(url) == before
+    told = everything(url)
+    assert [word for word in (*HERS, "ben@", "Ben", "7946", "Nobody", "rang") if word in told] == []
+
+
+def test_an_address_that_joins_nobody_names_no_customer_to_forget(household):
+    url, _ = household
+    before = rows_of(url)
+    with pytest.raises(FrontdoorError, match="joins nobody and was shown by"):
+        forget(url, ["phone=+442079460018"])
+    assert rows_of(url) == before
+
+
+# --- files
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> str:
+    """Two generations of Anna and Ben in a folder."""
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(url, orders(tmp_path)[:1], now=NOW)
+    load(url, orders(tmp_path)[1:], now=NOW)
+    return url
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_no_file_of_the_folder_holds_a_word_of_the_forgotten(embedded):
+    folder = store_folder(embedded)
+    assert folder is not None
+    for leftover in ("loading.duckdb", "loading.duckdb.wal", "rewriting.duckdb"):  # of a killed load
+        (folder / leftover).write_bytes(b"XYZZY")
+    (folder / "loading.duckdb.tmp").mkdir()
+    (folder / "loading.duckdb.tmp" / "spilled").write_bytes(b"XYZZY")
+    assert all(word in bytes_of(folder) for word in (b"XYZZY", b"anna.smithson", b"Ben waits"))
+    assert len(list(folder.glob("store-*.duckdb"))) == 2
+    forget(embedded, ["id:shop=anna77"], now=NOW)
+    assert [path.name for path in folder.glob("store-*.duckdb")] == ["store-000003.duckdb"]
+    found = bytes_of(folder)
+    assert [word for word in (b"XYZZY", b"anna.smithson", b"Smithson", b"anna77") if word in found] == []
+    assert b"Ben waits" in found
+
+
+def test_a_reader_that_holds_an_older_generation_goes_on_and_the_next_sees_the_new_one(embedded):
+    engine = open_reader(embedded)
+    texts = select(func.count()).where(interactions.c.text.is_not(None))
+    with engine.connect() as held:
+        assert held.scalar(texts) == 7
+        forget(embedded, ["id:shop=anna77"], now=NOW)
+        assert held.scalar(texts) == 7
+        counted: list[int | None] = []
+
+        def count_elsewhere() -> None:
+            with engine.connect() as other:  # a new connection of the old engine, whose file is removed
+                counted.append(other.scalar(texts))
+
+        thread = threading.Thread(target=count_elsewhere)
+        thread.start()
+        thread.join()
+        assert counted == [7]
+    engine.dispose()
+    new = open_reader(embedded)
+    with new.connect() as connection:
+        assert connection.scalar(texts) == 2
+    new.dispose()
+
+
+def test_readers_open_a_store_whose_generations_vanish_under_them(embedded):
+    """Each forgetting removes all older generations: a reader between CURRENT and its file looks again."""
+    done, problems, counted = threading.Event(), list[BaseException](), list[int]()
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                engine = open_reader(embedded)
+                with engine.connect() as connection:
+                    counted.append(connection.scalar(select(func.count()).select_from(interactions)) or 0)
+                engine.dispose()
+            except BaseException as problem:  # whatever it is, the test must hear of it
+                problems.append(problem)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(8):  # after the first the customer is forgotten, and the store is only written afresh
+        forget(embedded, ["id:shop=anna77"], now=NOW)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert problems == []
+    assert set(counted) == {7}
+
+
+@pytest.mark.postgresql
+def test_a_server_vacuums_the_tables_from_which_it_removed_rows(new_database, tmp_path):
+    url = new_database()
+    load(url, orders(tmp_path), now=NOW)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    dead = text("SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = 'public'")
+    vacuumed = text("SELECT bool_and(vacuum_count > 0) FROM pg_stat_user_tables WHERE schemaname = 'public'")
+    forget(url, ["id:shop=anna77"], now=NOW)
+    with engine.connect() as connection:
+        assert connection.scalar(vacuumed) is True
+        assert connection.scalar(dead) == 0
+    engine.dispose()
+
+
+# --- parts
+
+
+def test_every_table_of_the_store_says_what_forgetting_does_with_it():
+    missing = {table.name for table in metadata.sorted_tables} - set(TABLES)
+    assert not missing, f"may {missing} hold personal data? Remove it in data_access/forget.py and say so in TABLES"
+
+
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        ('1,"Anna@Example.org",x', "anna@example.org"),
+        ('{"phone": "+44 (0)20 7946-0018"}', "+442079460018"),
+        ("see @Anna_B!", "anna_b"),
+        ("id:shop=anna77|email=a@b.c", "anna77"),
+        ("From: Anna <anna@example.org>;", "anna@example.org"),
+    ],
+)
+def test_identities_are_found_in_raw_rows_as_files_write_them(raw, named):
+    assert named in tokens(raw)
+
+
+SETTINGS: Settings = read_settings(None)
+
+
+@given(
+    born=st.dates(dt.date(1930, 1, 1), dt.date(2010, 12, 31)),
+    days=st.lists(st.dates(dt.date(2024, 1, 1), dt.date(2026, 12, 31)), min_size=1, max_size=6),
+)
+def test_a_made_up_age_gives_each_contact_its_age_group(born, days):
+    contacts = [(dt.datetime(day.year, day.month, day.day, 12), _band(day, born, SETTINGS)) for day in days]
+    made = made_up_age(contacts, born, None, SETTINGS)
+    groups = {group for _, group in contacts}
+    if len(groups) == 1:
+        assert made == {"birth_date": None, "birth_year": None, "age_group_given": groups.pop()}
+        return
+    substitute = made["birth_date"] or dt.date(made["birth_year"], 7, 1)
+    assert [_band(day, substitute, SETTINGS) for day in days] == [group for _, group in contacts]
+    is_on_birthday = any((day.month, day.day) in ((born.month, born.day), (3, 1)) for day in days)
+    assert made["birth_date"] != born or is_on_birthday
+
+
+def test_forgetting_many_of_the_demo_company_changes_no_figure(tmp_path):
+    url = f"duckdb:///{tmp_path / 'demo'}"
+    assert main(["demo", "--store", url, "--scale", "0.05"]) == 0
+    before = figures(url)
+    people = sorted(frame_of(url, customers)["customer_id"])
+    assert forget(url, random.Random(3).sample(people, 60)).customer_count == 60
+    after = figures(url)
+    assert [name for name in before if before[name] != after[name]] == []
+    assert main(["check", "--store", url]) == 0
