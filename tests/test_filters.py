@@ -16,7 +16,9 @@ from data_access.reports import run_report
 from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS
 
 DAYS = st.dates(dt.date(1990, 1, 1), dt.date(2050, 12, 31))
-WORDS = st.lists(st.text(min_size=1, max_size=12), max_size=3, unique=True).map(tuple)
+WORDS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12), max_size=3, unique=True
+).map(tuple)
 
 
 def some(values):

@@ -62,7 +62,9 @@ MAPPING = {
 }
 # Rows with ids and texts, or words of texts: not figures.
 # `shared_identities` counts who shows an address that joins nobody: one less.
-ROW_REPORTS = {"worklist", "conversations", "rejected_rows", "orphans", "rising_topics", "shared_identities"}
+# Reports of rows, which name customers, and those on words of texts.
+ROW_REPORTS = {"worklist", "conversations", "journeys", "rejected_rows", "orphans", "shared_identities"}
+ROW_REPORTS |= {"rising_topics", "restatements", "told_again"}
 DIMENSIONS: list[tuple[str, ...]] = [(), ("period",), ("channel",), ("age_group",)]
 NOW = dt.datetime(2026, 6, 1, 12)
 
