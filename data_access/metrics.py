@@ -815,7 +815,7 @@ _ALL = (
     ),
     _m(
         "no_further_contact_unanswered_count",
-        "Without a further contact, never answered",
+        "Without a further contact, not answered so far",
         "count",
         _CONVERSATION,
         "Of those without a further contact, the ones that no human answered: they gave up, they were not helped.",
@@ -1141,7 +1141,7 @@ _ALL = (
         "Median at one channel mix",
         "minutes",
         _CONVERSATION,
-        "Median of the standardised answer curve: the curves of the channels are weighed first, then the median is read, silence included. Empty where half are never answered. Its limits are where the curve's 95 % limits pass a half.",
+        "Median of the standardised answer curve: the curves of the channels are weighed first, then the median is read, silence included. Empty where fewer than half were answered so far. Its limits are where the curve's 95 % limits pass a half.",
         "lower",
         "DESIGN section 3.7; Brookmeyer and Crowley, Biometrics 38 (1982); " + _MOVER,
     ),
@@ -1164,7 +1164,7 @@ _ALL = (
         "Median, all customers",
         "minutes",
         _CONVERSATION,
-        "Median of all customers of the filter, silence included; empty where half are never answered.",
+        "Median of all customers of the filter, silence included; empty where fewer than half were answered so far.",
     ),
     _m(
         "covered_share",

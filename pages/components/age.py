@@ -27,7 +27,7 @@ _MEASURES = {"answered": "first_responses", "in_hour": "hour_due", "median": "fi
 _COUNTED = {
     "answered": "Answered by a human so far, of conversations opened by customers",
     "in_hour": "Answered by a human within an hour, of conversations opened by customers an hour ago or earlier",
-    "median": "Time by which half were answered by a human, the never-answered kept in",
+    "median": "Time by which half were answered by a human, the unanswered kept in",
 }
 
 

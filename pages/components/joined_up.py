@@ -122,7 +122,7 @@ def _resolution_card(again: said.Row, looked: Looked) -> Card:
     return Card(
         label="Resolved at first contact",
         value=words.percent(again["no_further_contact_share"]) if again["judged_count"] else "Not known",
-        comparison=f"{blind}. {silent} of these were never answered",
+        comparison=f"{blind}. {silent} of these are not answered so far",
         basis=f"{part} of {whole} judged",
         measure=looked.measure("no_further_contact"),
         metric="no_further_contact_share",

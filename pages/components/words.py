@@ -340,7 +340,7 @@ COLUMN_LABELS = {
     "no_further_contact_share": "Resolved at first contact",
     "no_further_contact_same_channel_count": "None on the same channel",
     "no_further_contact_same_channel_share": "Resolved, channel-blind",
-    "no_further_contact_unanswered_count": "None, and never answered",
+    "no_further_contact_unanswered_count": "None, and not answered so far",
     "answer_share": "Share of answers",
     "answer_gap_share": "Talk less answers",
     "answer_gap_per_week": "Gap, conversations a week",
