@@ -309,7 +309,7 @@ def _joined_up_of(raw: dict[str, Any], where: str) -> JoinedUp:
     }
     unknown = sorted(set(raw) - set(bounds))
     if unknown:
-        raise MappingError(f"{where}: joined_up: unknown key {unknown[0]!r}; known are {', '.join(bounds)}")
+        raise MappingError(f"{where}: unknown setting joined_up.{unknown[0]}; known are {', '.join(bounds)}")
     for name, (low, high) in bounds.items():
         value, is_whole = raw[name], name.endswith("_days")
         if type(value) not in ((int,) if is_whole else (int, float)) or not low <= value <= high:

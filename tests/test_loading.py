@@ -194,12 +194,12 @@ def test_rescoring_and_rebuilding_real_tweets_gives_what_the_load_gave(twcs_stor
 def test_formats_are_recognised_by_their_columns(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("tweet_id,author_id,inbound,created_at,text\n")
-    assert recognise(path) == "twcs"
+    assert [order.source for order in recognise([path])] == ["twcs"]
     path.write_text(TINY_CUSTOMERS)
-    assert recognise(path) == "customers"
+    assert [order.source for order in recognise([path])] == ["customers"]
     path.write_text("a,b\n")
     with pytest.raises(SourceError, match="--source csv --mapping"):
-        recognise(path)
+        recognise([path])
     assert set(SOURCES) >= {"twcs", "csv", "customers"}
 
 
