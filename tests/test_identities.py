@@ -443,8 +443,9 @@ def test_caps_and_decisions_give_the_rows_of_one_load_in_any_split_and_order(
 
 
 def decide_and_undo(url: str, dice: random.Random) -> None:
-    """Split one customer who has two identities that join, and take it back."""
+    """Split one customer who has two identities that join and that messages show, and take it back."""
     found = frame_of(url, customer_identities)
+    found = found[found["origin"] == "desk"]  # not yet so where only a customers file lists them: docs/decisions.md
     found = found[found["reason"].isna()].sort_values(["customer_id", "identity_kind", "identity_value"])
     several = [group for _, group in found.groupby("customer_id") if len(group) > 1]
     if not several:
