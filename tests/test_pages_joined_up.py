@@ -104,7 +104,7 @@ def test_the_cards_are_the_counted_figures_and_every_link_carries_the_days(opene
         "Resolved at first contact": "42 %",
         "Public complaints we can trace": "80 %",
     }
-    assert "Usual tools see one channel and show 100 %. 4 of these were never answered" in said(app)
+    assert "Usual tools see one channel and show 100 %. 4 of these are not answered so far" in said(app)
     assert any("measure=back_door" in query and "within_days%3D7" in query for query in links(app))
 
 
