@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -13,17 +15,22 @@ from pages.components import data, export_route
 MOST_IN_MEMORY = 50_000
 
 
-def shown(data_frame: pd.DataFrame, name: str, *, label: str = "CSV of this table") -> None:
-    """A button for the frame that was charted."""
+def _button(label: str, name: str, read: Callable[[], pd.DataFrame]) -> None:
+    """A button that writes the file when it is clicked; the click does not run the page again."""
     st.download_button(
         label,
-        data=lambda: to_csv(data_frame),
+        data=lambda: to_csv(read()),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"csv_{name}",
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def shown(data_frame: pd.DataFrame, name: str, *, label: str = "CSV of this table") -> None:
+    """A button for the frame that was charted."""
+    _button(label, name, lambda: data_frame)
 
 
 def rows(selection: Selection, name: str, *, label: str = "CSV of the rows behind it") -> None:
@@ -32,54 +39,22 @@ def rows(selection: Selection, name: str, *, label: str = "CSV of the rows behin
         st.link_button(label, export_route.link(selection, name), icon=":material/download:")
         return
     read = data.rows_later(selection)
-    st.download_button(
-        label,
-        data=lambda: to_csv(read()),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"csv_{name}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    _button(label, name, read)
 
 
 def rejected(wanted: Filter, name: str = "rejected_rows", *, label: str = "CSV of all rejected rows") -> None:
     """A button for every rejected row; read from the store when clicked."""
     read = data.rejected_later(wanted)
-    st.download_button(
-        label,
-        data=lambda: to_csv(read()),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"csv_{name}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    _button(label, name, read)
 
 
 def worklist(wanted: Filter, order: str, name: str, *, label: str = "CSV of the whole list") -> None:
     """A button for every unanswered complaint; read from the store when clicked."""
     read = data.worklist_later(wanted, order)
-    st.download_button(
-        label,
-        data=lambda: to_csv(read()),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"csv_{name}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    _button(label, name, read)
 
 
 def told_again(wanted: Filter, name: str, *, label: str = "CSV of all pairs with their texts") -> None:
     """A button for every restatement with both texts; read from the store when clicked."""
     read = data.told_again_later(wanted)
-    st.download_button(
-        label,
-        data=lambda: to_csv(read()),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"csv_{name}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    _button(label, name, read)
