@@ -21,7 +21,7 @@ _SHIFT = 0.16
 _FASTEST = 1 / 60  # minutes: what a log axis begins with
 
 
-def fairness_dumbbell(
+def standardised_dumbbell(
     data_frame: pd.DataFrame, raw: str, same: str, count: str, overall: str, *, measure: str
 ) -> go.Figure:
     """A figure per age group as it is (hollow) and at everybody's channel mix (filled), each with its interval.
@@ -248,4 +248,4 @@ def _value_axis(figure: go.Figure, reached: Sequence[float], is_time: bool) -> N
     )  # fmt: skip
 
 
-__all__ = ["LISTENED", "fairness_dumbbell", "heard_dumbbell", "mix_over_time_line"]
+__all__ = ["LISTENED", "heard_dumbbell", "mix_over_time_line", "standardised_dumbbell"]
