@@ -313,17 +313,26 @@ def is_known_in_public(wanted: Filter) -> Clause:
     return or_(_is_true(waits.c.public_since_at <= wanted.now), _listed_on(sorted(PUBLIC_CHANNELS)))
 
 
-def _failed_fronts(wanted: Filter) -> list[Clause]:
-    """Of `_front`, seen from a public complaint: private, recent, past its target, without a human reply."""
-    posted_at = waits.c.first_complaint_at
+def _failed_before(front: Any, post: Any, wanted: Filter) -> list[Clause]:
+    """A customer's private contact and public complaint within N days: past its target, without a human reply.
+
+    Whoever looks from one end must say of it that it is a private contact that asks, or a complaint in public.
+    """
+    posted_at = post.c.first_complaint_at
     return [
-        _front.c.customer_id == waits.c.customer_id,
+        front.c.customer_id == post.c.customer_id,
+        front.c.target_due_at < posted_at,
+        posted_at <= dialects.add_seconds(front.c.started_at, literal(wanted.window_seconds)),
+        _no_human_before(front, posted_at, wanted),
+    ]
+
+
+def _failed_fronts(wanted: Filter) -> list[Clause]:
+    """Of `_front`, seen from a public complaint: the private contacts that had failed its customer."""
+    return [
+        *_failed_before(_front, waits, wanted),
         _asks_in_private(_front, wanted),
-        _front.c.started_at < posted_at,
-        _front.c.started_at >= dialects.add_seconds(posted_at, literal(-wanted.window_seconds)),
-        _front.c.target_due_at < posted_at,
-        _no_human_before(_front, posted_at, wanted),
-        wanted.censored_at(_front) >= posted_at,
+        wanted.censored_at(_front) >= waits.c.first_complaint_at,
     ]
 
 
@@ -369,18 +378,7 @@ def _has_failed(wanted: Filter) -> Clause:
 
 def came_out_in_public(wanted: Filter) -> Clause:
     """Of a failed private contact: its customer complained in public within the N days, still without a reply."""
-    posted_at = _post.c.first_complaint_at
-    return (
-        exists()
-        .where(
-            _post.c.customer_id == waits.c.customer_id,
-            _complained_in_public(_post),
-            posted_at > waits.c.target_due_at,
-            posted_at <= dialects.add_seconds(waits.c.started_at, literal(wanted.window_seconds)),
-            _no_human_before(waits, posted_at, wanted),
-        )
-        .correlate(waits)
-    )
+    return exists().where(*_failed_before(waits, _post, wanted), _complained_in_public(_post)).correlate(waits)
 
 
 def is_within(gap: ColumnElement[int], wanted: Filter) -> Clause:
@@ -477,11 +475,13 @@ def is_followed(wanted: Filter) -> Clause:
     """The customer can be known again and was observed until the silence would be complete.
 
     On the complaint's own source, and on every other that had not ended before the silence could begin: a
-    stalled feed makes nobody silent. A customer of whom no identity is known cannot come back under the same name.
+    stalled feed makes nobody silent. A customer of whom no identity that joins is known cannot come back under the
+    same name.
     """
     begin, end = silent_from(wanted), silent_to(wanted)
     ends = sorted({moment for _, moment in wanted.complete_to})
-    is_known = exists().where(customer_identities.c.customer_id == waits.c.customer_id).correlate(waits)
+    k = customer_identities.c
+    is_known = exists().where(k.customer_id == waits.c.customer_id, k.reason.is_(None)).correlate(waits)
     return and_(
         end <= wanted.censored_at(waits),
         *(or_(literal(moment) <= begin, literal(moment) >= end) for moment in ends),
@@ -490,16 +490,19 @@ def is_followed(wanted: Filter) -> Clause:
 
 
 def is_silent(wanted: Filter) -> Clause:
-    """No message, post or call of the customer on any channel for the days of silence."""
-    i = interactions.c
-    contact = exists().where(
-        i.customer_id == waits.c.customer_id,
-        i.direction == "inbound",
-        i.author_kind == "customer",
-        i.occurred_at > silent_from(wanted),
-        i.occurred_at <= silent_to(wanted),
+    """The customer began nothing new on any channel in the days of silence.
+
+    A message in a conversation that began before, or a repeat contact of one, is still the same matter. The ignored
+    have more of these, because nobody answered: to count them as coming back would hide who stays away.
+    """
+    c = conversations.c
+    came_back = exists().where(
+        c.customer_id == waits.c.customer_id,
+        c.first_inbound_at > silent_from(wanted),
+        c.first_inbound_at <= silent_to(wanted),
+        ~is_within(c.repeats_after_seconds, wanted),
     )
-    return ~contact.correlate(waits)
+    return ~came_back.correlate(waits)
 
 
 def _first_complaint(wanted: Filter) -> list[Clause]:

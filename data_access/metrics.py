@@ -933,7 +933,7 @@ _ALL = (
         "Followed long enough",
         "count",
         _COMPLAINT,
-        "Of them those whose silence can be known: the complaint's *ignored after*, window_days and silent_after_days have passed by as_of and by the *complete to* of its source and of every source that had not ended before, and an identity of the customer is known.",
+        "Of them those whose silence can be known: the complaint's *ignored after*, window_days and silent_after_days have passed by as_of and by the *complete to* of its source and of every source that had not ended before, and an identity of the customer is known that joins.",
     ),
     _m(
         "followed_customer_share",
@@ -954,7 +954,7 @@ _ALL = (
         "Ignored, fell silent",
         "count",
         _COMPLAINT,
-        "Of them those without any contact on any channel for silent_after_days, counted from window_days after *ignored after* (who asks once more before has the same matter, and is not back).",
+        "Of them those who began nothing new on any channel for silent_after_days, counted from window_days after *ignored after*. Not back is who asks once more before that, writes in a conversation that began before, or repeats a contact within window_days: it is still the same matter.",
     ),
     _m(
         "ignored_silent_share",

@@ -355,10 +355,12 @@ def _ignored_leave(world: World, opened: list[Conversation]) -> IgnoredLeave:
     contacts: dict[str, list[datetime]] = defaultdict(list)
     kept_away: dict[str, list[datetime]] = defaultdict(list)
     first: dict[str, Conversation] = {}
+    asked_again = {second.conversation_id for _, second in world.follow_ups}
     for one in world.conversations:
-        if one.call is not None and not one.is_outreach:
+        if one.is_outreach:
+            contacts[one.recorded_customer] += [event.at for event in one.events if event.direction == "inbound"][:1]
+        elif one.conversation_id not in asked_again:  # who asks again about the same matter is not back
             contacts[one.recorded_customer].append(one.opened_at)
-        contacts[one.recorded_customer] += [event.at for event in one.events if event.direction == "inbound"]
     for one in world.not_made:
         if not one.is_outreach:
             kept_away[one.recorded_customer].append(one.opened_at)

@@ -91,8 +91,9 @@ def silent_counted(row: Row, days: int, after_days: int) -> str:
     )
     groups, n = words.counted(row["strata_count"], "group"), words.count
     return (
-        "Customers by their first complaint: ignored beyond its limit, or answered before it; silent: no contact on "
-        f"any channel for {days} days, counted from {after_days} days after the limit. Difference {difference} (95 %: "
+        "Customers by their first complaint: ignored beyond its limit, or answered before it; silent: nothing new on "
+        f"any channel for {days} days, counted from {after_days} days after the limit (asking again about the same "
+        f"matter is not coming back). Difference {difference} (95 %: "
         f"{low} to {high}, the broad bar, from the dotted line of the answered). Comparable: same channel, topic, "
         f"sentiment and month ({groups} with "
         f"{n(row['matched_ignored_count'])} ignored and {n(row['matched_answered_count'])} answered; "
