@@ -24,8 +24,9 @@ def running_server(folder: Path) -> Iterator[str]:
     as_user: list[str] = []
     if os.geteuid() == 0:
         as_user = ["runuser", "-u", "postgres", "--"]
-        for part in (folder, *folder.parents[:2]):
-            part.chmod(0o755)
+        for part in (folder, *folder.parents):
+            if not part.stat().st_mode & 0o001:
+                part.chmod(part.stat().st_mode | 0o011)
         shutil.chown(folder, "postgres")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
