@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
-from sqlalchemy import BigInteger, Column, DateTime, String, Table, literal_column, text, types
+from sqlalchemy import BigInteger, Column, DateTime, MetaData, String, Table, literal_column, text, types
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
@@ -241,6 +241,16 @@ _DECLARED_KINDS: dict[type[types.TypeEngine[Any]], str] = {
     types.DateTime: "timestamp",
     types.Text: "text",
 }
+
+
+def create_tables(connection: Connection, metadata: MetaData) -> None:
+    """Make the declared tables that are not there.
+
+    On DuckDB without the comments on columns: one statement each, a fifth of the time that making a store takes.
+    """
+    if connection.dialect.name == "duckdb":
+        connection.dialect.supports_comments = False
+    metadata.create_all(connection)
 
 
 def _catalog_schema(connection: Connection) -> str:

@@ -25,6 +25,7 @@ from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, se
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from data_access import dialects
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import StoreError, StoreLockedError
@@ -506,7 +507,7 @@ def _create_or_bump(connection: Connection, url: str, version: int) -> None:
     settings = current_settings(url)
     _refuse_half_done(connection, url)
     if not inspect(connection).has_table(store_info.name):
-        metadata.create_all(connection)
+        dialects.create_tables(connection, metadata)
         write_info(
             connection,
             schema_version=str(SCHEMA_VERSION),
