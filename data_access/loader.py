@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -778,26 +779,29 @@ class _StoredContext:
         stored = {author.lower(): author for author in rows}
         return {**stored, **self._settings.company_accounts(self._source)}
 
-    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
+    def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
         i = interactions.c
+        if self._connection.scalar(select(i.interaction_id).where(i.source == self._source).limit(1)) is None:
+            return
         dialects.create_temporary(self._connection, _keys)
-        if ids:
-            dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": list(ids)}))
+        remaining = iter(ids)
+        while part := list(itertools.islice(remaining, BATCH_ROWS)):
+            dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": part}))
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
         naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
-        found = list(self._events(i.thread_id.in_(threads)))
+        yield from self._events(i.thread_id.in_(threads))
         _keys.drop(self._connection)
-        yield from found
 
     def stored_events(self) -> Iterator[StoredEvent]:
         return self._events(true())
 
     def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
+        """The events, never all of them in memory: nothing else may be asked of the store before the last of them."""
         i = interactions.c
         columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
         mine = select(*columns).where(i.source == self._source, condition, ~forgotten.is_forgotten())
-        for row in self._connection.execute(mine).all():
+        for row in self._connection.execute(mine, execution_options={"yield_per": BATCH_ROWS}):
             yield StoredEvent(
                 row.external_id,
                 row.author,
