@@ -914,11 +914,11 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
     """The grouping expression of a dimension; never null, so that groups add up to the whole."""
     table = measure.table
     if name == "period":
-        return dialects.local_bucket(measure.owning_time, wanted.grain, wanted.zone)
+        return dialects.local_bucket(measure.owning_time, wanted.grain, wanted.zone, wanted.now)
     if name == "hour":
-        return dialects.local_part(measure.owning_time, "hour", wanted.zone)
+        return dialects.local_part(measure.owning_time, "hour", wanted.zone, wanted.now)
     if name == "weekday":
-        return dialects.local_part(measure.owning_time, "isodow", wanted.zone)
+        return dialects.local_part(measure.owning_time, "isodow", wanted.zone, wanted.now)
     if name == "agent":
         return case(
             (answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_agent)),
