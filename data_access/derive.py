@@ -467,11 +467,12 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         .subquery("grouped")
     )
     names = [c.name for c in _opened.columns if c.name in grouped.c and c.name != "topic"]
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     return (
         select(
             *(grouped.c[name] for name in names),
             func.coalesce(grouped.c.topic, UNKNOWN).label("topic"),
-            _age_group(dialects.local_time(grouped.c.opened_at, settings.zone), settings).label("age_group"),
+            _age_group(dialects.local_time(grouped.c.opened_at, settings.zone, now), settings).label("age_group"),
         )
         .select_from(grouped)
         .outerjoin(customers, customers.c.customer_id == grouped.c.customer_id)
