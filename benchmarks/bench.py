@@ -7,8 +7,8 @@
 - pages: the queries of every page, caches empty, first and second time, with 0, 3 and 6 filters, against one
   DuckDB scan of the columns that these queries name, and the overview against pandas on the same rows in memory
 - postgresql: the same pages on a PostgreSQL that this script starts itself, on a tenth of the rows
-- sessions: reruns of every page over websockets, data in the cache, their processor time against Streamlit showing as many
-  plain texts, the overview with 1, 5, 20 and 50 sessions at once, and the server's memory
+- sessions: reruns of every page over websockets, data in the cache, their processor time against Streamlit showing
+  as many plain texts, the overview with 1, 5, 20 and 50 sessions at once, and the server's memory
 - browser: from a filter change to the last chart drawn in headless Chromium, per page, against its queries alone
 - export: all conversations as CSV from a running dashboard, with its memory, against DuckDB's COPY to CSV
 
