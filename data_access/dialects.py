@@ -7,15 +7,17 @@ import datetime as dt
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+import pandas as pd
 import pyarrow as pa
 from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
     Engine,
+    Executable,
     MetaData,
     String,
     Table,
@@ -342,6 +344,25 @@ def make_durable(connection: Connection) -> None:
     """Bring what was committed into the database file: DuckDB keeps it in a log until then; a server needs nothing."""
     if connection.dialect.name == "duckdb":
         connection.execute(text("CHECKPOINT"))
+
+
+def column_batches(connection: Connection, statement: Executable, rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of a statement as frames of at most so many, streamed; at least one frame.
+
+    From DuckDB they come as Arrow columns, never as objects.
+    """
+    if connection.dialect.name == "duckdb":
+        result = connection.execute(statement)  # not streamed: rows that SQLAlchemy buffers would be missing here
+        frames = (batch.to_pandas() for batch in cast(Any, result.cursor).to_arrow_reader(rows))
+    else:
+        result = connection.execution_options(stream_results=True, max_row_buffer=rows).execute(statement)
+        frames = (pd.DataFrame(dict(enumerate(zip(*part, strict=True)))) for part in result.partitions(rows))
+    names = list(result.keys())
+    number = -1
+    for number, frame in enumerate(frames):  # noqa: B007  # also says whether there was any
+        yield frame.set_axis(names, axis="columns")
+    if number < 0:
+        yield pd.DataFrame(columns=names)
 
 
 CONNECT_SECONDS = 5
