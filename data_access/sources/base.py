@@ -189,7 +189,7 @@ def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Tabl
     arrays = [
         pa.array(columns[field.name], type=field.type, from_pandas=True)
         if field.name in columns
-        else pa.array([defaults.get(field.name)] * row_count, type=field.type)
+        else pa.repeat(pa.scalar(defaults.get(field.name), field.type), row_count)
         for field in EVENT_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=EVENT_SCHEMA)
@@ -198,7 +198,10 @@ def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Tabl
 def table_of(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
     """A batch of the given schema from plain lists; columns that are not given are null."""
     arrays = [
-        pa.array(columns.get(field.name, [None] * row_count), type=field.type, from_pandas=True) for field in schema
+        pa.array(columns[field.name], type=field.type, from_pandas=True)
+        if field.name in columns
+        else pa.nulls(row_count, field.type)
+        for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
