@@ -399,6 +399,7 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
         .distinct(),
     )
     _fill(connection, _affected, select(owners.c.customer_id))
+    _fill(connection, _affected, select(customer_identities.c.customer_id).where(_is_near(customer_identities.c)))
     for table, key in (
         (interactions, "conversation_id"),
         (reported_facts, "conversation_id"),
@@ -407,6 +408,7 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
     ):
         _move(connection, table, key)
     _refresh_identities(connection)
+    _keep_split_off(connection)
 
 
 def _widen(connection: Connection) -> None:
@@ -566,9 +568,32 @@ def _refresh_identities(connection: Connection) -> None:
     )
 
 
+def _keep_split_off(connection: Connection) -> None:
+    """Identities that a split made another person, who wrote nothing: the statements stay with the other side.
+
+    Without a row of their own nobody could name them any more, and so take the split back.
+    """
+    s, x, d = stated_identities.c, _solved.c, identity_decisions.c
+    split_off = (
+        select(x.customer_id, x.identity_kind, x.identity_value, func.min(s.source).label("origin"))
+        .select_from(_solved)
+        .join(identity_decisions, and_(d.identity_kind == x.identity_kind, d.identity_value == x.identity_value))
+        .join(stated_identities, and_(s.identity_kind == x.identity_kind, s.identity_value == x.identity_value))
+        .where(d.verdict == "split", x.reason.is_(None), x.identity_kind != CONVERSATION_KIND)
+        .group_by(x.customer_id, x.identity_kind, x.identity_value)
+        .having(func.count().filter(s.customer_id == x.customer_id) == 0)
+    )
+    names = ["customer_id", "identity_kind", "identity_value", "origin"]
+    connection.execute(insert(customer_identities).from_select(names, split_off))
+    _fill(connection, _affected, select(split_off.subquery().c.customer_id))
+
+
 def refresh(connection: Connection) -> None:
-    """Write `customers` again for all who were settled or touched, from lines of files and from their events."""
-    i, r = interactions.c, customer_records.c
+    """Write `customers` again for all who were settled or touched, from lines of files and from their events.
+
+    A person of whom only an identity is known, since a split, has a row without anything else.
+    """
+    i, r, k = interactions.c, customer_records.c, customer_identities.c
     _fill(connection, _affected, select(derive.touched.c.customer_id))
     affected = select(_affected.c.customer_id)
     connection.execute(delete(customers).where(customers.c.customer_id.in_(affected)))
@@ -593,7 +618,8 @@ def refresh(connection: Connection) -> None:
         .group_by(i.customer_id)
         .subquery("seen")
     )
-    known = union(select(listed.c.customer_id), select(seen.c.customer_id)).subquery("known")
+    split_off = select(k.customer_id).where(k.customer_id.in_(affected))
+    known = union(select(listed.c.customer_id), select(seen.c.customer_id), split_off).subquery("known")
     values: dict[str, Any] = {
         "customer_id": known.c.customer_id,
         **{name: listed.c[name] for name in FILE_FIELDS},

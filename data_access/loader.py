@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -39,10 +40,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
-from data_access.identities import (
-    content_hash,
-    opaque_id,
-)
+from data_access.identities import content_hashes, opaque_id, opaque_ids
 from data_access.schema import (
     event_keys,
     interactions,
@@ -51,7 +49,15 @@ from data_access.schema import (
     reported_facts,
 )
 from data_access.sources import SOURCES
-from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent, without_impossible_times
+from data_access.sources.base import (
+    BATCH_ROWS,
+    Batch,
+    Reject,
+    StoredEvent,
+    as_array,
+    raw_text,
+    without_impossible_times,
+)
 from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
@@ -67,6 +73,8 @@ _stage = Table(
     Column("file", Text),
     Column("line", BigInteger),
     Column("raw", Text),
+    Column("raw_at", BigInteger),
+    Column("raw_bytes", BigInteger),
     Column("change", Text),
     Column("place", BigInteger),
     prefixes=["TEMPORARY"],
@@ -142,7 +150,6 @@ _CONTENT_FIELDS = [
     "phone",
     "handle",
 ]
-_PERSONAL_FIELDS = ("customer", "email", "phone", "handle", "display_name")
 _PLACEMENT_FIELDS = (
     "customer",
     "handle",
@@ -444,7 +451,7 @@ def _load_events(
         if batch.events is not None and batch.events.num_rows:
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
-    rejects += _reject_duplicates(connection)
+    rejects += _reject_duplicates(connection, order.path)
     rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
     _classify(connection)
     _find_customers(connection, settings)
@@ -467,42 +474,46 @@ def _stage_batch(
     connection: Connection, batch: Batch, order: LoadOrder, started: dt.datetime, run: int, place: int
 ) -> list[Reject]:
     assert batch.events is not None
-    events, facts, rejects = without_impossible_times(batch.events, batch.facts, started)
-    columns = {name: events[name].to_pylist() for name in events.column_names}
-    source, count = order.source, events.num_rows
+    events, facts, rejects = without_impossible_times(batch.events, batch.facts, started, order.path)
+    count = events.num_rows
+    columns = {name: events[name].combine_chunks() for name in events.column_names}
     if order.kind in _THREADED_SOURCES:
         content = [columns[name] for name in _CONTENT_FIELDS if name not in _THREAD_FIELDS]
     else:
         content = [columns[name] for name in (*_CONTENT_FIELDS, "conversation", "brand")]
-    if facts is not None:
-        content += [facts[name].to_pylist() for name in facts.column_names]
-    conversation_ids = [opaque_id("v", source, name) for name in columns["conversation"]]
-    staged: dict[str, Any] = {
-        **{name: columns[name] for name in columns if name in _stage.c},
-        "interaction_id": [opaque_id("i", source, key) for key in columns["external_id"]],
-        "conversation_id": conversation_ids,
-        "source": [source] * count,
-        "content_hash": [content_hash(*parts) for parts in zip(*content, strict=True)],
-        "load_run": [run] * count,
-        **{name: [_clean(value) for value in columns[name]] for name in ("text", *_PERSONAL_FIELDS)},
-        "raw": [_clean(value) for value in columns["raw"]],
-        "place": range(place, place + count),
+    told = {name: facts[name].combine_chunks() for name in facts.column_names} if facts is not None else {}
+    conversations = columns["conversation"].dictionary_encode()
+    staged = {
+        **{name: _without_nul(columns[name]) for name in columns if name in _stage.c},
+        "interaction_id": opaque_ids("i", order.source, columns["external_id"]),
+        "conversation_id": opaque_ids("v", order.source, conversations.dictionary).take(conversations.indices),
+        "source": pa.repeat(order.source, count),
+        "content_hash": content_hashes([*content, *told.values()]),
+        "load_run": pa.repeat(run, count),
+        "place": pa.array(range(place, place + count)),
     }
     dialects.bulk_insert(connection, _stage, _arrow(_stage, staged))
     if facts is not None:
-        named = {name: facts[name].to_pylist() for name in facts.column_names if name != "conversation"}
-        named |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
-        dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, named))
+        del told["conversation"]
+        told |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
+        dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, told))
     return rejects
 
 
-def _arrow(table: Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+def _without_nul(column: pa.Array) -> pa.Array:
+    """Text that every engine can hold."""
+    if column.type != pa.string() or not pc.any(pc.match_substring(column, "\x00")).as_py():
+        return column
+    return pc.replace_substring(column, "\x00", "\ufffd")
+
+
+def _arrow(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     schema = dialects.arrow_schema(table)
     names = [name for name in schema.names if name in columns]
-    return pa.table([pa.array(columns[n], schema.field(n).type) for n in names], names=names)
+    return pa.table([as_array(columns[name], schema.field(name).type) for name in names], names=names)
 
 
-def _reject_duplicates(connection: Connection) -> list[Reject]:
+def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
     """Within one file the first row of an id counts; a later one with other content is rejected."""
     s = _stage.c
     first = (
@@ -521,6 +532,8 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
             s.file,
             s.line,
             s.raw,
+            s.raw_at,
+            s.raw_bytes,
             s.content_hash,
             other.c.line.label("first_line"),
             other.c.content_hash.label("kept"),
@@ -534,7 +547,7 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
         Reject(
             row.line,
             f"id {row.external_id} stands in line {row.first_line} already, with different content",
-            row.raw or "",
+            raw_text(path, row.raw, row.raw_at, row.raw_bytes),
             row.file,
         )
         for row in rows

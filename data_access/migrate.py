@@ -199,7 +199,7 @@ def _begin(target: Engine, url: str, source: str, source_name: str) -> None:
             if found not in ([], ["is missing"]):
                 raise StoreError(f"{shown_url(url)} has a table {table.name} of another kind: {found[0]}")
         layout = read_info(connection).get("layout")
-        metadata.create_all(connection)
+        dialects.create_tables(connection, metadata)
         _require_empty(connection, url)
         if is_there:
             connection.execute(delete(store_info))

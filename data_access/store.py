@@ -23,8 +23,9 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+from data_access import dialects
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import StoreError, StoreLockedError
@@ -34,6 +35,8 @@ from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_in
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
 KEPT_GENERATIONS = 2
+STATEMENT_SECONDS = 60  # after which a server stops a statement of the dashboard
+WATCH_SECONDS = 4  # the same for a look whether the store is there
 OPEN_ATTEMPTS = 5  # a reader's, while loads publish one generation after the other
 WRITER_LOCK = 7023771  # key of the advisory lock that a server's writers take
 MIGRATION_JOURNAL = "frontdoor_migration"  # table of a store that is being filled from another
@@ -185,18 +188,30 @@ def stored_schema_version(url: str) -> int:
         engine.dispose()
 
 
-def current_version(url: str) -> int:
-    """Version of the store now: cheap enough to ask on every rerun; 0 where there is no store."""
+def current_version(url: str, watcher: Engine | None = None) -> int:
+    """Version of the store now: cheap enough to ask on every rerun; 0 where there is no store.
+
+    `watcher` (of `open_watcher`) keeps its connection to a server from one look to the next.
+    """
     folder = store_folder(url)
     if folder is not None:
         generation = current_generation(folder)
         return generation_number(generation)
+    if watcher is not None:
+        with contextlib.suppress(ProgrammingError), watcher.connect() as connection:  # no such table: say why, below
+            found = connection.scalar(select(store_info.c.value).where(store_info.c.key == "store_version"))
+            return int(found or 0)
     engine = open_reader(url)
     try:
         with engine.connect() as connection:
             return int(read_info(connection).get("store_version", "0"))
     finally:
         engine.dispose()
+
+
+def open_watcher(url: str) -> Engine | None:
+    """An engine that only looks for a new version, and gives up on a server within seconds; None for a folder."""
+    return None if store_folder(url) is not None else dialects.server_reader(url, WATCH_SECONDS)
 
 
 def open_reader(url: str) -> Engine:
@@ -206,11 +221,7 @@ def open_reader(url: str) -> Engine:
     """
     folder = store_folder(url)
     if folder is None:
-        engine = create_engine(
-            url,
-            isolation_level="REPEATABLE READ",
-            connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},
-        )
+        engine = dialects.server_reader(url, STATEMENT_SECONDS)
         _check_version(engine, url)
         return engine
     for attempt in range(OPEN_ATTEMPTS):
@@ -506,7 +517,7 @@ def _create_or_bump(connection: Connection, url: str, version: int) -> None:
     settings = current_settings(url)
     _refuse_half_done(connection, url)
     if not inspect(connection).has_table(store_info.name):
-        metadata.create_all(connection)
+        dialects.create_tables(connection, metadata)
         write_info(
             connection,
             schema_version=str(SCHEMA_VERSION),

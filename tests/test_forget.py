@@ -314,6 +314,31 @@ def test_the_rest_of_a_household_can_be_forgotten_one_by_one(household):
     assert [word for word in (*HERS, "ben@", "Ben", "7946", "Nobody", "rang") if word in told] == []
 
 
+def test_an_address_that_was_split_off_is_forgotten_wherever_others_state_it(tmp_path):
+    """It stands in a message of Zoe's and in her line of the file; both stay hers, without the address."""
+    shown = SHARED.splitlines()[0] + "\nm-1,talk-1,zoe,email,inbound,customer,,Mail,Acme,2026-01-10T09:00:00Z,"
+    (tmp_path / "messages.csv").write_text(shown + "XYZZY,neutral,false,true,delivery,old@example.org,,\n")
+    (tmp_path / "people.csv").write_text("customer_id,identities\nP1,id:shop=zoe;email=old@example.org\n")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    files = [
+        LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(SHARED_MAPPING, "shop")),
+        LoadOrder(tmp_path / "people.csv", "customers"),
+    ]
+    load(url, files, now=NOW)
+    decisions.split(url, "id:shop=zoe", ["email=old@example.org"])
+    hers = frame_of(url, interactions)["customer_id"].tolist()
+    forget(url, ["email=old@example.org"], now=NOW)
+    for _ in range(2):
+        told = everything(url)
+        assert "zoe" in told
+        assert [word for word in ("old@example.org", "XYZZY") if word in told] == []
+        assert frame_of(url, interactions)["customer_id"].tolist() == hers
+        assert main(["check", "--store", url]) == 0
+        rebuild(url)
+    assert load(url, files, now=NOW + dt.timedelta(days=1)).stored_count == 0
+    assert "old@example.org" not in everything(url)
+
+
 def test_an_address_that_joins_nobody_names_no_customer_to_forget(household):
     url, _ = household
     before = rows_of(url)
