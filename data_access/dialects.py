@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    case,
     create_engine,
     event,
     literal_column,
@@ -34,6 +35,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from data_access.vocabulary import GRAINS
+from data_access.zones import utc_offsets
 
 
 class seconds_between(FunctionElement[int]):
@@ -89,26 +91,40 @@ def _create_table_duckdb(element: Any, compiler: Any, **options: Any) -> str:
     return statement.replace("DOUBLE PRECISION", "DOUBLE")
 
 
-def local_time(when: ColumnElement[Any], zone: str) -> ColumnElement[dt.datetime]:
-    """What the clock on the wall of the zone shows at a UTC time, as a naive timestamp."""
+_YEARS_SPELT_OUT = 10
+
+
+def local_time(when: ColumnElement[Any], zone: str, now: dt.datetime) -> ColumnElement[dt.datetime]:
+    """What the clock on the wall of the zone shows at a UTC time, as a naive timestamp.
+
+    An engine's own conversion of one row costs more than all else that a figure needs of it. So the offsets in
+    force from ten years before `now` to the end of its year are spelt out, and only other moments are the
+    engine's; `now` changes the cost, never the result.
+    """
+    begin, end = dt.datetime(now.year - _YEARS_SPELT_OUT, 1, 1), dt.datetime(now.year + 1, 1, 1)
     quoted = zone.replace("'", "''")
-    local = func.timezone(literal_column(f"'{quoted}'"), func.timezone(literal_column("'UTC'"), when))
-    return cast(ColumnElement[dt.datetime], local)
+    by_engine = func.timezone(literal_column(f"'{quoted}'"), func.timezone(literal_column("'UTC'"), when))
+    # Newest first: most rows are, and the first that fits ends the search.
+    spelt_out = [
+        (when >= since, when + literal_column(f"interval '{int(offset.total_seconds())} seconds'"))
+        for since, offset in reversed(utc_offsets(zone, begin, end))
+    ]
+    return sql_cast(case((when >= end, by_engine), *spelt_out, else_=by_engine), DateTime)
 
 
-def local_bucket(when: ColumnElement[Any], grain: str, zone: str) -> ColumnElement[dt.datetime]:
+def local_bucket(when: ColumnElement[Any], grain: str, zone: str, now: dt.datetime) -> ColumnElement[dt.datetime]:
     """Start of the local day, week (Monday), month or quarter of a UTC time, as a naive timestamp.
 
     Cast to TIMESTAMP always: an engine may give a date for some grains, which fails silently later.
     """
     if grain not in GRAINS:
         raise ValueError(f"unknown grain {grain!r}")
-    return sql_cast(func.date_trunc(literal_column(f"'{grain}'"), local_time(when, zone)), DateTime)
+    return sql_cast(func.date_trunc(literal_column(f"'{grain}'"), local_time(when, zone, now)), DateTime)
 
 
-def local_part(when: ColumnElement[Any], part: str, zone: str) -> ColumnElement[int]:
+def local_part(when: ColumnElement[Any], part: str, zone: str, now: dt.datetime) -> ColumnElement[int]:
     """Hour (0-23) or ISO weekday (1 is Monday) of a UTC time in the zone."""
-    return sql_cast(func.date_part(literal_column(f"'{part}'"), local_time(when, zone)), BigInteger)
+    return sql_cast(func.date_part(literal_column(f"'{part}'"), local_time(when, zone, now)), BigInteger)
 
 
 class words_of(FunctionElement[str]):

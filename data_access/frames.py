@@ -106,6 +106,14 @@ def grouped(
     return fetch(engine, statement)
 
 
+def summed(counts: pd.DataFrame, dimensions: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    """Counts that were grouped by `dimensions`, added up to the fewer groups of `by`; without `by` exactly one row."""
+    if not by:
+        return counts.drop(columns=list(dimensions)).sum().to_frame().T
+    dropped = [name for name in dimensions if name not in by]
+    return counts.drop(columns=dropped).groupby(list(by), sort=False, as_index=False).sum()
+
+
 def count_if(name: str) -> Any:
     """Aggregate: rows whose flag is true."""
     return lambda columns: func.count().filter(columns[name].is_(True))
@@ -114,6 +122,11 @@ def count_if(name: str) -> Any:
 def count_all() -> Any:
     """Aggregate: all rows."""
     return lambda columns: func.count()
+
+
+def percentile(value: ColumnElement[Any], q: float) -> Any:
+    """Aggregate: percentile `q` (0-1), interpolated as `estimates.percentile_of_counts` does; null counts nothing."""
+    return func.percentile_cont(q).within_group(value)
 
 
 def _age_place(band: str) -> int:

@@ -59,7 +59,7 @@ from data_access.sources.base import (
     without_impossible_times,
 )
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
+from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 from data_access.vocabulary import PUBLIC_CHANNELS
 
 Progress = Callable[[str, int], None]
@@ -168,13 +168,14 @@ _THREAD_FIELDS = frozenset({"customer", "handle"})
 
 @dataclasses.dataclass
 class LoadResult:
-    """What a load did. `read_count` is always the sum of the other three."""
+    """What a load did. `read_count` is always the sum of the other three; `rejects` are those of its files."""
 
     read_count: int = 0
     stored_count: int = 0
     unchanged_count: int = 0
     rejected_count: int = 0
     notes: list[str] = dataclasses.field(default_factory=list)
+    rejects: list[Reject] = dataclasses.field(default_factory=list)
 
     def add(self, other: LoadResult) -> None:
         """Add the counts of another file."""
@@ -228,6 +229,22 @@ def load(
             if order.kind != "customers":
                 derive.refresh_source_status(connection, order.source, order.complete_to)
     return total
+
+
+def rehearse(
+    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress | None = None
+) -> list[LoadResult]:
+    """What `load` would do with each of the files, one after the other; the store stays as it is.
+
+    The very load on a copy of a folder's generation, or in a transaction that is rolled back; only the derived tables,
+    which change no count, are left out. Raises what `load` raises.
+    """
+    started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    settings = current_settings(url)
+    report = progress or (lambda _stage, _rows: None)
+    with open_rehearsal(url) as connection:
+        derive.begin_touched(connection)
+        return [_load_file(connection, order, settings, started, report) for order in orders]
 
 
 def rebuild(url: str, *, progress: Progress | None = None) -> int:
@@ -377,7 +394,7 @@ def _load_file(
     else:
         result, rejects = _load_events(connection, batches, order, settings, started, run, report)
     _keep_rejects(connection, rejects, order, run)
-    result.rejected_count = len(rejects)
+    result.rejected_count, result.rejects = len(rejects), rejects
     result.unchanged_count = result.read_count - result.stored_count - result.rejected_count
     connection.execute(
         insert(load_runs).values(
@@ -849,4 +866,4 @@ def _load_customers(
     return result, rejects
 
 
-__all__ = ["LoadOrder", "LoadResult", "load", "rebuild", "rescore", "text_settings_of"]
+__all__ = ["LoadOrder", "LoadResult", "load", "rebuild", "rehearse", "rescore", "text_settings_of"]

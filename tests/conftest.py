@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,9 +101,12 @@ def empty_store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The database of a PostgreSQL that is started for the tests."""
-    with running_server(tmp_path_factory.mktemp("postgresql")) as url:
+def postgresql_url() -> Iterator[str]:
+    """The database of a PostgreSQL that is started for the tests.
+
+    Its folder is none of pytest's: another run of pytest would close them all to the user of the server.
+    """
+    with tempfile.TemporaryDirectory(prefix="frontdoor-postgresql-") as folder, running_server(Path(folder)) as url:
         yield url
 
 

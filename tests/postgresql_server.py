@@ -20,8 +20,9 @@ def running_server(folder: Path) -> Iterator[str]:
     if not _initdbs():
         pytest.skip("no PostgreSQL server on this machine: apt-get install postgresql")
     if os.geteuid() == 0:
-        for part in (folder, *folder.parents[:2]):
-            part.chmod(0o755)
+        for part in (folder, *folder.parents):
+            if not part.stat().st_mode & 0o001:
+                part.chmod(part.stat().st_mode | 0o011)
         shutil.chown(folder, "postgres")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -311,8 +311,15 @@ def resolution_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(response_times_query.resolution_times, wanted, by)
 
 
+# What pages show side by side is counted in one pass; few combinations, so no more rows come than are shown.
+_COMPLAINTS_AT_ONCE: tuple[Dimensions, ...] = ((), ("channel",), ("team",), ("brand",))
+
+
 def ignored_complaints(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Complaints by response state; one row per group."""
+    if by in _COMPLAINTS_AT_ONCE:
+        found = _ask(ignored_complaints_query.ignored_complaints_by, scoped(wanted), _COMPLAINTS_AT_ONCE)
+        return cast("pd.DataFrame", found[by])
     return _frame(ignored_complaints_query.ignored_complaints, wanted, by)
 
 
@@ -542,6 +549,11 @@ def sources() -> pd.DataFrame:
 def coverage(wanted: Filter) -> pd.DataFrame:
     """What may be missing, and how much of it is there."""
     return _frame(data_quality_query.coverage, wanted)
+
+
+def response_recorded(wanted: Filter) -> tuple[int, int]:
+    """Conversations whose source can tell whether anybody answered, and all."""
+    return cast("tuple[int, int]", _ask(data_quality_query.response_recorded, scoped(wanted)))
 
 
 def shared_identities(wanted: Filter) -> pd.DataFrame:
