@@ -481,7 +481,7 @@ def _load_events(
     )
     _merge(connection)
     customers.refresh(connection)
-    result.notes += _notes_on_times(connection)
+    result.notes += _notes_on_times(connection, order)
     for table in (_stage, _stage_facts, _changes, _scores):
         table.drop(connection)
     return result, rejects
@@ -755,22 +755,36 @@ def _merge_facts(connection: Connection) -> None:
     )
 
 
-def _notes_on_times(connection: Connection) -> list[str]:
-    """Says which replies of this load, or to events of this load, are dated before what they answer."""
+def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
+    """Says which replies of this load, or to events of this load, are dated before what they answer, and where."""
     written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
     pairs = derive.misdated_replies().subquery("pairs")
     reply, question = interactions.alias("reply"), interactions.alias("asked")
+    reply_row, question_row = _stage.alias("reply_row"), _stage.alias("asked_row")
     rows = connection.execute(
-        select(reply.c.external_id, question.c.external_id)
+        select(
+            reply.c.external_id,
+            reply_row.c.file,
+            reply_row.c.line,
+            question.c.external_id,
+            question_row.c.file,
+            question_row.c.line,
+        )
         .select_from(pairs)
         .join(reply, reply.c.interaction_id == pairs.c.reply_id)
         .join(question, question.c.interaction_id == pairs.c.question_id)
+        .outerjoin(reply_row, reply_row.c.interaction_id == pairs.c.reply_id)
+        .outerjoin(question_row, question_row.c.interaction_id == pairs.c.question_id)
         .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
         .order_by(reply.c.occurred_at, reply.c.external_id)
     ).all()
     if not rows:
         return []
-    shown = ", ".join(f"{reply_id} before {question_id}" for reply_id, question_id in rows[:5])
+
+    def named(key: str, file: str | None, line: int | None) -> str:
+        return f"{key} in line {line} of {file or order.path.name}" if line else key
+
+    shown = ", ".join(f"{named(*row[:3])} before {named(*row[3:])}" for row in rows[:5])
     return [
         f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
         "one of the two times is wrong, so it counts as an answer at an unknown time"

@@ -19,9 +19,11 @@ from data_access.sources.base import BATCH_ROWS, Reject
 
 IN_MEMORY = BATCH_ROWS
 WRITTEN_AT_ONCE = 10_000
+# Each is an open file while threads are put together; beyond 20 million tweets the groups grow.
+MOST_GROUPS = 400
 # A tweet of the real file takes about 300 characters, its raw text included; one of a broken file up to 64 million.
 CHARACTERS_IN_MEMORY = 64_000_000
-DISK_MEMORY_LIMIT = "128MB"
+DISK_MEMORY_LIMIT = "256MB"
 
 
 @dataclass(slots=True)
@@ -187,7 +189,6 @@ class _Disk:
         config: dict[str, Any] = {
             "memory_limit": DISK_MEMORY_LIMIT,
             "temp_directory": str(path / "spill"),
-            "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
         }
         self._connection = duckdb.connect(path / "tweets.duckdb", config=config)
@@ -274,13 +275,40 @@ class _Disk:
 
     def threads(self) -> Iterator[Threads]:
         self.drop_repeats()  # what the store holds of tweets that the file has
-        self._place()
-        statement = (
-            'SELECT g.number, t.id, author, is_inbound, "at", text, responses, parent, line, raw, is_from_file, root '
-            "FROM tweets t JOIN groups g ON g.id = t.id ORDER BY g.number, t.place"
-        )
-        for number, rows in itertools.groupby(self._rows(statement), key=lambda row: row[0]):
-            yield _linked([Tweet(*row[1:]) for row in rows], self._answers_elsewhere(number))
+        for number in self._shelve(self._place()):
+            with pa.OSFile(str(self._shelf(number))) as file:
+                table = pa.ipc.open_stream(file).read_all()
+            self._shelf(number).unlink()
+            columns = [table[name].to_pylist() for name in (*_STORED, "root")]
+            yield _linked([Tweet(*row) for row in zip(*columns, strict=True)], self._answers_elsewhere(number))
+
+    def _shelf(self, number: int) -> Path:
+        return Path(self._folder.name) / f"{number}.arrow"
+
+    def _shelve(self, groups: int) -> list[int]:
+        """Put each tweet, in order of arrival, into the file of its group; the groups that have any.
+
+        Sorting whole tweets by group would need memory for each run of the sort.
+        """
+        writers: dict[int, pa.RecordBatchWriter] = {}
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._saying())
+            tweets, places = (stack.enter_context(self._connection.cursor()) for _ in range(2))
+            placed = places.execute("SELECT place, root, number FROM groups")
+            for batch in tweets.execute("SELECT * FROM tweets").to_arrow_reader(WRITTEN_AT_ONCE):
+                rows = placed.fetchmany(batch.num_rows)
+                assert [row[0] for row in rows] == batch["place"].to_pylist()
+                of_group: dict[int, list[int]] = {}
+                for index, (_, _, number) in enumerate(rows):
+                    of_group.setdefault(number, []).append(index)
+                whole = batch.append_column("root", pa.array([root for _, root, _ in rows], pa.string()))
+                for number, indices in of_group.items():
+                    part = whole.take(pa.array(indices))
+                    if number not in writers:
+                        file = stack.enter_context(pa.OSFile(str(self._shelf(number)), "wb"))
+                        writers[number] = stack.enter_context(pa.ipc.new_stream(file, part.schema))
+                    writers[number].write_batch(part)
+        return [number for number in range(groups) if number in writers]
 
     def _rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
         """Row by row, never all of them at once."""
@@ -289,7 +317,7 @@ class _Disk:
             while rows := reading.fetchmany(5_000):
                 yield from rows
 
-    def _place(self) -> None:
+    def _place(self) -> int:
         """Number the group of each tweet's thread: by doubling the step up until all have met their root."""
         self._run(
             "CREATE TABLE climbing AS SELECT t.id, p.id AS above, "
@@ -314,14 +342,19 @@ class _Disk:
             self._insert(
                 "INSERT INTO roots SELECT * FROM batch", pa.table({"id": list(rings), "root": list(rings.values())})
             )
-        groups = max(1, round(self._number("SELECT count(*) FROM tweets") / BATCH_ROWS))
-        self._run("CREATE TABLE groups AS SELECT id, root, hash(root) % ? AS number FROM roots", [groups])
+        groups = min(MOST_GROUPS, max(1, round(self._number("SELECT count(*) FROM tweets") / BATCH_ROWS)))
+        self._run(
+            "CREATE TABLE groups AS SELECT t.place, id, r.root, CAST(hash(r.root) % ? AS BIGINT) AS number "
+            "FROM (SELECT place, id FROM tweets) t JOIN roots r USING (id) ORDER BY t.place",
+            [groups],
+        )
         # A tweet may list as its answer one of another thread.
         self._run(
             "CREATE TABLE elsewhere AS SELECT DISTINCT mine.number, other.id "
             "FROM (SELECT id, unnest(responses) AS answer FROM tweets WHERE is_inbound) t "
             "JOIN groups mine USING (id) JOIN groups other ON other.id = t.answer WHERE other.number <> mine.number"
         )
+        return groups
 
     def _answers_elsewhere(self, number: int) -> list[Tweet]:
         statement = (
