@@ -22,7 +22,7 @@ _FASTEST = 1 / 60  # minutes: what a log axis begins with
 
 
 @drawn
-def fairness_dumbbell(
+def standardised_dumbbell(
     data_frame: pd.DataFrame, raw: str, same: str, count: str, overall: str, *, measure: str
 ) -> Drawing:
     """A figure per age group as it is (hollow) and at everybody's channel mix (filled), each with its interval.
@@ -253,4 +253,4 @@ def _value_axis(figure: Drawing, reached: Sequence[float], is_time: bool) -> Non
     )  # fmt: skip
 
 
-__all__ = ["LISTENED", "fairness_dumbbell", "heard_dumbbell", "mix_over_time_line"]
+__all__ = ["LISTENED", "heard_dumbbell", "mix_over_time_line", "standardised_dumbbell"]

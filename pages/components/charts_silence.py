@@ -368,70 +368,6 @@ def with_published(figure: Chart, dimension: str, figures: Sequence[PublishedFig
     return figure
 
 
-@drawn
-def standardised_dumbbell(
-    data_frame: pd.DataFrame, dimension: str = "age_group", *, measure: str = "target_due"
-) -> Drawing:
-    """In-target share per group as it is (hollow) and at everybody's channel mix (filled), each with its interval."""
-    figure = charts._figure(86 + 38 * max(len(data_frame), 1))
-    if data_frame.empty:
-        return figure
-    order = {value: place for place, value in enumerate(theme.natural_order(dimension, list(data_frame[dimension])))}
-    shown = data_frame.sort_values(dimension, key=lambda column: column.map(order), kind="stable")
-    keys, n = [str(key) for key in shown[dimension]], shown["target_due_count"].to_numpy(int)
-    names = [words.plotly(words.shortened(words.value(dimension, key), 22)) for key in keys]
-    hues = [theme.CONTEXT if k < SMALL_SAMPLE else theme.color(dimension, key) for key, k in zip(keys, n, strict=True)]
-    rows = np.arange(len(keys))
-    figure.add_vline(x=float(shown["overall_share"].iloc[0]), line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
-    top, bottom = 0.05, 1.0
-    for share, label, shift, is_filled in (
-        ("in_target_share", "As it is", -0.16, False),
-        ("standardised_share", "At everybody's channel mix", 0.16, True),
-    ):
-        value, low, high = (shown[f"{share}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
-        top, bottom = max(top, *np.nan_to_num(high)), min(bottom, *np.nan_to_num(low, nan=1.0))
-        for row, hue in enumerate(hues):
-            if not math.isnan(value[row]):
-                figure.add_scatter(
-                    x=[low[row], high[row]], y=[row + shift] * 2, mode="lines",
-                    line={"color": hue, "width": 1.4}, opacity=0.6, hoverinfo="skip", showlegend=False,
-                )  # fmt: skip
-        figure.add_scatter(
-            x=value,
-            y=rows + shift,
-            mode="markers",
-            name=label,
-            customdata=[[measure, f"{dimension}={key}"] for key in keys],
-            hovertext=[
-                f"{name}, {words.in_sentence(label)}: {words.percent(s)} of {k:,} "
-                f"(95 %: {words.percent(lo)} to {words.percent(hi)})"
-                + ("; too few to judge" if k < SMALL_SAMPLE else "")
-                for name, s, lo, hi, k in zip(names, value, low, high, n, strict=True)
-            ],
-            hovertemplate="%{hovertext}<extra></extra>",
-            marker={
-                "size": 11,
-                "symbol": "circle" if is_filled else "circle-open",
-                "color": hues,
-                "line": {"width": 2, "color": hues},
-            },
-            showlegend=False,
-        )
-        figure.add_scatter(  # the key of the legend: one neutral colour
-            x=[None], y=[None], mode="markers", name=label,
-            marker={"size": 10, "symbol": "circle" if is_filled else "circle-open", "color": theme.CONTEXT,
-                    "line": {"width": 2, "color": theme.CONTEXT}},
-        )  # fmt: skip
-    for row, k in enumerate(n):
-        figure.add_annotation(
-            x=1, xref="paper", y=row, text=f"{k:,}", xanchor="left", xshift=5, showarrow=False, font={"size": 11}
-        )
-    figure.update_xaxes(range=[max(0.0, bottom - 0.03), min(1.02, top + 0.03)], tickformat=".0%", nticks=6)
-    figure.update_layout(legend=charts._legend(), margin={"t": 34, "r": 52})
-    charts._name_axis(figure, names)
-    return figure
-
-
 # --- parts ---------------------------------------------------------------------------------------------
 
 
@@ -499,6 +435,5 @@ __all__ = [
     "hour_weekday_heatmap",
     "ignored_by_period_line",
     "is_alone",
-    "standardised_dumbbell",
     "with_published",
 ]

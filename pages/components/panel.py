@@ -196,9 +196,14 @@ def thresholds_words() -> str:
     return "; ".join(parts)
 
 
+def has_brands() -> bool:
+    """The store has several brands: a split by brand would show more than everybody again."""
+    return len(data.filter_options()["brand"]) > 1
+
+
 def brand_or_age() -> str:
     """The dimension that tells more: brands where there are several, else age groups."""
-    return "brand" if len(data.filter_options()["brand"]) > 1 else "age_group"
+    return "brand" if has_brands() else "age_group"
 
 
 def dimension_words(dimension: str) -> str:
