@@ -175,7 +175,7 @@ def _record_ends(data: bytes, delimiter: str, *, is_last: bool) -> Places:
     octets = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(octets == _QUOTE)
     line_ends = np.flatnonzero(octets == _LF)
-    ends = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0] + 1
+    ends: Places = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0] + 1
     if is_last and len(quotes) % 2 == 0 and (not len(ends) or ends[-1] < len(data)):
         ends = np.append(ends, len(data))
     ends = ends[ends <= _first_doubt(data, octets, quotes, ord(delimiter))]
