@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,10 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     insert,
+    null,
     or_,
     select,
     true,
@@ -48,6 +49,7 @@ from data_access.schema import (
     rejected_rows,
     reported_facts,
 )
+from data_access.scoring import SCORE_COLUMNS, SUPPLIED_FIELDS, TextRow, scored_in_turn
 from data_access.sources import SOURCES
 from data_access.sources.base import (
     BATCH_ROWS,
@@ -60,7 +62,6 @@ from data_access.sources.base import (
 )
 from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
-from data_access.vocabulary import PUBLIC_CHANNELS
 
 Progress = Callable[[str, int], None]
 
@@ -90,37 +91,11 @@ _FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"
 _changes = Table(
     "stage_changes", _work, Column("interaction_id", Text), Column("change", Text), prefixes=["TEMPORARY"]
 )
-_SCORE_COLUMNS = (
-    "language",
-    "sentiment_label",
-    "sentiment_score",
-    "sentiment_confidence",
-    "sentiment_scorer",
-    "not_scored_reason",
-    "is_complaint",
-    "complaint_scorer",
-    "needs_reply",
-    "topics",
-    "topic",
-    "blamed_channel",
-    "evidence",
-    "supplied",
-)
-_READ_FIELDS = ("interaction_id", "text", "direction", "channel", "brand")
-_SUPPLIED_FIELDS = (
-    "language",
-    "sentiment_label",
-    "sentiment_score",
-    "is_complaint",
-    "needs_reply",
-    "topic",
-    "blamed_channel",
-)
 _scores = Table(
     "stage_scores",
     _work,
     Column("interaction_id", Text),
-    *(Column(name, interactions.c[name].type) for name in _SCORE_COLUMNS),
+    *(Column(name, interactions.c[name].type) for name in SCORE_COLUMNS),
     prefixes=["TEMPORARY"],
 )
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
@@ -321,7 +296,7 @@ def _rescore_chunk(
         return case((is_supplied, i[name])).label(name)
 
     statement = (
-        select(*(i[name] for name in _READ_FIELDS), *(if_supplied(name) for name in _SUPPLIED_FIELDS))
+        select(*(if_supplied(name) if name in SUPPLIED_FIELDS else i[name] for name in TextRow._fields))
         .where(i.interaction_id > position, ~forgotten.is_forgotten())
         .order_by(i.interaction_id)
         .limit(limit)
@@ -330,9 +305,7 @@ def _rescore_chunk(
         statement = statement.where(i.occurred_at >= since)
     rows = connection.execute(statement).all()
     dialects.create_temporary(connection, _scores)
-    for start in range(0, len(rows), BATCH_ROWS):
-        columns = _scored(rows[start : start + BATCH_ROWS], text_settings, report)
-        dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
+    _store_scores(connection, map(TextRow._make, rows), len(rows), text_settings, report)
     derive.begin_touched(connection)
     read = select(_scores.c.interaction_id)
     connection.execute(
@@ -343,7 +316,7 @@ def _rescore_chunk(
     connection.execute(
         update(interactions)
         .where(i.interaction_id == _scores.c.interaction_id)
-        .values({name: _scores.c[name] for name in _SCORE_COLUMNS})
+        .values({name: _scores.c[name] for name in SCORE_COLUMNS})
     )
     _scores.drop(connection)
     return len(rows), rows[-1].interaction_id if rows else position
@@ -617,16 +590,52 @@ def _find_customers(connection: Connection, settings: Settings) -> None:
 def _read_texts(connection: Connection, settings: Settings, report: Progress) -> None:
     """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
     s = _stage.c
-    text_settings = text_settings_of(settings)
-    last = connection.scalar(select(func.max(s.place)))
-    for start in range(0, int(last or 0) + 1, BATCH_ROWS):
-        rows = connection.execute(
-            select(*(s[name] for name in (*_READ_FIELDS, *_SUPPLIED_FIELDS))).where(
-                s.place >= start, s.place < start + BATCH_ROWS, s.change != "same"
-            )
-        ).all()
-        if rows:
-            dialects.bulk_insert(connection, _scores, _arrow(_scores, _scored(rows, text_settings, report)))
+    has_text = and_(s.change != "same", s.text.is_not(None))
+    count, last = connection.execute(select(func.count(), func.max(s.place)).where(has_text)).one()
+    without = select(func.count()).where(s.change != "same", s.text.is_(None))
+    report("reading texts", int(connection.scalar(without) or 0))
+    columns = [s[name] for name in TextRow._fields]
+
+    def rows() -> Iterator[TextRow]:
+        for start in range(0, int(last or 0) + 1, BATCH_ROWS):
+            within = and_(s.place >= start, s.place < start + BATCH_ROWS)
+            found = connection.execute(select(*columns).where(within, has_text).order_by(s.place))
+            yield from map(TextRow._make, found.all())
+
+    if count:
+        _store_scores(connection, rows(), count, text_settings_of(settings), report)
+
+
+def _store_scores(
+    connection: Connection, rows: Iterator[TextRow], count: int, settings: text.TextSettings, report: Progress
+) -> None:
+    for columns in scored_in_turn(rows, count, settings):
+        report("reading texts", len(columns["interaction_id"]))
+        dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
+
+
+def _without_text() -> dict[str, ColumnElement[Any]]:
+    """What `scored` says of a staged row without a text: only what the source supplied."""
+    s = _stage.c
+    has_sentiment = or_(s.sentiment_label.is_not(None), s.sentiment_score.is_not(None))
+    label = case((s.sentiment_score <= -0.05, "negative"), (s.sentiment_score >= 0.05, "positive"), else_="neutral")
+    of_label = case((s.sentiment_label == "negative", -1.0), (s.sentiment_label == "positive", 1.0), else_=0.0)
+    is_complaint = case((s.direction == "inbound", s.is_complaint))
+    given = (case((s[name].is_not(None), name)) for name in SUPPLIED_FIELDS)
+    values: dict[str, Any] = dict.fromkeys(SCORE_COLUMNS, null()) | {
+        "sentiment_label": case((has_sentiment, func.coalesce(s.sentiment_label, label))),
+        "sentiment_score": case((has_sentiment, func.coalesce(s.sentiment_score, of_label))),
+        "sentiment_scorer": case((has_sentiment, "supplied")),
+        "not_scored_reason": case((~has_sentiment, "empty")),
+        "is_complaint": is_complaint,
+        "complaint_scorer": case((s.is_complaint.is_not(None), "supplied")),
+        "needs_reply": or_(func.coalesce(is_complaint, false()), func.coalesce(s.needs_reply, true())),
+        "topics": s.topic,
+        "topic": s.topic,
+        "blamed_channel": s.blamed_channel,
+        "supplied": func.nullif(func.concat_ws(",", *given), ""),
+    }
+    return {name: dialects.typed(value, interactions.c[name]) for name, value in values.items()}
 
 
 def text_settings_of(settings: Settings) -> text.TextSettings:
@@ -637,71 +646,6 @@ def text_settings_of(settings: Settings) -> text.TextSettings:
         preset_public=settings.preset_public,
         preset_private=settings.preset_private,
     )
-
-
-def _read(rows: Sequence[Any], settings: text.TextSettings) -> dict[str, list[Any]]:
-    """What the texts say, row by row. The words of a row's own brand never count as sentiment: that of other
-    brands would depend on which rows are read together.
-    """
-    by_brand: dict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        by_brand[(row.brand or "") if settings.scorer == text.SCORER_ID else ""].append(place)
-    columns: dict[str, list[Any]] = defaultdict(lambda: [None] * len(rows))
-    for brand, places in by_brand.items():
-        words = tuple(sorted({*settings.brand_words, *brand.lower().split()}))
-        read = text.read_batch(
-            [rows[place].text for place in places],
-            inbound=[rows[place].direction == "inbound" for place in places],
-            public=[rows[place].channel in PUBLIC_CHANNELS for place in places],
-            settings=dataclasses.replace(settings, brand_words=words),
-            languages=[rows[place].language for place in places],
-        )
-        for name, values in read.items():
-            column = columns[name]
-            for place, value in zip(places, values, strict=True):
-                column[place] = value
-    return columns
-
-
-def _scored(rows: Sequence[Any], settings: text.TextSettings, report: Progress) -> dict[str, list[Any]]:
-    read = _read(rows, settings)
-    report("reading texts", len(rows))
-    columns: dict[str, list[Any]] = {
-        name: list(read[name]) for name in _SCORE_COLUMNS if name not in ("topic", "supplied")
-    }
-    columns["supplied"] = [
-        ",".join(name for name in _SUPPLIED_FIELDS if getattr(row, name) is not None) or None for row in rows
-    ]
-    columns["topics"] = [",".join(topics) or None for topics in read["topics"]]
-    columns["topic"] = [topics[0] if topics else None for topics in read["topics"]]
-    columns["interaction_id"] = [row.interaction_id for row in rows]
-    for index, row in enumerate(rows):
-        if row.sentiment_label is not None or row.sentiment_score is not None:
-            _keep_supplied_sentiment(columns, index, row)
-        if row.is_complaint is not None:
-            columns["is_complaint"][index] = row.is_complaint if row.direction == "inbound" else None
-            columns["complaint_scorer"][index] = "supplied"
-        if row.needs_reply is not None:
-            columns["needs_reply"][index] = row.needs_reply
-        if row.topic is not None:
-            columns["topic"][index] = columns["topics"][index] = row.topic
-        if row.blamed_channel is not None:
-            columns["blamed_channel"][index] = row.blamed_channel
-        if columns["is_complaint"][index]:
-            columns["needs_reply"][index] = True
-    return columns
-
-
-def _keep_supplied_sentiment(columns: dict[str, list[Any]], index: int, row: Any) -> None:
-    score, label = row.sentiment_score, row.sentiment_label
-    if label is None:
-        label = "negative" if score <= -0.05 else "positive" if score >= 0.05 else "neutral"
-    if score is None:
-        score = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}[label]
-    columns["sentiment_label"][index], columns["sentiment_score"][index] = label, score
-    columns["sentiment_confidence"][index] = None
-    columns["sentiment_scorer"][index] = "supplied"
-    columns["not_scored_reason"][index] = None
 
 
 def _merge(connection: Connection) -> None:
@@ -719,16 +663,15 @@ def _merge(connection: Connection) -> None:
     )
     ids = select(s.interaction_id).where(writing)
     connection.execute(delete(interactions).where(interactions.c.interaction_id.in_(ids)))
-    scored = {name: _scores.c[name] for name in _SCORE_COLUMNS}
-    connection.execute(
-        insert(interactions).from_select(
-            [c.name for c in interactions.columns],
-            select(*(scored.get(c.name, s[c.name]).label(c.name) for c in interactions.columns))
-            .select_from(_stage)
-            .join(_scores, _scores.c.interaction_id == s.interaction_id)
-            .where(writing),
-        )
+    names = [c.name for c in interactions.columns]
+    read = {name: _scores.c[name] for name in SCORE_COLUMNS}
+    with_text = select(*(read.get(name, s[name]).label(name) for name in names)).join_from(
+        _stage, _scores, _scores.c.interaction_id == s.interaction_id
     )
+    supplied = _without_text()
+    without_text = select(*(supplied.get(name, s[name]).label(name) for name in names)).where(s.text.is_(None))
+    for rows in (with_text, without_text):
+        connection.execute(insert(interactions).from_select(names, rows.where(writing)))
     connection.execute(delete(event_keys).where(event_keys.c.interaction_id.in_(ids)))
     connection.execute(
         insert(event_keys).from_select(
