@@ -44,7 +44,17 @@ from data_access import derive, dialects
 from data_access.config import IdentityRules, Settings, age_band_bounds
 from data_access.customers import given_by, given_kinds
 from data_access.errors import FrontdoorError, StoreError
-from data_access.forgotten import MARK, SALT, comparable, identity_hash, salt_of, searched_as, tokens, without_values
+from data_access.forgotten import (
+    MARK,
+    SALT,
+    comparable,
+    identity_hash,
+    name_of,
+    salt_of,
+    searched_as,
+    tokens,
+    without_values,
+)
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id, split_identity
 from data_access.loader import Progress, derive_changed
 from data_access.schema import (
@@ -90,6 +100,13 @@ _identities = Table(
     Column("new_value", Text),
     prefixes=["TEMPORARY"],
 )
+# Rows are changed in a copy beside these tables: a distributed table cannot look things up in them.
+_copies = {
+    table.name: Table(
+        f"forget_{table.name}", _work, *(Column(c.name, c.type) for c in table.columns), prefixes=["TEMPORARY"]
+    )
+    for table in (interactions, reported_facts)
+}
 
 
 @dataclasses.dataclass
@@ -235,7 +252,9 @@ def _forget_customer(
     connection.execute(insert(derive.touched), [{"customer_id": name} for name in (customer_id, new_id)])
     before = [*evidence.statements, *named, *elsewhere, *evidence.listed]
     settling.settle_again(connection, before, [*named.values(), *elsewhere], records, rules)
-    _remember(connection, salt, evidence, customer_id, at, rules.phone_region)
+    names = {person.display_name, *(event.display_name for event in events if event.direction == "inbound")}
+    named_as = [known for name in names if name and (known := name_of(name)) is not None]
+    _remember(connection, salt, evidence, {(CUSTOMER, customer_id), *named_as}, at, rules.phone_region)
     for table in (_events, _conversations, _identities):
         table.drop(connection)
     done.customer_count += 1
@@ -501,18 +520,19 @@ def _fill(connection: Connection, table: Table, **columns: list[Any]) -> None:
 
 
 def _without_personal_data(new_id: str) -> dict[str, ColumnElement[Any]]:
-    i = interactions.c
+    copy = _copies[interactions.name]
+    i = copy.c
     own, answered = _events.alias("own"), _events.alias("answered")
 
     def new_name(of: Any, external_id: ColumnElement[Any]) -> ColumnElement[Any]:
         same = and_(of.c.source == i.source, of.c.external_id == external_id)
-        return select(func.min(of.c.new_id)).where(same).correlate(interactions).scalar_subquery()
+        return select(func.min(of.c.new_id)).where(same).correlate(copy).scalar_subquery()
 
     x = _identities.c
 
     def pseudonym(kind: Any, given: ColumnElement[Any]) -> ColumnElement[Any]:
         same = and_(x.identity_kind == kind, x.given == given)
-        return select(func.min(x.new_value)).where(same).correlate(interactions).scalar_subquery()
+        return select(func.min(x.new_value)).where(same).correlate(copy).scalar_subquery()
 
     is_answer = i.reply_to.is_not(None)
     return {
@@ -534,22 +554,31 @@ def _without_personal_data(new_id: str) -> dict[str, ColumnElement[Any]]:
 
 
 def _move(connection: Connection, table: Table, customer_id: str, changed: Mapping[str, ColumnElement[Any]]) -> None:
-    """Insert the customer's rows changed and delete them as they were: no engine need update a distribution column."""
-    n = _conversations
+    """Delete the customer's rows as they were and insert them changed: no engine need update a distribution column.
+
+    `changed` are expressions on the table's copy.
+    """
+    copy, n = _copies[table.name], _conversations
+    names = [column.name for column in table.columns]
+    dialects.create_temporary(connection, copy)
+    theirs = table.c.customer_id == customer_id
+    connection.execute(insert(copy).from_select(names, select(table).where(theirs)))
+    connection.execute(delete(table).where(theirs))
     values = {"conversation_id": n.c.new_id, **changed}
     rows = (
         select(
             *(
-                dialects.typed(values[column.name], column).label(column.name) if column.name in values else column
+                dialects.typed(values[column.name], column).label(column.name)
+                if column.name in values
+                else copy.c[column.name]
                 for column in table.columns
             )
         )
-        .select_from(table)
-        .join(n, n.c.conversation_id == table.c.conversation_id)
-        .where(table.c.customer_id == customer_id)
+        .select_from(copy)
+        .join(n, n.c.conversation_id == copy.c.conversation_id)
     )
-    connection.execute(insert(table).from_select([column.name for column in table.columns], rows))
-    connection.execute(delete(table).where(table.c.customer_id == customer_id))
+    connection.execute(insert(table).from_select(names, rows))
+    copy.drop(connection)
 
 
 def made_up_age(
@@ -601,10 +630,10 @@ def _band(day: dt.date, born: dt.date, settings: Settings) -> str:
 
 
 def _remember(
-    connection: Connection, salt: str, evidence: _Evidence, customer_id: str, at: dt.datetime, region: str
+    connection: Connection, salt: str, evidence: _Evidence, more: Collection[Identity], at: dt.datetime, region: str
 ) -> None:
-    """Keep keyed hashes of what stood for this customer alone, so that no load brings them back."""
-    pairs = {(CUSTOMER, customer_id)}
+    """Keep keyed hashes of what stood for this customer alone, and of more, so that no load brings them back."""
+    pairs = set(more)
     for kind, value in evidence.theirs:
         pairs |= {(kind, value), searched_as(kind, value)}
     for (kind, given), identity in evidence.given.items():

@@ -28,7 +28,7 @@ from data_access.forget import TABLES, _band, forget, made_up_age
 from data_access.forgotten import tokens
 from data_access.loader import LoadOrder, load, rebuild, rescore
 from data_access.reports import REPORTS, run_report
-from data_access.schema import conversations, customers, interactions, metadata, waits
+from data_access.schema import conversations, customers, interactions, metadata, rejected_rows, waits
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved, store_folder
 
@@ -200,6 +200,24 @@ def test_an_older_message_of_a_forgotten_customer_is_rejected_without_its_text_a
     assert stored["customer_id"].tolist().count(back["customer_id"].item()) == 1
     assert forget(store, ["id:shop=anna77"], now=NOW + dt.timedelta(days=3)).interaction_count == 1
     assert "anna77" not in everything(store)
+
+
+def test_a_row_rejected_later_keeps_no_name_of_a_forgotten_customer_but_that_of_others(store, tmp_path):
+    forget(store, ["id:shop=anna77"], now=NOW)
+    rows = [
+        MESSAGES.splitlines()[0],
+        "c-1,talk-7,cy,email,inbound,customer,,Mail,Acme,yesterday,ANNA smithson told me,,,,,,",
+        'c-2,talk-7,cy,email,inbound,customer,,Mail,Acme,yesterday,"from: Smithson, Anna",,,,,,',
+        "c-3,talk-7,cy,Anna Smithson,inbound,customer,,Mail,Acme,2026-01-05T09:00:00Z,in the wrong column,,,,,,",
+        "c-4,talk-7,cy,email,inbound,customer,,Mail,Acme,yesterday,Anna Jones and Mr Smithers,,,,,,",
+    ]
+    load(store, orders(tmp_path, "\n".join(rows) + "\n")[:1], now=NOW)
+    assert "smithson" not in everything(store).casefold()
+    rejected = frame_of(store, rejected_rows)
+    kept_raw = rejected.loc[rejected["raw"].fillna("").str.contains("c-"), "raw"].tolist()
+    assert len(kept_raw) == 1
+    assert "Anna Jones" in kept_raw[0]
+    assert len(rejected) == 6
 
 
 def test_reading_all_texts_again_leaves_what_was_read_of_the_forgotten(store):

@@ -314,10 +314,9 @@ def listed(wanted: Filter) -> Filter:
 
 def unrecorded(wanted: Filter) -> None:
     """Why conversations are missing here: their source cannot tell whether anybody answered."""
-    known: Any = data.coverage(wanted).set_index("item").loc["response_recorded"]
-    missing = int(known["conversation_count"] - known["known_count"])
+    known, total = data.response_recorded(wanted)
+    missing = total - known
     if missing:
-        total = int(known["conversation_count"])
         st.caption(
             f"Left out of every figure here: {missing:,} of {total:,} conversations whose source cannot tell whether "
             "anybody answered, such as service requests, or tickets without their comments. The page Data names the "
