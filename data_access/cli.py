@@ -235,18 +235,20 @@ def _url(options: argparse.Namespace) -> str:
 
 
 class _Progress:
-    """A bar with rows per second on a terminal; silent elsewhere."""
+    """A bar with rows per second on a terminal, and with the time left where the end is known; silent elsewhere."""
 
     def __init__(self) -> None:
         self._bar: tqdm[NoReturn] | None = None
         self._stage = ""
 
-    def __call__(self, stage: str, rows: int) -> None:
+    def __call__(self, stage: str, rows: int, expected: int | None = None, /) -> None:
         if stage != self._stage:
             self.close()
             self._stage = stage
             self._bar = tqdm(desc=stage, unit=" rows", unit_scale=True, file=sys.stderr, disable=None, leave=False)
         if self._bar is not None:
+            if expected is not None:
+                self._bar.total = max(expected, self._bar.n + rows)
             self._bar.update(rows)
             self._bar.refresh()
 

@@ -26,7 +26,7 @@ from data_access.identities import (
     identity_rank,
     split_identity,
 )
-from data_access.loader import derive_changed
+from data_access.loader import derive_changed, say_nothing
 from data_access.schema import (
     conversations,
     customer_identities,
@@ -221,7 +221,7 @@ def _decide(url: str, plan: Callable[[Connection, IdentityRules], _Plan]) -> Dec
                 f"the {verdict} has no effect: what joins or parts them is stated otherwise; nothing was changed"
             )
         now = tuple(sorted({customer for side in sides for customer in _customers_of(connection, side)}))
-        derive_changed(connection, settings, lambda _stage, _rows: None)
+        derive_changed(connection, settings, say_nothing)
         return Decided(now, tuple(one.number for one in against), number)
 
 

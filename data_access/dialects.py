@@ -218,6 +218,19 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([(column.name, _ARROW_TYPES[type(column.type)]) for column in table.columns])
 
 
+class _Handed:
+    """An Arrow table in the hands of DuckDB, which keeps what was registered until its transaction ends: so it is
+    emptied after use, or a load of any size would stay in memory.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table: pa.Table | None = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        assert self.table is not None
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
 def bulk_insert(connection: Connection, table: Table, batch: pa.Table) -> None:
     """Append a column batch through the engine's own bulk path; columns by name, absent ones null.
 
@@ -228,10 +241,12 @@ def bulk_insert(connection: Connection, table: Table, batch: pa.Table) -> None:
     names = ", ".join(f'"{name}"' for name in batch.column_names)
     if connection.dialect.name == "duckdb":
         # `register` is the dialect's own way to hand over an Arrow table.
-        connection.exec_driver_sql("register", ("frontdoor_batch", batch))
+        handed = _Handed(batch)
+        connection.exec_driver_sql("register", ("frontdoor_batch", handed))
         statement = f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM frontdoor_batch'  # noqa: S608
         connection.exec_driver_sql(statement)
         connection.exec_driver_sql("DROP VIEW frontdoor_batch")
+        handed.table = None
         return
     cursor = connection.connection.cursor()
     columns = [column.to_pylist() for column in batch.columns]
@@ -252,6 +267,20 @@ def create_temporary(connection: Connection, table: Table) -> None:
     """Create a session-local table, empty, dropping one of the same name."""
     connection.execute(text(f'DROP TABLE IF EXISTS "{table.name}"'))
     connection.execute(CreateTable(table))
+
+
+@contextlib.contextmanager
+def bounded_memory(connection: Connection, limit: str) -> Iterator[None]:
+    """Let DuckDB write to disk what does not fit into the limit ("512MB"); a server has limits of its own.
+
+    After an error the limit stays: the transaction takes no more statements, and its connection is given up.
+    """
+    if connection.dialect.name != "duckdb":
+        yield
+        return
+    connection.execute(text(f"SET memory_limit = '{limit}'"))
+    yield
+    connection.execute(text("RESET memory_limit"))
 
 
 # What the engines call the types of the store, and how the store names them.

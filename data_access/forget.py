@@ -56,7 +56,7 @@ from data_access.forgotten import (
     without_values,
 )
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id, split_identity
-from data_access.loader import Progress, derive_changed
+from data_access.loader import Progress, derive_changed, say_nothing
 from data_access.schema import (
     conversations,
     customer_identities,
@@ -143,7 +143,7 @@ def forget(
     """
     open_reader(url).dispose()  # an absent store is an error, not a new one
     at = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
-    report = progress or (lambda _stage, _rows: None)
+    report = progress or say_nothing
     done = Forgotten()
     with open_writer(url, leave_no_trace=True) as connection:
         salt = salt_of(connection)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,13 +57,14 @@ from data_access.sources.base import (
     Reject,
     StoredEvent,
     as_array,
+    file_size,
     raw_text,
     without_impossible_times,
 )
 from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 
-Progress = Callable[[str, int], None]
+ENGINE_MEMORY = "400MB"  # of the embedded engine while files are loaded, whatever their size
 
 _work = MetaData()
 _stage = Table(
@@ -141,6 +142,13 @@ _NO_LIMIT = dt.datetime(9000, 1, 1)
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
 
+class Progress(Protocol):
+    """Told of each step: the stage, rows done since the last call, and rows expected in all where that is known."""
+
+    def __call__(self, stage: str, rows: int, expected: int | None = None, /) -> None:
+        """Show it."""
+
+
 @dataclasses.dataclass
 class LoadResult:
     """What a load did. `read_count` is always the sum of the other three; `rejects` are those of its files."""
@@ -193,12 +201,13 @@ def load(
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     settings = current_settings(url)
-    report = progress or (lambda _stage, _rows: None)
+    report = progress or say_nothing
     total = LoadResult()
     with open_writer(url) as connection:
         derive.begin_touched(connection)
-        for order in orders:
-            total.add(_load_file(connection, order, settings, started, report))
+        with dialects.bounded_memory(connection, ENGINE_MEMORY):
+            for order in orders:
+                total.add(_load_file(connection, order, settings, started, report))
         derive_changed(connection, settings, report)
         for order in orders:
             if order.kind != "customers":
@@ -216,10 +225,15 @@ def rehearse(
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     settings = current_settings(url)
-    report = progress or (lambda _stage, _rows: None)
+    report = progress or say_nothing
     with open_rehearsal(url) as connection:
         derive.begin_touched(connection)
-        return [_load_file(connection, order, settings, started, report) for order in orders]
+        with dialects.bounded_memory(connection, ENGINE_MEMORY):
+            return [_load_file(connection, order, settings, started, report) for order in orders]
+
+
+def say_nothing(_stage: str, _rows: int, _expected: int | None = None, /) -> None:
+    """Progress that nobody wants to see."""
 
 
 def rebuild(url: str, *, progress: Progress | None = None) -> int:
@@ -230,7 +244,7 @@ def rebuild(url: str, *, progress: Progress | None = None) -> int:
         progress("deriving", 0)
     settings = current_settings(url)
     with open_writer(url) as connection:
-        _rebuild(connection, settings, progress or (lambda _stage, _rows: None))
+        _rebuild(connection, settings, progress or say_nothing)
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
 
 
@@ -255,7 +269,7 @@ def rescore(
     Works in chunks, each published whole: after an interruption the same command goes on where it stopped.
     Raises StoreError, or the text readers' own errors for an unknown scorer or a wrong cue file.
     """
-    report = progress or (lambda _stage, _rows: None)
+    report = progress or say_nothing
     settings = current_settings(url)
     done = 0
     while True:
@@ -434,10 +448,12 @@ def _load_events(
     for table in (_stage, _stage_facts, _changes, _scores):
         dialects.create_temporary(connection, table)
     result, rejects, place = LoadResult(), list[Reject](), 0
+    size, bytes_read = sum(map(file_size, (order.path, *order.more))), 0
     for batch in batches:
         result.read_count += batch.read_count
         rejects += batch.rejects
-        report("reading", batch.read_count)
+        bytes_read += batch.bytes_read
+        report("reading", batch.read_count, result.read_count * size // bytes_read if bytes_read else None)
         if batch.events is not None and batch.events.num_rows:
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
@@ -593,7 +609,8 @@ def _read_texts(connection: Connection, settings: Settings, report: Progress) ->
     has_text = and_(s.change != "same", s.text.is_not(None))
     count, last = connection.execute(select(func.count(), func.max(s.place)).where(has_text)).one()
     without = select(func.count()).where(s.change != "same", s.text.is_(None))
-    report("reading texts", int(connection.scalar(without) or 0))
+    without_count = int(connection.scalar(without) or 0)
+    report("reading texts", without_count, without_count + count)
     columns = [s[name] for name in TextRow._fields]
 
     def rows() -> Iterator[TextRow]:
@@ -809,4 +826,14 @@ def _load_customers(
     return result, rejects
 
 
-__all__ = ["LoadOrder", "LoadResult", "load", "rebuild", "rehearse", "rescore", "text_settings_of"]
+__all__ = [
+    "LoadOrder",
+    "LoadResult",
+    "Progress",
+    "load",
+    "rebuild",
+    "rehearse",
+    "rescore",
+    "say_nothing",
+    "text_settings_of",
+]

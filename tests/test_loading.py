@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
+import weakref
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
+from sqlalchemy import func, select
 from stored_rows import frame_of, rows_of
 
+from data_access import dialects
 from data_access.errors import FrontdoorError, SourceError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, load, rebuild, rescore
@@ -26,7 +31,7 @@ from data_access.schema import (
 )
 from data_access.sources import SOURCES, recognise
 from data_access.sources.mapping import mapping_of
-from data_access.store import current_version, open_reader, read_status, resolved
+from data_access.store import current_version, open_reader, open_writer, read_status, resolved
 
 COLUMNS = ("id", "conversation", "customer", "channel", "direction", "agent", "team", "occurred_at", "text")
 
@@ -72,11 +77,14 @@ def test_the_result_adds_up_over_the_files_of_one_load(url, tmp_path):
 
 def test_progress_names_the_stages_and_counts_every_row_read(url, tmp_path):
     told: list[tuple[str, int]] = []
-    load(
-        url,
-        [order(tmp_path / "a.csv", "".join(row(n) for n in range(100)))],
-        progress=lambda s, n: told.append((s, n)),
-    )
+    expected: dict[str, int | None] = {}
+
+    def progress(stage: str, rows: int, rows_expected: int | None = None, /) -> None:
+        told.append((stage, rows))
+        expected[stage] = rows_expected
+
+    load(url, [order(tmp_path / "a.csv", "".join(row(n) for n in range(100)))], progress=progress)
+    assert expected["reading"] == pytest.approx(100, abs=2)  # by bytes; the header is counted in
     assert sum(count for stage, count in told if stage == "reading") == 100
     assert sum(count for stage, count in told if stage == "reading texts") == 100
     assert [stage for stage, _ in told][-1] == "deriving"
@@ -228,3 +236,24 @@ def test_settings_that_change_what_is_derived_take_effect_with_the_next_load(url
         run_report(engine, "response_times", resolved(Filter(), read_status(engine, url))).iloc[0]["target_due_count"]
         == 0
     )
+
+
+def test_a_batch_is_let_go_of_once_it_is_inserted(tmp_path):
+    """Else all of a file would stay in memory until its transaction ends."""
+    with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection:
+        batch = pa.table({"interaction_id": ["i1"], "customer_id": ["c1"]})
+        kept = weakref.ref(batch)
+        dialects.bulk_insert(connection, event_keys, batch)
+        assert connection.scalar(select(func.count()).select_from(event_keys)) == 1
+        del batch
+        gc.collect()
+        assert kept() is None
+
+
+def test_the_engine_has_its_own_limit_of_memory_again_after_a_load(tmp_path):
+    with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection:
+        limit = "SELECT current_setting('memory_limit')"
+        before = connection.exec_driver_sql(limit).scalar()
+        with dialects.bounded_memory(connection, "100MB"):
+            assert connection.exec_driver_sql(limit).scalar() != before
+        assert connection.exec_driver_sql(limit).scalar() == before

@@ -250,6 +250,7 @@ def batches(names: Sequence[str], items: Iterable[Block | Record | Reject], mapp
             yield _mapped_block(item, mapping)
             continue
         batch.read_count += 1
+        batch.bytes_read += len(item.raw)  # about: only the reader knows how many bytes a character takes
         if isinstance(item, Reject):
             batch.rejects.append(item)
             continue
