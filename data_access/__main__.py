@@ -2,7 +2,7 @@
 
 import sys
 
-from data_access.cli import main
-
 if __name__ == "__main__":
+    from data_access.cli import main  # not at the top: worker processes import this module, too
+
     sys.exit(main())

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections import defaultdict
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,8 +27,10 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     insert,
+    null,
     or_,
     select,
     true,
@@ -38,10 +41,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
-from data_access.identities import (
-    content_hash,
-    opaque_id,
-)
+from data_access.identities import content_hashes, opaque_id, opaque_ids
 from data_access.schema import (
     event_keys,
     interactions,
@@ -49,11 +49,19 @@ from data_access.schema import (
     rejected_rows,
     reported_facts,
 )
+from data_access.scoring import SCORE_COLUMNS, SUPPLIED_FIELDS, TextRow, scored_in_turn
 from data_access.sources import SOURCES
-from data_access.sources.base import BATCH_ROWS, Batch, Reject, StoredEvent, without_impossible_times
+from data_access.sources.base import (
+    BATCH_ROWS,
+    Batch,
+    Reject,
+    StoredEvent,
+    as_array,
+    raw_text,
+    without_impossible_times,
+)
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
-from data_access.vocabulary import PUBLIC_CHANNELS
+from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 
 Progress = Callable[[str, int], None]
 
@@ -66,6 +74,8 @@ _stage = Table(
     Column("file", Text),
     Column("line", BigInteger),
     Column("raw", Text),
+    Column("raw_at", BigInteger),
+    Column("raw_bytes", BigInteger),
     Column("change", Text),
     Column("place", BigInteger),
     prefixes=["TEMPORARY"],
@@ -81,37 +91,11 @@ _FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"
 _changes = Table(
     "stage_changes", _work, Column("interaction_id", Text), Column("change", Text), prefixes=["TEMPORARY"]
 )
-_SCORE_COLUMNS = (
-    "language",
-    "sentiment_label",
-    "sentiment_score",
-    "sentiment_confidence",
-    "sentiment_scorer",
-    "not_scored_reason",
-    "is_complaint",
-    "complaint_scorer",
-    "needs_reply",
-    "topics",
-    "topic",
-    "blamed_channel",
-    "evidence",
-    "supplied",
-)
-_READ_FIELDS = ("interaction_id", "text", "direction", "channel", "brand")
-_SUPPLIED_FIELDS = (
-    "language",
-    "sentiment_label",
-    "sentiment_score",
-    "is_complaint",
-    "needs_reply",
-    "topic",
-    "blamed_channel",
-)
 _scores = Table(
     "stage_scores",
     _work,
     Column("interaction_id", Text),
-    *(Column(name, interactions.c[name].type) for name in _SCORE_COLUMNS),
+    *(Column(name, interactions.c[name].type) for name in SCORE_COLUMNS),
     prefixes=["TEMPORARY"],
 )
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
@@ -141,7 +125,6 @@ _CONTENT_FIELDS = [
     "phone",
     "handle",
 ]
-_PERSONAL_FIELDS = ("customer", "email", "phone", "handle", "display_name")
 _PLACEMENT_FIELDS = (
     "customer",
     "handle",
@@ -160,13 +143,14 @@ _THREAD_FIELDS = frozenset({"customer", "handle"})
 
 @dataclasses.dataclass
 class LoadResult:
-    """What a load did. `read_count` is always the sum of the other three."""
+    """What a load did. `read_count` is always the sum of the other three; `rejects` are those of its files."""
 
     read_count: int = 0
     stored_count: int = 0
     unchanged_count: int = 0
     rejected_count: int = 0
     notes: list[str] = dataclasses.field(default_factory=list)
+    rejects: list[Reject] = dataclasses.field(default_factory=list)
 
     def add(self, other: LoadResult) -> None:
         """Add the counts of another file."""
@@ -220,6 +204,22 @@ def load(
             if order.kind != "customers":
                 derive.refresh_source_status(connection, order.source, order.complete_to)
     return total
+
+
+def rehearse(
+    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress | None = None
+) -> list[LoadResult]:
+    """What `load` would do with each of the files, one after the other; the store stays as it is.
+
+    The very load on a copy of a folder's generation, or in a transaction that is rolled back; only the derived tables,
+    which change no count, are left out. Raises what `load` raises.
+    """
+    started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    settings = current_settings(url)
+    report = progress or (lambda _stage, _rows: None)
+    with open_rehearsal(url) as connection:
+        derive.begin_touched(connection)
+        return [_load_file(connection, order, settings, started, report) for order in orders]
 
 
 def rebuild(url: str, *, progress: Progress | None = None) -> int:
@@ -296,7 +296,7 @@ def _rescore_chunk(
         return case((is_supplied, i[name])).label(name)
 
     statement = (
-        select(*(i[name] for name in _READ_FIELDS), *(if_supplied(name) for name in _SUPPLIED_FIELDS))
+        select(*(if_supplied(name) if name in SUPPLIED_FIELDS else i[name] for name in TextRow._fields))
         .where(i.interaction_id > position, ~forgotten.is_forgotten())
         .order_by(i.interaction_id)
         .limit(limit)
@@ -305,9 +305,7 @@ def _rescore_chunk(
         statement = statement.where(i.occurred_at >= since)
     rows = connection.execute(statement).all()
     dialects.create_temporary(connection, _scores)
-    for start in range(0, len(rows), BATCH_ROWS):
-        columns = _scored(rows[start : start + BATCH_ROWS], text_settings, report)
-        dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
+    _store_scores(connection, map(TextRow._make, rows), len(rows), text_settings, report)
     derive.begin_touched(connection)
     read = select(_scores.c.interaction_id)
     connection.execute(
@@ -318,7 +316,7 @@ def _rescore_chunk(
     connection.execute(
         update(interactions)
         .where(i.interaction_id == _scores.c.interaction_id)
-        .values({name: _scores.c[name] for name in _SCORE_COLUMNS})
+        .values({name: _scores.c[name] for name in SCORE_COLUMNS})
     )
     _scores.drop(connection)
     return len(rows), rows[-1].interaction_id if rows else position
@@ -369,7 +367,7 @@ def _load_file(
     else:
         result, rejects = _load_events(connection, batches, order, settings, started, run, report)
     _keep_rejects(connection, rejects, order, run)
-    result.rejected_count = len(rejects)
+    result.rejected_count, result.rejects = len(rejects), rejects
     result.unchanged_count = result.read_count - result.stored_count - result.rejected_count
     connection.execute(
         insert(load_runs).values(
@@ -443,7 +441,7 @@ def _load_events(
         if batch.events is not None and batch.events.num_rows:
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
-    rejects += _reject_duplicates(connection)
+    rejects += _reject_duplicates(connection, order.path)
     rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
     _classify(connection)
     _find_customers(connection, settings)
@@ -456,7 +454,7 @@ def _load_events(
     )
     _merge(connection)
     customers.refresh(connection)
-    result.notes += _notes_on_times(connection)
+    result.notes += _notes_on_times(connection, order)
     for table in (_stage, _stage_facts, _changes, _scores):
         table.drop(connection)
     return result, rejects
@@ -466,42 +464,46 @@ def _stage_batch(
     connection: Connection, batch: Batch, order: LoadOrder, started: dt.datetime, run: int, place: int
 ) -> list[Reject]:
     assert batch.events is not None
-    events, facts, rejects = without_impossible_times(batch.events, batch.facts, started)
-    columns = {name: events[name].to_pylist() for name in events.column_names}
-    source, count = order.source, events.num_rows
+    events, facts, rejects = without_impossible_times(batch.events, batch.facts, started, order.path)
+    count = events.num_rows
+    columns = {name: events[name].combine_chunks() for name in events.column_names}
     if order.kind in _THREADED_SOURCES:
         content = [columns[name] for name in _CONTENT_FIELDS if name not in _THREAD_FIELDS]
     else:
         content = [columns[name] for name in (*_CONTENT_FIELDS, "conversation", "brand")]
-    if facts is not None:
-        content += [facts[name].to_pylist() for name in facts.column_names]
-    conversation_ids = [opaque_id("v", source, name) for name in columns["conversation"]]
-    staged: dict[str, Any] = {
-        **{name: columns[name] for name in columns if name in _stage.c},
-        "interaction_id": [opaque_id("i", source, key) for key in columns["external_id"]],
-        "conversation_id": conversation_ids,
-        "source": [source] * count,
-        "content_hash": [content_hash(*parts) for parts in zip(*content, strict=True)],
-        "load_run": [run] * count,
-        **{name: [_clean(value) for value in columns[name]] for name in ("text", *_PERSONAL_FIELDS)},
-        "raw": [_clean(value) for value in columns["raw"]],
-        "place": range(place, place + count),
+    told = {name: facts[name].combine_chunks() for name in facts.column_names} if facts is not None else {}
+    conversations = columns["conversation"].dictionary_encode()
+    staged = {
+        **{name: _without_nul(columns[name]) for name in columns if name in _stage.c},
+        "interaction_id": opaque_ids("i", order.source, columns["external_id"]),
+        "conversation_id": opaque_ids("v", order.source, conversations.dictionary).take(conversations.indices),
+        "source": pa.repeat(order.source, count),
+        "content_hash": content_hashes([*content, *told.values()]),
+        "load_run": pa.repeat(run, count),
+        "place": pa.array(range(place, place + count)),
     }
     dialects.bulk_insert(connection, _stage, _arrow(_stage, staged))
     if facts is not None:
-        named = {name: facts[name].to_pylist() for name in facts.column_names if name != "conversation"}
-        named |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
-        dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, named))
+        del told["conversation"]
+        told |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
+        dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, told))
     return rejects
 
 
-def _arrow(table: Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+def _without_nul(column: pa.Array) -> pa.Array:
+    """Text that every engine can hold."""
+    if column.type != pa.string() or not pc.any(pc.match_substring(column, "\x00")).as_py():
+        return column
+    return pc.replace_substring(column, "\x00", "\ufffd")
+
+
+def _arrow(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     schema = dialects.arrow_schema(table)
     names = [name for name in schema.names if name in columns]
-    return pa.table([pa.array(columns[n], schema.field(n).type) for n in names], names=names)
+    return pa.table([as_array(columns[name], schema.field(name).type) for name in names], names=names)
 
 
-def _reject_duplicates(connection: Connection) -> list[Reject]:
+def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
     """Within one file the first row of an id counts; a later one with other content is rejected."""
     s = _stage.c
     first = (
@@ -520,6 +522,8 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
             s.file,
             s.line,
             s.raw,
+            s.raw_at,
+            s.raw_bytes,
             s.content_hash,
             other.c.line.label("first_line"),
             other.c.content_hash.label("kept"),
@@ -533,7 +537,7 @@ def _reject_duplicates(connection: Connection) -> list[Reject]:
         Reject(
             row.line,
             f"id {row.external_id} stands in line {row.first_line} already, with different content",
-            row.raw or "",
+            raw_text(path, row.raw, row.raw_at, row.raw_bytes),
             row.file,
         )
         for row in rows
@@ -586,16 +590,52 @@ def _find_customers(connection: Connection, settings: Settings) -> None:
 def _read_texts(connection: Connection, settings: Settings, report: Progress) -> None:
     """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
     s = _stage.c
-    text_settings = text_settings_of(settings)
-    last = connection.scalar(select(func.max(s.place)))
-    for start in range(0, int(last or 0) + 1, BATCH_ROWS):
-        rows = connection.execute(
-            select(*(s[name] for name in (*_READ_FIELDS, *_SUPPLIED_FIELDS))).where(
-                s.place >= start, s.place < start + BATCH_ROWS, s.change != "same"
-            )
-        ).all()
-        if rows:
-            dialects.bulk_insert(connection, _scores, _arrow(_scores, _scored(rows, text_settings, report)))
+    has_text = and_(s.change != "same", s.text.is_not(None))
+    count, last = connection.execute(select(func.count(), func.max(s.place)).where(has_text)).one()
+    without = select(func.count()).where(s.change != "same", s.text.is_(None))
+    report("reading texts", int(connection.scalar(without) or 0))
+    columns = [s[name] for name in TextRow._fields]
+
+    def rows() -> Iterator[TextRow]:
+        for start in range(0, int(last or 0) + 1, BATCH_ROWS):
+            within = and_(s.place >= start, s.place < start + BATCH_ROWS)
+            found = connection.execute(select(*columns).where(within, has_text).order_by(s.place))
+            yield from map(TextRow._make, found.all())
+
+    if count:
+        _store_scores(connection, rows(), count, text_settings_of(settings), report)
+
+
+def _store_scores(
+    connection: Connection, rows: Iterator[TextRow], count: int, settings: text.TextSettings, report: Progress
+) -> None:
+    for columns in scored_in_turn(rows, count, settings):
+        report("reading texts", len(columns["interaction_id"]))
+        dialects.bulk_insert(connection, _scores, _arrow(_scores, columns))
+
+
+def _without_text() -> dict[str, ColumnElement[Any]]:
+    """What `scored` says of a staged row without a text: only what the source supplied."""
+    s = _stage.c
+    has_sentiment = or_(s.sentiment_label.is_not(None), s.sentiment_score.is_not(None))
+    label = case((s.sentiment_score <= -0.05, "negative"), (s.sentiment_score >= 0.05, "positive"), else_="neutral")
+    of_label = case((s.sentiment_label == "negative", -1.0), (s.sentiment_label == "positive", 1.0), else_=0.0)
+    is_complaint = case((s.direction == "inbound", s.is_complaint))
+    given = (case((s[name].is_not(None), name)) for name in SUPPLIED_FIELDS)
+    values: dict[str, Any] = dict.fromkeys(SCORE_COLUMNS, null()) | {
+        "sentiment_label": case((has_sentiment, func.coalesce(s.sentiment_label, label))),
+        "sentiment_score": case((has_sentiment, func.coalesce(s.sentiment_score, of_label))),
+        "sentiment_scorer": case((has_sentiment, "supplied")),
+        "not_scored_reason": case((~has_sentiment, "empty")),
+        "is_complaint": is_complaint,
+        "complaint_scorer": case((s.is_complaint.is_not(None), "supplied")),
+        "needs_reply": or_(func.coalesce(is_complaint, false()), func.coalesce(s.needs_reply, true())),
+        "topics": s.topic,
+        "topic": s.topic,
+        "blamed_channel": s.blamed_channel,
+        "supplied": func.nullif(func.concat_ws(",", *given), ""),
+    }
+    return {name: dialects.typed(value, interactions.c[name]) for name, value in values.items()}
 
 
 def text_settings_of(settings: Settings) -> text.TextSettings:
@@ -606,71 +646,6 @@ def text_settings_of(settings: Settings) -> text.TextSettings:
         preset_public=settings.preset_public,
         preset_private=settings.preset_private,
     )
-
-
-def _read(rows: Sequence[Any], settings: text.TextSettings) -> dict[str, list[Any]]:
-    """What the texts say, row by row. The words of a row's own brand never count as sentiment: that of other
-    brands would depend on which rows are read together.
-    """
-    by_brand: dict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        by_brand[(row.brand or "") if settings.scorer == text.SCORER_ID else ""].append(place)
-    columns: dict[str, list[Any]] = defaultdict(lambda: [None] * len(rows))
-    for brand, places in by_brand.items():
-        words = tuple(sorted({*settings.brand_words, *brand.lower().split()}))
-        read = text.read_batch(
-            [rows[place].text for place in places],
-            inbound=[rows[place].direction == "inbound" for place in places],
-            public=[rows[place].channel in PUBLIC_CHANNELS for place in places],
-            settings=dataclasses.replace(settings, brand_words=words),
-            languages=[rows[place].language for place in places],
-        )
-        for name, values in read.items():
-            column = columns[name]
-            for place, value in zip(places, values, strict=True):
-                column[place] = value
-    return columns
-
-
-def _scored(rows: Sequence[Any], settings: text.TextSettings, report: Progress) -> dict[str, list[Any]]:
-    read = _read(rows, settings)
-    report("reading texts", len(rows))
-    columns: dict[str, list[Any]] = {
-        name: list(read[name]) for name in _SCORE_COLUMNS if name not in ("topic", "supplied")
-    }
-    columns["supplied"] = [
-        ",".join(name for name in _SUPPLIED_FIELDS if getattr(row, name) is not None) or None for row in rows
-    ]
-    columns["topics"] = [",".join(topics) or None for topics in read["topics"]]
-    columns["topic"] = [topics[0] if topics else None for topics in read["topics"]]
-    columns["interaction_id"] = [row.interaction_id for row in rows]
-    for index, row in enumerate(rows):
-        if row.sentiment_label is not None or row.sentiment_score is not None:
-            _keep_supplied_sentiment(columns, index, row)
-        if row.is_complaint is not None:
-            columns["is_complaint"][index] = row.is_complaint if row.direction == "inbound" else None
-            columns["complaint_scorer"][index] = "supplied"
-        if row.needs_reply is not None:
-            columns["needs_reply"][index] = row.needs_reply
-        if row.topic is not None:
-            columns["topic"][index] = columns["topics"][index] = row.topic
-        if row.blamed_channel is not None:
-            columns["blamed_channel"][index] = row.blamed_channel
-        if columns["is_complaint"][index]:
-            columns["needs_reply"][index] = True
-    return columns
-
-
-def _keep_supplied_sentiment(columns: dict[str, list[Any]], index: int, row: Any) -> None:
-    score, label = row.sentiment_score, row.sentiment_label
-    if label is None:
-        label = "negative" if score <= -0.05 else "positive" if score >= 0.05 else "neutral"
-    if score is None:
-        score = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}[label]
-    columns["sentiment_label"][index], columns["sentiment_score"][index] = label, score
-    columns["sentiment_confidence"][index] = None
-    columns["sentiment_scorer"][index] = "supplied"
-    columns["not_scored_reason"][index] = None
 
 
 def _merge(connection: Connection) -> None:
@@ -688,16 +663,15 @@ def _merge(connection: Connection) -> None:
     )
     ids = select(s.interaction_id).where(writing)
     connection.execute(delete(interactions).where(interactions.c.interaction_id.in_(ids)))
-    scored = {name: _scores.c[name] for name in _SCORE_COLUMNS}
-    connection.execute(
-        insert(interactions).from_select(
-            [c.name for c in interactions.columns],
-            select(*(scored.get(c.name, s[c.name]).label(c.name) for c in interactions.columns))
-            .select_from(_stage)
-            .join(_scores, _scores.c.interaction_id == s.interaction_id)
-            .where(writing),
-        )
+    names = [c.name for c in interactions.columns]
+    read = {name: _scores.c[name] for name in SCORE_COLUMNS}
+    with_text = select(*(read.get(name, s[name]).label(name) for name in names)).join_from(
+        _stage, _scores, _scores.c.interaction_id == s.interaction_id
     )
+    supplied = _without_text()
+    without_text = select(*(supplied.get(name, s[name]).label(name) for name in names)).where(s.text.is_(None))
+    for rows in (with_text, without_text):
+        connection.execute(insert(interactions).from_select(names, rows.where(writing)))
     connection.execute(delete(event_keys).where(event_keys.c.interaction_id.in_(ids)))
     connection.execute(
         insert(event_keys).from_select(
@@ -724,22 +698,36 @@ def _merge_facts(connection: Connection) -> None:
     )
 
 
-def _notes_on_times(connection: Connection) -> list[str]:
-    """Says which replies of this load, or to events of this load, are dated before what they answer."""
+def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
+    """Says which replies of this load, or to events of this load, are dated before what they answer, and where."""
     written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
     pairs = derive.misdated_replies().subquery("pairs")
     reply, question = interactions.alias("reply"), interactions.alias("asked")
+    reply_row, question_row = _stage.alias("reply_row"), _stage.alias("asked_row")
     rows = connection.execute(
-        select(reply.c.external_id, question.c.external_id)
+        select(
+            reply.c.external_id,
+            reply_row.c.file,
+            reply_row.c.line,
+            question.c.external_id,
+            question_row.c.file,
+            question_row.c.line,
+        )
         .select_from(pairs)
         .join(reply, reply.c.interaction_id == pairs.c.reply_id)
         .join(question, question.c.interaction_id == pairs.c.question_id)
+        .outerjoin(reply_row, reply_row.c.interaction_id == pairs.c.reply_id)
+        .outerjoin(question_row, question_row.c.interaction_id == pairs.c.question_id)
         .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
         .order_by(reply.c.occurred_at, reply.c.external_id)
     ).all()
     if not rows:
         return []
-    shown = ", ".join(f"{reply_id} before {question_id}" for reply_id, question_id in rows[:5])
+
+    def named(key: str, file: str | None, line: int | None) -> str:
+        return f"{key} in line {line} of {file or order.path.name}" if line else key
+
+    shown = ", ".join(f"{named(*row[:3])} before {named(*row[3:])}" for row in rows[:5])
     return [
         f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
         "one of the two times is wrong, so it counts as an answer at an unknown time"
@@ -765,26 +753,29 @@ class _StoredContext:
         stored = {author.lower(): author for author in rows}
         return {**stored, **self._settings.company_accounts(self._source)}
 
-    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
+    def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
         i = interactions.c
+        if self._connection.scalar(select(i.interaction_id).where(i.source == self._source).limit(1)) is None:
+            return
         dialects.create_temporary(self._connection, _keys)
-        if ids:
-            dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": list(ids)}))
+        remaining = iter(ids)
+        while part := list(itertools.islice(remaining, BATCH_ROWS)):
+            dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": part}))
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
         naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
-        found = list(self._events(i.thread_id.in_(threads)))
+        yield from self._events(i.thread_id.in_(threads))
         _keys.drop(self._connection)
-        yield from found
 
     def stored_events(self) -> Iterator[StoredEvent]:
         return self._events(true())
 
     def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
+        """The events, never all of them in memory: nothing else may be asked of the store before the last of them."""
         i = interactions.c
         columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
         mine = select(*columns).where(i.source == self._source, condition, ~forgotten.is_forgotten())
-        for row in self._connection.execute(mine).all():
+        for row in self._connection.execute(mine, execution_options={"yield_per": BATCH_ROWS}):
             yield StoredEvent(
                 row.external_id,
                 row.author,
@@ -818,4 +809,4 @@ def _load_customers(
     return result, rejects
 
 
-__all__ = ["LoadOrder", "LoadResult", "load", "rebuild", "rescore", "text_settings_of"]
+__all__ = ["LoadOrder", "LoadResult", "load", "rebuild", "rehearse", "rescore", "text_settings_of"]

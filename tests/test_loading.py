@@ -88,6 +88,7 @@ def test_a_batch_ends_where_the_next_begins(url, tmp_path, monkeypatch):
     load(url, [order(tmp_path / "a.csv", rows)])
     for module in ("data_access.sources.mapped", "data_access.loader"):
         monkeypatch.setattr(f"{module}.BATCH_ROWS", 3)
+    monkeypatch.setattr("data_access.sources.blocks.BLOCK_BYTES", 300)
     other = f"duckdb:///{tmp_path / 'other'}"
     result = load(other, [order(tmp_path / "a.csv", rows)])
     assert (result.stored_count, result.rejected_count) == (8, 3)

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
@@ -24,7 +25,6 @@ from data_access.filters import Filter
 from data_access.loader import LoadOrder, LoadResult, load
 from data_access.reports import run_report
 from data_access.schema import conversations, customers, interactions, rejected_rows, reported_facts, waits
-from data_access.sources.delimited import Record
 from data_access.sources.mapped import _Rows
 from data_access.sources.mapping import FIELDS, mapping_of, read_mapping
 from data_access.store import open_reader, read_status, resolved
@@ -331,7 +331,10 @@ def test_a_reply_dated_before_its_question_is_an_answer_at_an_unknown_time(load_
         "3,d,email,inbound,,2025-05-05T09:00:00Z\n4,d,email,outbound,3,2025-05-05T09:00:00Z\n"
     )
     assert (result.stored_count, result.rejected_count) == (4, 0)
-    assert "1 × a reply dated before what it answers (2 before 1)" in result.notes[0]
+    assert (
+        "1 × a reply dated before what it answers (2 in line 3 of 1.csv before 1 in line 2 of 1.csv)"
+        in result.notes[0]
+    )
     rows = frame_of(load_text.url, conversations).set_index("external_id")
     assert rows["kind"].tolist() == ["customer_opened"] * 2  # the misdated answer does not open the conversation
     assert rows["has_reported_answer"].to_dict() == {"c": True, "d": False}
@@ -493,8 +496,8 @@ def _moments(texts: list[str], form: str | None = None, zone: str = "UTC") -> li
     """Times as the adapter reads a column of them."""
     raw = {"source": "x", "columns": {n: n for n in ("id", "occurred_at")}, "constants": {"channel": "email"}}
     mapping = mapping_of({**raw, "time": {"zone": zone, **({"format": form} if form else {})}}, "t")
-    rows = _Rows([Record(n, [str(n), text], "\n") for n, text in enumerate(texts)], ["id", "occurred_at"], mapping)
-    return [None if moment is pd.NaT else moment for moment in rows.time("occurred_at")]
+    rows = _Rows({"occurred_at": pa.array(texts, pa.string())}, len(texts), mapping)
+    return [None if moment is None else pd.Timestamp(moment) for moment in rows.time("occurred_at").to_pylist()]
 
 
 def test_on_dst_nights_the_hour_that_comes_twice_is_its_first_coming_and_the_one_that_never_comes_is_rejected(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from data_access import loader
+from data_access import loader, scoring
 from data_access.cli import main
 from data_access.loader import LoadOrder, load, rescore
 from data_access.schema import interactions
@@ -73,7 +73,7 @@ def test_new_cues_of_the_store_are_followed_after_a_rescore(url, tmp_path):
 
 def test_an_interrupted_rescore_goes_on_where_it_stopped(url, monkeypatch):
     seen: list[int] = []
-    real = loader._scored
+    real = scoring.scored
 
     def stops_at_the_second_chunk(rows, *rest):
         if seen:
@@ -81,10 +81,10 @@ def test_an_interrupted_rescore_goes_on_where_it_stopped(url, monkeypatch):
         seen.append(len(rows))
         return real(rows, *rest)
 
-    monkeypatch.setattr(loader, "_scored", stops_at_the_second_chunk)
+    monkeypatch.setattr(scoring, "scored", stops_at_the_second_chunk)
     with pytest.raises(KeyboardInterrupt):
         rescore(url, chunk_rows=2)
-    monkeypatch.setattr(loader, "_scored", real)
+    monkeypatch.setattr(scoring, "scored", real)
     assert rescore(url, chunk_rows=2) == 2  # the first two were published before the interruption
     assert rescore(url, chunk_rows=2) == 4
 

@@ -23,7 +23,8 @@ _TEXT, _TIME, _BOOL, _INT, _FLOAT = (
     pa.float64(),
 )
 
-# One row per event. `conversation` names the conversation within the source; identities are raw.
+# One row per event. `conversation` names the conversation within the source; identities are raw. The record as it
+# stands in the file is `raw`, or else these bytes of the file: few records are ever shown.
 EVENT_SCHEMA = pa.schema(
     [
         ("external_id", _TEXT),
@@ -62,6 +63,8 @@ EVENT_SCHEMA = pa.schema(
         ("file", _TEXT),
         ("line", _INT),
         ("raw", _TEXT),
+        ("raw_at", _INT),
+        ("raw_bytes", _INT),
     ]
 )
 
@@ -141,9 +144,9 @@ class StoreContext(Protocol):
         """Accounts (lower case) that authored company posts in earlier loads or are named in settings, with brand."""
 
     def stored_events(self) -> Iterable[StoredEvent]:
-        """Every event of this source."""
+        """Every event of this source; nothing else may be asked before the last of them."""
 
-    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
+    def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
         """Stored events in threads that touch these ids, or that name one of the new accounts."""
 
 
@@ -176,8 +179,8 @@ class Source:
     is_folder: bool = False
 
 
-def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
-    """An event batch from plain lists; columns that are not given are null, flags have their usual value."""
+def event_table(columns: Mapping[str, Any], row_count: int) -> pa.Table:
+    """An event batch from lists or Arrow arrays; columns that are not given are null, flags have their usual value."""
     defaults: dict[str, Any] = {
         "has_reported_answer": False,
         "is_visible": True,
@@ -187,26 +190,34 @@ def event_table(columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Tabl
         "is_from_file": True,
     }
     arrays = [
-        pa.array(columns[field.name], type=field.type, from_pandas=True)
+        as_array(columns[field.name], field.type)
         if field.name in columns
-        else pa.array([defaults.get(field.name)] * row_count, type=field.type)
+        else pa.repeat(pa.scalar(defaults.get(field.name), field.type), row_count)
         for field in EVENT_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=EVENT_SCHEMA)
 
 
-def table_of(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], row_count: int) -> pa.Table:
-    """A batch of the given schema from plain lists; columns that are not given are null."""
+def as_array(values: Any, kind: pa.DataType) -> pa.Array:
+    """A column of this type, from a list or from an Arrow array."""
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, type=kind, from_pandas=True)
+
+
+def table_of(schema: pa.Schema, columns: Mapping[str, Any], row_count: int) -> pa.Table:
+    """A batch of the given schema from lists or Arrow arrays; columns that are not given are null."""
     arrays = [
-        pa.array(columns.get(field.name, [None] * row_count), type=field.type, from_pandas=True) for field in schema
+        as_array(columns[field.name], field.type) if field.name in columns else pa.nulls(row_count, field.type)
+        for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def without_impossible_times(
-    events: pa.Table, facts: pa.Table | None, now: dt.datetime
+    events: pa.Table, facts: pa.Table | None, now: dt.datetime, path: Path
 ) -> tuple[pa.Table, pa.Table | None, list[Reject]]:
     """The rows without those dated more than a day after `now` (naive UTC), or before 1900; these as rejects.
+
+    `path` is the file they were read from.
 
     One time in the future, also one of an answer or a solution, would move *as of* for everybody.
     """
@@ -228,13 +239,22 @@ def without_impossible_times(
         Reject(
             events["line"][place].as_py(),
             reason,
-            events["raw"][place].as_py() or "",
+            raw_text(path, *(events[name][place].as_py() for name in ("raw", "raw_at", "raw_bytes"))),
             events["file"][place].as_py(),
         )
         for place, reason in sorted(reasons.items())
     ]
     keep = pa.array([place not in reasons for place in range(events.num_rows)])
     return events.filter(keep), facts.filter(keep) if facts is not None else None, rejects
+
+
+def raw_text(path: Path, raw: str | None, at: int | None, size: int | None) -> str:
+    """The text of a record: as it was kept, or else read again from its place in the file."""
+    if raw is not None or at is None:
+        return raw or ""
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read(size).decode("utf-8", "replace")
 
 
 def file_size(path: Path) -> int:

@@ -32,17 +32,17 @@ class Record:
     raw: str
 
 
-class _Lines:
+class Lines:
     """Line iterator that remembers what the parser took, and can be given lines back."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, number: int = 0) -> None:
         self.file = file
-        self.number = 0
+        self.number = number
         self.taken: list[str] = []
         self.returned: list[str] = []
-        self.oversize: str | None = None
+        self._bytes_done = 0
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> Lines:
         return self
 
     def __next__(self) -> str:
@@ -64,8 +64,20 @@ class _Lines:
             if kept < RAW_KEPT_CHARACTERS:
                 self.taken.append(rest)
                 kept += len(rest)
+            else:
+                self._bytes_done += _byte_count(rest)
             if rest.endswith(("\n", "\r")):
                 break
+
+    @property
+    def bytes_read(self) -> int:
+        """UTF-8 bytes of all lines taken so far, without those given back."""
+        return self._bytes_done + sum(map(_byte_count, self.taken))
+
+    def begin_record(self) -> None:
+        """Forget the lines of the record before."""
+        self._bytes_done = self.bytes_read
+        self.taken.clear()
 
     def give_back_all_but_first(self) -> None:
         """Let parsing go on behind the first line of the record just tried."""
@@ -77,6 +89,10 @@ class _Lines:
 
 class _TooLongError(Exception):
     pass
+
+
+def _byte_count(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def open_text(path: Path, encoding: str | None) -> TextIO:
@@ -122,12 +138,13 @@ def guessed_encoding(path: Path) -> str | None:
 def read_header(path: Path, *, encoding: str | None, delimiter: str) -> list[str]:
     """Column names of the first record. Raises SourceError for an empty file or one that is not text."""
     with open_text(path, encoding) as file:
-        return _header(path, file, delimiter)[1]
+        return header_of(path, file, delimiter)[1]
 
 
-def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]]:
+def header_of(path: Path, file: TextIO, delimiter: str) -> tuple[Lines, list[str]]:
+    """The lines behind the first record, and its fields: the column names. Raises as `read_header`."""
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    lines = _Lines(file)
+    lines = Lines(file)
     try:
         names = next((row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row), None)
     except (csv.Error, _TooLongError, UnicodeError) as problem:
@@ -142,7 +159,7 @@ def _header(path: Path, file: TextIO, delimiter: str) -> tuple[_Lines, list[str]
             if b"\x00" in probe.read(1024):
                 raise SourceError(f"{path}: is not a CSV: it is binary")
         raise SourceError(f"{path}: its first line: {_encoding_reason(first_line)}")
-    lines.taken.clear()
+    lines.begin_record()
     return lines, [name.strip().lstrip("\ufeff") for name in names]
 
 
@@ -158,39 +175,45 @@ def read_records(
 
 def _records(path: Path, encoding: str | None, delimiter: str) -> Iterator[Record | Reject]:
     with open_text(path, encoding) as file:
-        lines, names = _header(path, file, delimiter)
-        # Strict, so that a quote that is never closed does not end at the next quote of a later row.
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        while True:
-            lines.taken.clear()
-            first = lines.number + 1
-            try:
-                fields = next(reader, None)
-            except UnicodeError as problem:
-                raise SourceError(f"{path}: cannot be read as {encoding}: {problem}") from problem
-            except (csv.Error, _TooLongError) as problem:
-                reader = csv.reader(lines, delimiter=delimiter, strict=True)
-                if "line of over" in str(problem):
-                    yield Reject(first, f"cannot be split into fields: {problem}", _escaped("".join(lines.taken)))
-                    continue
-                lines.give_back_all_but_first()
-                fields = _split_leniently(lines.taken[0], delimiter) if lines.taken else None
-                if fields is None or len(fields) != len(names):
-                    reason = "a quote is not closed, or not doubled" if isinstance(problem, csv.Error) else problem
-                    yield Reject(first, f"cannot be split into fields: {reason}", _escaped("".join(lines.taken)))
-                    continue
-            if fields is None:
-                if not lines.returned:
-                    return
-                reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        lines, names = header_of(path, file, delimiter)
+        try:
+            yield from records_of(lines, len(names), delimiter)
+        except UnicodeError as problem:
+            raise SourceError(f"{path}: cannot be read as {encoding}: {problem}") from problem
+
+
+def records_of(lines: Lines, width: int, delimiter: str) -> Iterator[Record | Reject]:
+    """Records and rejects from a place where a record begins; `width` is that of the header."""
+    # Strict, so that a quote that is never closed does not end at the next quote of a later row.
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        lines.begin_record()
+        first = lines.number + 1
+        try:
+            fields = next(reader, None)
+        except (csv.Error, _TooLongError) as problem:
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            if "line of over" in str(problem):
+                yield Reject(first, f"cannot be split into fields: {problem}", _escaped("".join(lines.taken)))
                 continue
-            if not fields:
-                continue  # an empty line is no record
-            raw = "".join(lines.taken)
-            if not raw.isascii() and _has_surrogates(raw):
-                yield Reject(first, _encoding_reason(raw), _escaped(raw))
+            lines.give_back_all_but_first()
+            fields = _split_leniently(lines.taken[0], delimiter) if lines.taken else None
+            if fields is None or len(fields) != width:
+                reason = "a quote is not closed, or not doubled" if isinstance(problem, csv.Error) else problem
+                yield Reject(first, f"cannot be split into fields: {reason}", _escaped("".join(lines.taken)))
                 continue
-            yield Record(first, fields, raw)
+        if fields is None:
+            if not lines.returned:
+                return
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            continue
+        if not fields:
+            continue  # an empty line is no record
+        raw = "".join(lines.taken)
+        if not raw.isascii() and _has_surrogates(raw):
+            yield Reject(first, _encoding_reason(raw), _escaped(raw))
+            continue
+        yield Record(first, fields, raw)
 
 
 def _split_leniently(line: str, delimiter: str) -> list[str] | None:

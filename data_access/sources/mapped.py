@@ -1,14 +1,19 @@
-"""Any CSV of interactions, or of tickets and calls (one row per conversation), through a mapping file."""
+"""Any CSV of interactions, or of tickets and calls (one row per conversation), through a mapping file.
+
+All of it works on columns: what few rows differ in (a channel, a flag) is read once per different value.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_access.errors import SourceError
 from data_access.sources.base import (
@@ -21,7 +26,8 @@ from data_access.sources.base import (
     table_of,
     without_impossible_times,
 )
-from data_access.sources.delimited import Record, read_records, too_short_or_long
+from data_access.sources.blocks import Block, can_read_blocks, read_blocks
+from data_access.sources.delimited import Record, read_header, read_records, too_short_or_long
 from data_access.sources.mapping import CLOSED_VALUES, Mapping
 from data_access.sources.records import form_of, read_columns
 
@@ -42,112 +48,111 @@ ANSWER_FIELDS = (
 )
 MAX_COUNT = 2**31 - 1
 FIRST, LATEST = dt.datetime(2, 1, 1), dt.datetime(9800, 1, 1)
-
-Mask = npt.NDArray[np.bool_]
-Texts = "pd.Series[str]"
+BATCH_CHARACTERS = 16_000_000  # of records that are read one by one
+# The usual form of a time, which needs no guessing; all others go through pandas.
+_PLAIN_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z?$"
+_MICROSECONDS = pa.timestamp("us")
 
 
 class _Rows:
-    """Up to a batch of records as columns of text, with the reasons why rows fall out."""
+    """Up to a batch of records as columns of text by field, with the reasons why rows fall out."""
 
-    def __init__(self, records: Sequence[Record], names: Sequence[str], mapping: Mapping) -> None:
-        self.records = records
+    def __init__(self, columns: dict[str, pa.Array], count: int, mapping: Mapping) -> None:
+        self.columns = columns
+        self.count = count
         self.mapping = mapping
-        width = len(names)
-        place = {name: index for index, name in enumerate(names)}
-        self.reasons: list[str | None] = [self._wrong_width(record, width) for record in records]
-        self.columns: dict[str, pd.Series[str]] = {}
-        for field, column in mapping.columns.items():
-            index = place[column]
-            values = [r.fields[index] if index < len(r.fields) else "" for r in records]
-            self.columns[field] = pd.Series(values, dtype="object")
+        self.reasons: dict[int, str] = {}
+        self._texts: dict[str, pa.Array] = {}
 
-    def __len__(self) -> int:
-        return len(self.records)
+    def text(self, field: str) -> pa.Array:
+        """The field as stripped text, translated; missing is null."""
+        if field not in self._texts:
+            self._texts[field] = self._text(field)
+        return self._texts[field]
 
-    def _wrong_width(self, record: Record, width: int) -> str | None:
-        """Fewer fields than the header are a line cut short, unless the mapping says that the writer does so.
+    def _text(self, field: str) -> pa.Array:
+        constant = pa.scalar(self.mapping.constants.get(field), pa.string())
+        if field not in self.columns:
+            return pa.repeat(constant, self.count)
+        given = self.columns[field] if field == "text" else pc.utf8_trim_whitespace(self.columns[field])
+        translations = self.mapping.values.get(field)
+        if translations:
+            given = _each(given, lambda value: translations.get(value, value))
+        given = pc.if_else(pc.equal(pc.binary_length(given), 0), pa.scalar(None, pa.string()), given)
+        return pc.fill_null(given, constant) if constant.is_valid else given
 
-        A last line without a line end is cut short whatever the mapping says.
-        """
-        is_whole = record.raw.endswith(("\n", "\r"))
-        if len(record.fields) == width or (
-            self.mapping.short_rows == "fill" and len(record.fields) < width and is_whole
-        ):
-            return None
-        hint = '; if the program leaves out empty last fields, say short_rows = "fill" in the mapping'
-        is_short = len(record.fields) < width and is_whole and self.mapping.short_rows == "reject"
-        return too_short_or_long(record, width) + (hint if is_short else "")
-
-    def text(self, field: str) -> pd.Series[str]:
-        """The field as stripped text, translated; missing is None."""
-        if field in self.columns:
-            series = self.columns[field].str.strip() if field != "text" else self.columns[field]
-            translations = self.mapping.values.get(field)
-            if translations:
-                series = series.map(lambda value: translations.get(value, value))
-            series = series.where(series.str.len() > 0, None)
-            if field in self.mapping.constants:
-                series = series.where(series.notna(), self.mapping.constants[field])
-            return series
-        return pd.Series([self.mapping.constants.get(field)] * len(self), dtype="object")
-
-    def reject(self, wrong: Mask | pd.Series[bool], reason: str, shown: pd.Series[str] | None = None) -> None:
+    def reject(self, wrong: pa.Array, reason: str, shown: pa.Array | None = None) -> None:
         """Mark rows as rejected with a reason; the first reason of a row is kept."""
-        for index in np.flatnonzero(np.asarray(wrong, dtype=bool)):
-            if self.reasons[index] is None:
-                value = "" if shown is None else repr(shown.iloc[index])[:80]
+        for index in pc.indices_nonzero(pc.fill_null(wrong, False)).to_pylist():
+            if index not in self.reasons:
+                value = "" if shown is None else repr(shown[index].as_py())[:80]
                 self.reasons[index] = reason.format(value=value)
 
-    def closed(self, field: str) -> pd.Series[str]:
+    def closed(self, field: str) -> pa.Array:
         """A field with a closed list of values; others are rejected by name."""
         given = self.text(field)
-        series = given.str.lower().str.replace(r"[\s-]+", "_", regex=True)
+        values = _each(given, _as_name)
         known = CLOSED_VALUES[field]
         hint = f"unknown {field} {{value}}; known are {', '.join(known)}; translate it under [values.{field}]"
-        self.reject(series.notna() & ~series.isin(known), hint, given)
-        return series
+        self.reject(_none_of(values, known), hint, given)
+        return values
 
-    def boolean(self, field: str) -> pd.Series[bool]:
+    def boolean(self, field: str) -> pa.Array:
         """True, False or missing."""
         given = self.text(field)
-        lowered = given.str.lower()
-        self.reject(
-            lowered.notna() & ~lowered.isin((*_TRUE, *_FALSE)),
-            f"{field} is {{value}}, not true or false",
-            given,
-        )
-        return lowered.map(lambda v: None if pd.isna(v) else v in _TRUE).astype("object")
+        lowered = _each(given, str.lower)
+        self.reject(_none_of(lowered, (*_TRUE, *_FALSE)), f"{field} is {{value}}, not true or false", given)
+        is_true = pc.is_in(lowered, value_set=pa.array(_TRUE))
+        return pc.if_else(pc.is_valid(lowered), is_true, pa.scalar(None, pa.bool_()))
 
-    def number(self, field: str) -> pd.Series[float]:
+    def number(self, field: str) -> pa.Array:
         """A number or missing."""
         given = self.text(field)
-        numbers = pd.to_numeric(given, errors="coerce")
-        finite = np.isfinite(numbers.astype("float64"))
-        self.reject(given.notna() & ~finite, f"{field} is {{value}}, not a number", given)
-        return numbers.astype("float64")
+        numbers = _each_all(given, _finite, pa.float64())
+        self.reject(pc.and_(pc.is_valid(given), pc.is_null(numbers)), f"{field} is {{value}}, not a number", given)
+        return numbers
 
-    def count(self, field: str) -> pd.Series[float]:
+    def count_of(self, field: str) -> pa.Array:
         """A whole number that is not negative, or missing."""
-        number = self.number(field).round()
-        self.reject(number < 0, f"{field} is {{value}}, below zero", self.text(field))
-        self.reject(number > MAX_COUNT, f"{field} is {{value}}, over {MAX_COUNT:,}", self.text(field))
-        return number
+        number = pc.round(self.number(field), round_mode="half_to_even")
+        self.reject(pc.less(number, 0), f"{field} is {{value}}, below zero", self.text(field))
+        self.reject(pc.greater(number, MAX_COUNT), f"{field} is {{value}}, over {MAX_COUNT:,}", self.text(field))
+        possible = pc.and_(pc.greater_equal(number, 0), pc.less_equal(number, MAX_COUNT))
+        return pc.if_else(possible, number, pa.scalar(None, pa.float64())).cast(pa.int64())
 
-    def time(self, field: str) -> pd.Series[pd.Timestamp]:
-        """UTC, naive; missing is NaT. A time that does not exist in the zone is rejected."""
+    def time(self, field: str) -> pa.Array:
+        """UTC, naive; missing is null. A time that does not exist in the zone is rejected."""
         given = self.text(field)
-        present = given.notna()
-        moments = pd.Series(pd.NaT, index=given.index, dtype="datetime64[us, UTC]")
-        if present.any():
-            moments.loc[present] = self._parsed(given[present])
-        naive: pd.Series[pd.Timestamp] = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-        naive = naive.where((naive < LATEST) & (naive >= FIRST))  # Python knows neither year 0 nor 10000
+        moments = self._moments(given)
+        # Python knows neither year 0 nor 10000.
+        is_possible = pc.and_(pc.less(moments, pa.scalar(LATEST)), pc.greater_equal(moments, pa.scalar(FIRST)))
+        moments = pc.if_else(is_possible, moments, pa.scalar(None, _MICROSECONDS))
         wanted = self.mapping.time_format or "2026-01-31 09:30:00"
-        self.reject(present & naive.isna(), f"{field} is {{value}}, not a possible time of the form {wanted}", given)
-        return naive
+        is_wrong = pc.and_(pc.is_valid(given), pc.is_null(moments))
+        self.reject(is_wrong, f"{field} is {{value}}, not a possible time of the form {wanted}", given)
+        return moments
 
-    def _parsed(self, texts: pd.Series[str]) -> pd.Series[pd.Timestamp]:
+    def _moments(self, given: pa.Array) -> pa.Array:
+        """The usual form at once, what has another one by its different values."""
+        if self.mapping.time_format is not None:
+            return _each_all(given, self._parsed, _MICROSECONDS)
+        is_plain = pc.match_substring_regex(given, _PLAIN_TIME)
+        has_offset = pc.ends_with(given, "Z")
+        try:
+            plain = pc.utf8_rtrim(pc.if_else(is_plain, given, pa.scalar(None, pa.string())), "Z").cast(_MICROSECONDS)
+        except pa.ArrowInvalid:  # a day that does not exist
+            return _each_all(given, self._parsed, _MICROSECONDS)
+        if self.mapping.zone != "UTC":
+            local = pc.if_else(has_offset, pa.scalar(None, _MICROSECONDS), plain)
+            zoned = _from_pandas(self._localised(local.to_pandas()))
+            plain = pc.if_else(has_offset, plain, zoned)
+        other = pc.if_else(is_plain, pa.scalar(None, pa.string()), given)
+        if other.null_count == len(other):
+            return plain
+        return pc.if_else(is_plain, plain, _each_all(other, self._parsed, _MICROSECONDS))
+
+    def _parsed(self, given: pa.Array) -> pa.Array:
+        texts: pd.Series[str] = pd.Series(given.to_pylist(), dtype="object")
         form = self.mapping.time_format
         if form is not None:
             has_offset = pd.Series("%z" in form or "%Z" in form, index=texts.index)
@@ -160,7 +165,7 @@ class _Rows:
         moments = pd.to_datetime(texts, format=form, errors="coerce", utc=True).astype("datetime64[us, UTC]")
         if not has_offset.all() and self.mapping.zone != "UTC":
             moments.loc[~has_offset] = self._localised(moments[~has_offset].dt.tz_localize(None))
-        return moments
+        return _from_pandas(moments)
 
     def _localised(self, local: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
         # An hour that comes twice is read as its first coming, one that never comes is impossible.
@@ -169,17 +174,44 @@ class _Rows:
         localised = local.dt.tz_localize(self.mapping.zone, ambiguous=first_coming, nonexistent="NaT")
         return localised.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
 
-    def kept(self) -> Mask:
+    def kept(self) -> pa.Array:
         """Rows without a reason to reject them."""
-        return np.array([reason is None for reason in self.reasons], dtype=bool)
+        kept = np.ones(self.count, dtype=bool)
+        kept[list(self.reasons)] = False
+        return pa.array(kept)
 
-    def rejects(self) -> list[Reject]:
-        """The rows that fell out."""
-        return [
-            Reject(record.line, reason, record.raw)
-            for record, reason in zip(self.records, self.reasons, strict=True)
-            if reason is not None
-        ]
+
+def _each(values: pa.Array, change: Callable[[str], str]) -> pa.Array:
+    """A text for a text, made once for each different one; null stays null."""
+    return _each_all(values, lambda known: pa.array(map(change, known.to_pylist()), pa.string()), pa.string())
+
+
+def _each_all(values: pa.Array, change: Callable[[pa.Array], pa.Array], kind: pa.DataType) -> pa.Array:
+    """The same, with a function of all different values at once."""
+    if values.null_count == len(values):
+        return pa.nulls(len(values), kind)
+    coded = values.dictionary_encode()
+    return change(coded.dictionary).take(coded.indices)
+
+
+def _as_name(value: str) -> str:
+    """Lower case, with underscores for spaces and hyphens."""
+    return re.sub(r"[\s-]+", "_", value.lower())
+
+
+def _none_of(values: pa.Array, known: Sequence[str]) -> pa.Array:
+    return pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=pa.array(known))))
+
+
+def _finite(texts: pa.Array) -> pa.Array:
+    numbers = pd.to_numeric(pd.Series(texts.to_pylist(), dtype="object"), errors="coerce").astype("float64")
+    return pa.array(numbers.where(np.isfinite(numbers)), pa.float64(), from_pandas=True)
+
+
+def _from_pandas(moments: pd.Series[pd.Timestamp]) -> pa.Array:
+    """UTC times without their zone."""
+    naive = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+    return pa.array(naive, _MICROSECONDS, from_pandas=True)
 
 
 def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: object) -> Iterator[Batch]:
@@ -187,7 +219,12 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
 
     `encoding` goes before that of the mapping.
     """
-    names, items = _items(path, mapping, encoding or mapping.encoding)
+    encoding = encoding or mapping.encoding
+    wanted = list(dict.fromkeys(mapping.columns.values()))
+    if form_of(path) in ("json", "parquet"):
+        yield from batches(*read_columns(path, wanted, encoding), mapping)
+        return
+    names = read_header(path, encoding=encoding, delimiter=mapping.delimiter)
     for field, column in mapping.columns.items():
         if names.count(column) > 1:
             raise SourceError(f"{path}: column {column!r} (mapped to {field}) stands there twice")
@@ -195,85 +232,127 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
             raise SourceError(
                 f"{path}: column {column!r} (mapped to {field}) is missing; its columns are {', '.join(names)[:300]}"
             )
-    yield from batches(names, items, mapping)
+    if can_read_blocks(path, encoding, mapping.delimiter):
+        places = [names.index(column) for column in wanted]
+        blocks = read_blocks(path, places, encoding=encoding, delimiter=mapping.delimiter)
+        yield from batches(names, blocks, mapping)
+    else:
+        yield from batches(*read_records(path, encoding=encoding, delimiter=mapping.delimiter), mapping)
 
 
-def _items(path: Path, mapping: Mapping, encoding: str | None) -> tuple[Sequence[str], Iterator[Record | Reject]]:
-    if form_of(path) in ("json", "parquet"):
-        return read_columns(path, list(dict.fromkeys(mapping.columns.values())), encoding)
-    return read_records(path, encoding=encoding, delimiter=mapping.delimiter)
-
-
-def batches(names: Sequence[str], items: Iterable[Record | Reject], mapping: Mapping) -> Iterator[Batch]:
-    """The mapping applied to records whose columns are `names`."""
+def batches(names: Sequence[str], items: Iterable[Block | Record | Reject], mapping: Mapping) -> Iterator[Batch]:
+    """The mapping applied to records whose columns are `names`, and to blocks of the mapped ones."""
     pending: list[Record] = []
+    size = 0
     batch = Batch()
     for item in items:
+        if isinstance(item, Block):
+            yield _mapped_block(item, mapping)
+            continue
         batch.read_count += 1
         if isinstance(item, Reject):
             batch.rejects.append(item)
             continue
         pending.append(item)
-        if len(pending) >= BATCH_ROWS:
-            yield _mapped(pending, names, mapping, batch)
-            pending, batch = [], Batch()
-    yield _mapped(pending, names, mapping, batch)
+        size += len(item.raw)
+        if len(pending) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
+            yield _mapped_records(pending, names, mapping, batch)
+            pending, size, batch = [], 0, Batch()
+    yield _mapped_records(pending, names, mapping, batch)
 
 
-def _mapped(records: Sequence[Record], names: Sequence[str], mapping: Mapping, batch: Batch) -> Batch:
-    if not records:
-        return batch
-    rows = _Rows(records, names, mapping)
-    columns = _shared_columns(rows)
-    facts: dict[str, object] | None = None
-    if mapping.grain == "conversation":
-        facts = _fact_columns(rows, columns)
-    else:
-        _interaction_columns(rows, columns)
-    kept = rows.kept()
-    batch.rejects += rows.rejects()
-    count = int(kept.sum())
-    batch.events = event_table({name: _taken(values, kept) for name, values in columns.items()}, count)
-    if facts is not None:
-        batch.facts = table_of(FACT_SCHEMA, {name: _taken(values, kept) for name, values in facts.items()}, count)
+def _mapped_block(block: Block, mapping: Mapping) -> Batch:
+    wanted = list(dict.fromkeys(mapping.columns.values()))
+    columns = {field: block.columns[wanted.index(column)] for field, column in mapping.columns.items()}
+    count = len(block.lines)
+    rows = _Rows(columns, count, mapping)
+    batch = Batch(read_count=count, bytes_read=int(block.sizes.sum()))
+    place = {"line": pa.array(block.lines), "raw_at": pa.array(block.at), "raw_bytes": pa.array(block.sizes)}
+    _map(rows, place, batch)
+    batch.rejects += [
+        Reject(int(block.lines[index]), reason, block.raw(index)) for index, reason in sorted(rows.reasons.items())
+    ]
     return batch
 
 
-def _taken(values: object, kept: Mask) -> list[object]:
-    series = pd.Series(values) if not isinstance(values, pd.Series) else values
-    chosen = series[kept]
-    if str(chosen.dtype).startswith("datetime64"):
-        return [None if value is pd.NaT else value.to_pydatetime() for value in chosen]
-    return [None if pd.isna(value) else value for value in chosen.tolist()]
+def _mapped_records(records: Sequence[Record], names: Sequence[str], mapping: Mapping, batch: Batch) -> Batch:
+    if not records:
+        return batch
+    width = len(names)
+    columns = {}
+    for field, column in mapping.columns.items():
+        index = names.index(column)
+        columns[field] = pa.array([r.fields[index] if index < len(r.fields) else "" for r in records], pa.string())
+    rows = _Rows(columns, len(records), mapping)
+    for index, record in enumerate(records):
+        if len(record.fields) != width and (reason := _wrong_width(record, width, mapping)):
+            rows.reasons[index] = reason
+    place = {
+        "line": pa.array([record.line for record in records], pa.int64()),
+        "raw": pa.array([record.raw for record in records], pa.string()),
+    }
+    _map(rows, place, batch)
+    batch.rejects += [
+        Reject(records[index].line, reason, records[index].raw) for index, reason in sorted(rows.reasons.items())
+    ]
+    return batch
 
 
-def _shared_columns(rows: _Rows) -> dict[str, object]:
+def _wrong_width(record: Record, width: int, mapping: Mapping) -> str | None:
+    """Fewer fields than the header are a line cut short, unless the mapping says that the writer does so.
+
+    A last line without a line end is cut short whatever the mapping says.
+    """
+    is_whole = record.raw.endswith(("\n", "\r"))
+    is_short = len(record.fields) < width and is_whole
+    if is_short and mapping.short_rows == "fill":
+        return None
+    hint = '; if the program leaves out empty last fields, say short_rows = "fill" in the mapping'
+    return too_short_or_long(record, width) + (hint if is_short else "")
+
+
+def _map(rows: _Rows, place: dict[str, pa.Array], batch: Batch) -> None:
+    """Put the rows that can be kept into the batch; `place` says where each of them stands."""
+    columns = {**_shared_columns(rows), **place}
+    facts: dict[str, pa.Array] | None = None
+    if rows.mapping.grain == "conversation":
+        facts = _fact_columns(rows, columns)
+    else:
+        _interaction_columns(rows, columns)
+    events = event_table(columns, rows.count)
+    told = table_of(FACT_SCHEMA, facts, rows.count) if facts is not None else None
+    if rows.reasons:
+        kept = rows.kept()
+        events, told = events.filter(kept), told.filter(kept) if told is not None else None
+    batch.events, batch.facts = events, told
+
+
+def _shared_columns(rows: _Rows) -> dict[str, pa.Array]:
     identifier = rows.text("id")
-    rows.reject(identifier.isna(), "id is empty")
+    rows.reject(pc.is_null(identifier), "id is empty")
     channel = rows.closed("channel")
-    rows.reject(channel.isna(), "channel is empty")
-    conversation = rows.text("conversation")
+    rows.reject(pc.is_null(channel), "channel is empty")
     score = rows.number("sentiment_score")
     rows.reject(
-        score.notna() & (score.abs() > 1),
+        pc.greater(pc.abs(score), 1),
         "sentiment_score is {value}, not between -1 and 1",
         rows.text("sentiment_score"),
     )
-    columns: dict[str, object] = {
+    conversation = pc.coalesce(rows.text("conversation"), identifier)
+    columns = {
         "external_id": identifier,
-        "conversation": conversation.where(conversation.notna(), identifier),
+        "conversation": conversation,
+        "thread_id": conversation,
         "channel": channel,
         "sentiment_label": rows.closed("sentiment_label"),
         "sentiment_score": score,
         "is_complaint": rows.boolean("is_complaint"),
         "needs_reply": rows.boolean("needs_reply"),
         "blamed_channel": rows.closed("blamed_channel"),
-        "audience": rows.count("audience"),
-        "is_outreach": rows.boolean("outreach").map(lambda value: value is True),
-        "line": [record.line for record in rows.records],
-        "raw": [record.raw for record in rows.records],
+        "audience": rows.count_of("audience"),
+        "is_outreach": pc.fill_null(rows.boolean("outreach"), False),
+        "topic": _each(rows.text("topic"), _as_name),
     }
-    columns["thread_id"] = columns["conversation"]
     for field in (
         "customer",
         "email",
@@ -285,114 +364,103 @@ def _shared_columns(rows: _Rows) -> dict[str, object]:
         "brand",
         "text",
         "language",
-        "topic",
     ):
         columns[field] = rows.text(field)
-    topic = rows.text("topic")
-    columns["topic"] = topic.str.lower().str.replace(r"[\s-]+", "_", regex=True)
     return columns
 
 
-def _interaction_columns(rows: _Rows, columns: dict[str, object]) -> None:
+def _interaction_columns(rows: _Rows, columns: dict[str, pa.Array]) -> None:
     occurred_at = rows.time("occurred_at")
-    rows.reject(occurred_at.isna(), "occurred_at is empty")
+    rows.reject(pc.is_null(occurred_at), "occurred_at is empty")
     author_kind = rows.closed("author_kind")
-    direction = rows.closed("direction")
-    by_author = author_kind.map(lambda kind: "inbound" if pd.isna(kind) or kind == "customer" else "outbound")
-    direction = direction.where(direction.notna(), by_author)
-    usual = direction.map(lambda way: "customer" if way == "inbound" else "agent")
-    author_kind = author_kind.where(author_kind.notna(), usual)
+    is_by_customer = pc.fill_null(pc.equal(author_kind, "customer"), True)
+    direction = pc.coalesce(rows.closed("direction"), pc.if_else(is_by_customer, "inbound", "outbound"))
+    is_inbound = pc.equal(direction, "inbound")
+    author_kind = pc.coalesce(author_kind, pc.if_else(is_inbound, "customer", "agent"))
     rows.reject(
-        (direction == "inbound") & (author_kind != "customer")
-        | (direction == "outbound") & (author_kind == "customer"),
+        pc.or_(
+            pc.and_(is_inbound, pc.not_equal(author_kind, "customer")),
+            pc.and_(pc.equal(direction, "outbound"), pc.equal(author_kind, "customer")),
+        ),
         "direction and author_kind {value} contradict each other",
         author_kind,
     )
-    internal = rows.boolean("is_internal")
     columns["occurred_at"] = occurred_at
     columns["direction"] = direction
     columns["author_kind"] = author_kind
-    columns["is_visible"] = internal.map(lambda value: value is not True)
+    columns["is_visible"] = pc.invert(pc.fill_null(rows.boolean("is_internal"), False))
     columns["reply_to"] = rows.text("reply_to")
-    columns["author"] = rows.text("customer").where(direction == "inbound", rows.text("agent"))
+    columns["author"] = pc.if_else(is_inbound, rows.text("customer"), rows.text("agent"))
 
 
-def _fact_columns(rows: _Rows, columns: dict[str, object]) -> dict[str, object]:
+def _fact_columns(rows: _Rows, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    nobody = pa.scalar(None, pa.string())
     opened_at = rows.time("opened_at")
-    rows.reject(opened_at.isna(), "opened_at is empty")
+    rows.reject(pc.is_null(opened_at), "opened_at is empty")
     first_response_at = rows.time("first_response_at")
     for field, factor in (("first_response_seconds", 1.0), ("first_response_minutes", 60.0)):
-        seconds = (rows.number(field) * factor).round()
-        rows.reject(seconds < 0, f"{field} is {{value}}: a response before the question", rows.text(field))
-        too_long = seconds > 100 * 365 * 86400
+        seconds = pc.round(pc.multiply(rows.number(field), factor), round_mode="half_to_even")
+        rows.reject(pc.less(seconds, 0), f"{field} is {{value}}: a response before the question", rows.text(field))
+        too_long = pc.greater(seconds, 100 * 365 * 86400)
         rows.reject(too_long, f"{field} is {{value}}: over a hundred years", rows.text(field))
-        computed = opened_at + pd.to_timedelta(seconds.where((seconds >= 0) & ~too_long, np.nan), unit="s")
-        first_response_at = first_response_at.where(first_response_at.notna(), computed)
+        possible = pc.and_(pc.greater_equal(seconds, 0), pc.invert(too_long))
+        whole = pc.if_else(possible, seconds, pa.scalar(None, pa.float64())).cast(pa.int64())
+        computed = pc.add(opened_at, whole.cast(pa.duration("s")).cast(pa.duration("us")))
+        first_response_at = pc.coalesce(first_response_at, computed)
     resolved_at = rows.time("resolved_at")
-    rows.reject(first_response_at < opened_at, "the first response is dated before the opening")
-    rows.reject(resolved_at < opened_at, "it is resolved before it is opened")
+    rows.reject(pc.less(first_response_at, opened_at), "the first response is dated before the opening")
+    rows.reject(pc.less(resolved_at, opened_at), "it is resolved before it is opened")
     is_answered = rows.boolean("is_answered")
+    has_response = pc.is_valid(first_response_at)
     rows.reject(
-        is_answered.map(lambda value: value is False) & first_response_at.notna(),
+        pc.and_(pc.equal(is_answered, False), has_response),
         "is_answered is false, but there is a first response",
     )
-    direction = rows.closed("direction")
-    direction = direction.where(direction.notna(), "inbound")
+    direction = pc.fill_null(rows.closed("direction"), "inbound")
+    agent = rows.text("agent")
     columns["occurred_at"] = opened_at
     columns["direction"] = direction
-    columns["author_kind"] = direction.map(lambda way: "customer" if way == "inbound" else "agent")
+    columns["author_kind"] = pc.if_else(pc.equal(direction, "inbound"), "customer", "agent")
     columns["author"] = rows.text("customer")
-    columns["agent"] = rows.text("agent").where(direction == "outbound", None)
-    facts: dict[str, object] = {
+    columns["agent"] = pc.if_else(pc.equal(direction, "outbound"), agent, nobody)
+    facts = {
         "conversation": columns["conversation"],
-        "is_answered": is_answered.where(
-            is_answered.notna(), first_response_at.notna().map(lambda v: True if v else None)
-        ),
+        "is_answered": pc.coalesce(is_answered, pc.if_else(has_response, True, pa.scalar(None, pa.bool_()))),
         "first_response_at": first_response_at,
-        "responder_agent": rows.text("agent").where(first_response_at.notna(), None),
+        "responder_agent": pc.if_else(has_response, agent, nobody),
         "resolved_at": resolved_at,
         "status": rows.text("status"),
         "queue": rows.text("queue"),
         "is_abandoned": rows.boolean("is_abandoned"),
     }
     for field in ("abandoned_seconds", "talk_seconds"):
-        facts[field] = rows.count(field)
+        facts[field] = rows.count_of(field)
     # Without any of these nobody can say who was answered; nobody is called ignored then.
     tells_answers = any(map(rows.mapping.has, ANSWER_FIELDS))
-    facts["is_response_known"] = [tells_answers] * len(rows)
+    facts["is_response_known"] = pa.repeat(tells_answers, rows.count)
     return facts
 
 
-def preview(
+def first_rows(
     path: Path, mapping: Mapping, limit: int = 5, *, encoding: str | None = None
-) -> tuple[list[dict[str, object]], list[Reject], int]:
-    """The mapping applied: first rows as they would be stored, every reject, and rows read."""
-    rows: list[dict[str, object]] = []
-    rejects: list[Reject] = []
-    read_count = 0
+) -> list[dict[str, object]]:
+    """The mapping applied: the first rows as they would be stored, with their lines; of one id the first."""
+    rows: dict[str, dict[str, object]] = {}
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    seen: dict[str, tuple[int, int]] = {}
+    not_content = ("line", "raw", "raw_at", "raw_bytes", "is_from_file")
     for batch in read(path, mapping=mapping, encoding=encoding):
-        read_count += batch.read_count
-        rejects += batch.rejects
         if batch.events is None:
             continue
-        events, facts, impossible = without_impossible_times(batch.events, batch.facts, now)
-        rejects += impossible
+        events, facts, _ = without_impossible_times(batch.events, batch.facts, now, path)
         told = facts.to_pylist() if facts is not None else [{}] * events.num_rows
         for event, fact in zip(events.to_pylist(), told, strict=True):
             shown = {**event, **{k: v for k, v in fact.items() if k != "conversation"}}
-            line, raw = shown.pop("line"), shown.pop("raw")
-            content = hash(tuple(value for name, value in shown.items() if name != "display_name"))
-            first, kept = seen.setdefault(event["external_id"], (line, content))
-            if first != line:
-                if kept != content:
-                    reason = f"id {event['external_id']} stands in line {first} already, with different content"
-                    rejects.append(Reject(line, reason, raw))
-            elif len(rows) < limit:
-                del shown["is_from_file"]
-                rows.append({"line": line, **{k: _plain(v) for k, v in shown.items() if v is not None}})
-    return rows, sorted(rejects, key=lambda reject: reject.line), read_count
+            line, *_ = (shown.pop(name) for name in not_content)
+            row = {"line": line, **{k: _plain(v) for k, v in shown.items() if v is not None}}
+            rows.setdefault(event["external_id"], row)
+            if len(rows) == limit:
+                return list(rows.values())
+    return list(rows.values())
 
 
 def _plain(value: object) -> object:

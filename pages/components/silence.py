@@ -14,6 +14,7 @@ from data_access.published import PublishedFigure, figures_for
 from pages.components import (
     cards,
     charts,
+    charts_age,
     charts_silence,
     data,
     downloads,
@@ -364,7 +365,9 @@ def standardised(wanted: Filter) -> None:
     covered = words.percent(float(frame["covered_share"].iloc[0]))
     panel.chart(
         "standardised",
-        charts_silence.standardised_dumbbell(frame),
+        charts_age.standardised_dumbbell(
+            frame, "in_target_share", "standardised_share", "target_due_count", "overall_share", measure="target_due"
+        ),
         frame,
         wanted,
         finding=findings_silence.channel_part(frame),
