@@ -342,21 +342,46 @@ def _failed_fronts(wanted: Filter) -> list[Clause]:
     ]
 
 
-def front_of(column: str, wanted: Filter, *, newest: bool = False) -> ColumnElement[Any]:
-    """A column of the failed private contact before a public complaint: of the one that had waited longest.
-
-    `newest` takes the last one before the post instead. Null where there was none.
-    """
-    order = (_front.c.started_at, _front.c.conversation_id, _front.c.wait_number)
+def front_of(column: str, wanted: Filter) -> ColumnElement[Any]:
+    """A column of the private contact that failed before a public complaint and had waited longest; else null."""
     found: ColumnElement[Any] = (
         select(_front.c[column])
         .where(*_failed_fronts(wanted))
-        .order_by(*(part.desc() for part in order) if newest else order)
+        .order_by(*_front_order())
         .limit(1)
         .correlate(waits)
         .scalar_subquery()
     )
     return found
+
+
+def _front_order() -> tuple[ColumnElement[Any], ...]:
+    return _front.c.started_at, _front.c.conversation_id, _front.c.wait_number
+
+
+def newest_front_at(wanted: Filter) -> ColumnElement[dt.datetime]:
+    """When the last failed private contact before a public complaint began; null where there was none."""
+    newest = select(func.max(_front.c.started_at)).where(*_failed_fronts(wanted))
+    return newest.correlate(waits).scalar_subquery()
+
+
+def failed_fronts(wanted: Filter) -> Select[Any]:
+    """One row per complaint of the measure `back_door` and private contact that had failed it, in one join.
+
+    `place` 1 is the contact that had waited longest, that of `front_of`.
+    """
+    complaint = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
+    return (
+        select(
+            known_or_unknown(_front.c.channel).label("front_channel"),
+            known_or_unknown(waits.c.channel).label("channel"),
+            _front.c.started_at.label("front_started_at"),
+            waits.c.first_complaint_at.label("complained_at"),
+            func.row_number().over(partition_by=complaint, order_by=_front_order()).label("place"),
+        )
+        .select_from(waits.join(_front, _front.c.customer_id == waits.c.customer_id))
+        .where(*MEASURES["public_complaints_known"].clauses(wanted), *_failed_fronts(wanted))
+    )
 
 
 def is_back_door(wanted: Filter) -> Clause:

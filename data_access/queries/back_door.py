@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, func, true
+from sqlalchemy import Engine, func, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
@@ -31,10 +31,11 @@ from data_access.frames import (
 from data_access.measures import (
     MEASURES,
     came_out_in_public,
-    front_of,
+    failed_fronts,
     is_back_door,
     is_known_in_private,
     is_known_in_public,
+    newest_front_at,
 )
 from data_access.schema import waits
 
@@ -91,13 +92,11 @@ def back_door_flow(engine: Engine, wanted: Filter) -> pd.DataFrame:
     Each complaint counts once, under the contact that had waited longest; `*_minutes_waited` are how long that was
     at the moment of the post. `back_door_count` adds up to that of `back_door`.
     """
-    seconds = dialects.seconds_between(front_of("started_at", wanted), waits.c.first_complaint_at)
-    rows = grouped(
-        engine,
-        row_query(MEASURES["back_door"], wanted, _FLOW, {"seconds": seconds}),
-        (*_FLOW, "seconds"),
-        {"back_door_count": count_all()},
-    )
+    ranked = failed_fronts(wanted).subquery("ranked")
+    r = ranked.c
+    seconds = dialects.seconds_between(r.front_started_at, r.complained_at)
+    counted = select(r.front_channel, r.channel, seconds.label("seconds")).where(r.place == 1)
+    rows = grouped(engine, counted, (*_FLOW, "seconds"), {"back_door_count": count_all()})
     found = []
     for keys, part in rows.groupby(list(_FLOW), sort=False):
         waited, counts = part["seconds"].to_numpy(np.float64), part["back_door_count"].to_numpy(np.int64)
@@ -112,7 +111,7 @@ def back_door_range(engine: Engine, wanted: Filter) -> pd.DataFrame:
     """The back-door share for a range of N, in one scan. One row per `within_days`."""
     days = windows(wanted)
     widest = wanted.replace(within_days=max(days))
-    gap = dialects.seconds_between(front_of("started_at", widest, newest=True), waits.c.first_complaint_at)
+    gap = dialects.seconds_between(newest_front_at(widest), waits.c.first_complaint_at)
     counted = grouped(
         engine,
         row_query(MEASURES["public_complaints_known"], wanted, (), {"gap": gap}),

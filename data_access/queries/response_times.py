@@ -121,8 +121,8 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
     frame["is_provisional"] = frame["young_count"] > 0
     _add_share(frame, "answered_share", frame["answered_count"], frame[total])
     _add_share(frame, "in_target_share", frame["in_target_count"], frame["target_due_count"])
-    frame["median_minutes_answered"] = frame["median_seconds"].astype("float64") / 60
-    frame["p90_minutes_answered"] = frame["p90_seconds"].astype("float64") / 60
+    frame["median_minutes_answered"] = _minutes(frame["median_seconds"])
+    frame["p90_minutes_answered"] = _minutes(frame["p90_seconds"])
     frame["median_minutes_all"] = _medians_of_all(engine, rows, by, frame, measure, wanted)
     kinds = {**dimension_kinds(by), total: "count", **_TAIL}
     if table is waits:
@@ -194,6 +194,11 @@ _TIMING: Mapping[str, Any] = {
         func.percentile_disc(0.5).within_group(case((c.is_timed, c.seconds), else_=_NEVER)).filter(_with_known_end(c))
     ),
 }
+
+
+def _minutes(seconds: pd.Series) -> pd.Series:
+    """Percentiles of whole seconds are multiples of a tenth; what an engine's arithmetic leaves beyond is rounded."""
+    return seconds.astype("float64").round(6) / 60
 
 
 def _medians_of_all(
@@ -387,8 +392,8 @@ def resolution_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> 
     counts = {"conversation_count": count_all(), "resolved_count": count_if("is_timed"), **_TIMING}
     frame = grouped(engine, rows, by, counts)
     _add_share(frame, "resolved_share", frame["resolved_count"], frame["conversation_count"])
-    frame["median_minutes_resolved"] = frame["median_seconds"].astype("float64") / 60
-    frame["p90_minutes_resolved"] = frame["p90_seconds"].astype("float64") / 60
+    frame["median_minutes_resolved"] = _minutes(frame["median_seconds"])
+    frame["p90_minutes_resolved"] = _minutes(frame["p90_seconds"])
     frame["median_minutes_all"] = _medians_of_all(engine, rows, by, frame, measure, wanted)
     kinds = {
         **dimension_kinds(by),
