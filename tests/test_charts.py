@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,37 @@ def test_provisional_periods_are_hatched_and_outside_the_line() -> None:
     assert hatch[0].marker.pattern.shape == "/"
     assert math.isnan(line.y[3])
     assert not math.isnan(line.y[2])
+
+
+def test_a_line_and_its_band_stop_where_weeks_have_no_data() -> None:
+    frame = periods(9).drop(index=[1, 2, 3]).reset_index(drop=True)
+    figure = charts.share_by_period_line(frame, "ignored_share", "due_count", measure="complaints_due")
+    band, line, points = figure.data
+    assert [math.isnan(y) for y in line.y] == [False, True, *[False] * 5]
+    assert len(points.x) == len(frame)
+    lone, others = [list(part) for part in _split(band.x)]
+    assert min(lone) < frame["period"][0] < max(lone)
+    assert [others[0], others[4]] == [frame["period"][1], frame["period"][5]]
+
+
+def _split(dates: Sequence[object]) -> list[Sequence[object]]:
+    gap = list(dates).index(None)
+    return [dates[:gap], dates[gap + 1 :]]
+
+
+def test_dates_under_a_chart_stand_apart_however_the_data_lie() -> None:
+    frame = periods(60).drop(index=range(1, 50)).reset_index(drop=True)
+    axis = charts.share_by_period_line(frame, "ignored_share", "due_count", measure="complaints_due").layout.xaxis
+    assert list(axis.tickvals) == [frame["period"][0], frame["period"][1], frame["period"].iloc[-1]]
+    assert axis.tickformat.endswith("%Y")
+    regular = charts.share_by_period_line(periods(14), "ignored_share", "due_count", measure="complaints_due")
+    assert list(regular.layout.xaxis.tickvals) == list(periods(14)["period"])[1::2]
+    assert "%Y" not in regular.layout.xaxis.tickformat
+
+
+def test_names_of_channels_keep_their_capital_inside_a_sentence() -> None:
+    assert words.in_sentence("Twitter, then another agent") == "Twitter, then another agent"
+    assert words.in_sentence("Phone, then Twitter") == "phone, then Twitter"
 
 
 def test_the_answer_curve_begins_at_zero_never_falls_and_keeps_its_end() -> None:

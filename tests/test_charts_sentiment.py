@@ -143,8 +143,10 @@ def test_the_outer_band_is_the_interval_widened_by_the_error_of_the_scorer() -> 
     frame = trend(CALM)
     fills = [t for t in charts_sentiment.negative_share_line(frame, level_error=0.1).data if t.fill]
     assert len(fills) == 2
-    assert list(fills[0].y) == pytest.approx(list(frame["negative_share_low"] - 0.1))
-    assert list(fills[1].y) == pytest.approx(list(frame["negative_share_low"]))
+    for fill, error in zip(fills, (0.1, 0.0), strict=True):
+        upper, lower = list(fill.y)[: len(frame)], list(fill.y)[len(frame) :][::-1]
+        assert lower == pytest.approx(list(frame["negative_share_low"] - error))
+        assert upper == pytest.approx(list(frame["negative_share_high"] + error))
     assert len([t for t in charts_sentiment.negative_share_line(frame).data if t.fill]) == 1
 
 
@@ -318,4 +320,5 @@ def test_the_opening_to_closing_bar_draws_each_closing_part_of_each_opening() ->
     parts = {trace.name: dict(zip(trace.y, trace.x, strict=True)) for trace in figure.data}
     assert parts["ends negative"] == {"opens positive": 0.0, "opens negative": 0.3}
     assert parts["ends positive"]["opens negative"] == 0.7
+    assert (figure.layout.legend.y, figure.layout.legend.yanchor) == (1, "bottom")  # above the bars, not on them
     assert charts_sentiment.opening_to_closing_bar(frame.head(0)).data == ()

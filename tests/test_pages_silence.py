@@ -237,6 +237,15 @@ def test_who_is_heard_is_split_by_brand_where_there_are_several(
     assert "By brand" not in options(opened_page(tiny_store_url, "channel_mix", period="all"))
 
 
+def test_who_is_heard_on_one_channel_is_said_and_not_drawn(opened_page, tiny_store_url: str) -> None:
+    several = opened_page(tiny_store_url, "channel_mix", period="all")
+    one = opened_page(tiny_store_url, "channel_mix", period="all", channel="email")
+    assert "Only one channel here" not in said(several)
+    assert "Only one channel here" in said(one)
+    assert "Hollow: the channel's share" in said(several)
+    assert "Hollow: the channel's share" not in said(one)
+
+
 def test_the_rate_can_be_read_per_complaint_conversation_and_customer(opened_page, tiny_store_url: str) -> None:
     values = {}
     for unit in ("complaint", "conversation", "customer"):

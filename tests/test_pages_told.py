@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from test_leaving import MESSAGES as SILENCE
 from test_leaving import stored
 from test_told import MESSAGES, _loaded
 
@@ -52,6 +53,16 @@ def test_silence_is_charted_with_its_caveat(monkeypatch, tmp_path):
     assert "No proof of cause" in text
     assert "Too few comparable customers" in text
     assert len(app.get("plotly_chart")) >= 1
+
+
+def test_silence_without_a_counterpart_is_said_and_not_drawn(monkeypatch, tmp_path):
+    messages = SILENCE.splitlines(keepends=True)
+    answered_only = messages[0] + "".join(line for line in messages if "nora" in line or "omar" in line)
+    app, text = shown(monkeypatch, stored(tmp_path, answered_only))
+    assert "Too few comparable customers to say whether the ignored leave: 0 ignored" in text
+    assert "Followed: 1 of 1 complaining customers" in text
+    assert "Difference" not in text
+    assert not app.get("plotly_chart")
 
 
 def test_a_viewer_of_one_team_reads_no_text_of_another(monkeypatch, tmp_path):

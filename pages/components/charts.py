@@ -197,20 +197,11 @@ def share_by_period(
             font={"size": 11, "color": theme.CONTEXT},
         )
     mature = ~provisional & ~np.isnan(y)
-    for values, fill in ((high, None), (low, "tonexty")):
-        figure.add_scatter(
-            x=x,
-            y=np.where(np.isnan(y), np.nan, np.minimum(values, 1.0)),
-            mode="lines",
-            line={"width": 0},
-            fill=fill,
-            fillcolor=_faded(color, 0.18),
-            hoverinfo="skip",
-            showlegend=False,
-        )
+    band(figure, x, np.where(np.isnan(y), np.nan, low), np.minimum(high, 1.0), grain, _faded(color, 0.18))
+    line_x, line_y = with_gaps(x, np.where(mature, y, np.nan), grain)
     figure.add_scatter(
-        x=x,
-        y=np.where(mature, y, np.nan),
+        x=line_x,
+        y=line_y,
         mode="lines",
         line={"color": color, "width": 2.5},
         hoverinfo="skip",
@@ -635,11 +626,55 @@ def _name_axis(figure: Drawing, names: Sequence[str]) -> None:
     )
 
 
-def _period_axis(figure: Drawing, x: Sequence[object], grain: str) -> None:
+def _period_axis(figure: Drawing, x: Sequence[Any], grain: str) -> None:
+    """Dates at periods that stand far enough apart, from the last one back; the year where there are several."""
     form = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "quarter": "%b %Y"}[grain]
-    figure.update_xaxes(type="date", tickformat=form, showgrid=False)
-    step = -(-len(x) // PERIOD_TICKS)
-    figure.update_xaxes(tickvals=list(x)[(len(x) - 1) % step :: step] if x else [])
+    if len(x) and grain in {"day", "week"} and pd.Timestamp(x[0]).year != pd.Timestamp(x[-1]).year:
+        form += "\n%Y"
+    figure.update_xaxes(type="date", tickformat=form, tickangle=0, showgrid=False)
+    numbers = _period_numbers(x, grain)
+    step = -(-(numbers[-1] - numbers[0] + 1) // PERIOD_TICKS) if len(x) else 1
+    ticks: list[int] = []
+    for place in range(len(x) - 1, -1, -1):
+        if not ticks or numbers[ticks[-1]] - numbers[place] >= step:
+            ticks.append(place)
+    figure.update_xaxes(tickvals=[x[place] for place in reversed(ticks)])
+
+
+def with_gaps(x: Sequence[Any], y: Any, grain: str) -> tuple[list[Any], Any]:
+    """A line that stops where periods without data lie between two points."""
+    gaps = np.flatnonzero(np.diff(_period_numbers(x, grain)) > 1) + 1
+    dates = list(x)
+    for place in reversed(gaps.tolist()):
+        dates.insert(place, x[place])
+    return dates, np.insert(np.asarray(y, float), gaps, np.nan)
+
+
+def band(figure: Drawing, x: Sequence[Any], low: Any, high: Any, grain: str, color: str) -> None:
+    """The interval of each period as an area, one for each run of periods without a gap; a lone one as a bar."""
+    known = np.flatnonzero(~(np.isnan(low) | np.isnan(high)))
+    runs = np.split(known, np.flatnonzero(np.diff(_period_numbers(x, grain)[known]) > 1) + 1)
+    edge_x: list[Any] = []
+    edge_y: list[float | None] = []
+    for run in runs:
+        if not len(run):
+            continue
+        dates, lows, highs = [x[place] for place in run], low[run].tolist(), high[run].tolist()
+        if len(run) == 1:
+            aside = pd.Timedelta(milliseconds=_period_milliseconds(grain) / 4)
+            dates, lows, highs = [dates[0] - aside, dates[0] + aside], lows * 2, highs * 2
+        edge_x += [None] * bool(edge_x) + dates + dates[::-1]
+        edge_y += [None] * bool(edge_y) + highs + lows[::-1]
+    figure.add_scatter(
+        x=edge_x, y=edge_y, mode="lines", line={"width": 0}, fill="toself", fillcolor=color,
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+
+
+def _period_numbers(x: Sequence[Any], grain: str) -> Any:
+    """Periods counted from a fixed one: neighbours differ by 1."""
+    unit = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q"}[grain]
+    return pd.PeriodIndex(pd.DatetimeIndex(list(x)), freq=unit).asi8
 
 
 def _period_milliseconds(grain: str) -> float:

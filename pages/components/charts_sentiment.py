@@ -39,17 +39,18 @@ def negative_share_line(
     n, signal = data_frame["scored_count"].to_numpy(int), [str(rule) for rule in data_frame["signal"]]
     low, high = (data_frame[f"negative_share_{end}"].to_numpy(float) for end in ("low", "high"))
     if level_error > 0:
-        _band(figure, x, np.maximum(low - level_error, 0), np.minimum(high + level_error, 1), 0.08)
-    _band(figure, x, low, high, 0.20)
+        wide = np.maximum(low - level_error, 0), np.minimum(high + level_error, 1)
+        charts.band(figure, x, *wide, grain, charts._faded(NEGATIVE, 0.08))
+    charts.band(figure, x, low, high, grain, charts._faded(NEGATIVE, 0.20))
     limits = data_frame[["limit_low", "centre_share", "limit_high"]].to_numpy(float)
     if not np.isnan(limits).all():
-        _limits(figure, x, limits)
+        _limits(figure, x, limits, grain)
     named = [words.period(pd.Timestamp(at), grain) for at in x]
     hover = [
         charts._hover(name, share, lo, hi, k, False) + (f"<br><b>Signal: {words.plotly(rule)}</b>" if rule else "")
         for name, share, lo, hi, k, rule in zip(named, y, low, high, n, signal, strict=True)
     ]
-    _points(figure, x, y, n, hover, measure, [bool(rule) for rule in signal])
+    _points(figure, x, y, n, hover, measure, [bool(rule) for rule in signal], grain)
     tops = [high[n >= SMALL_SAMPLE] + level_error, limits[:, 2], y]
     known = np.concatenate([part[~np.isnan(part)] for part in tops])
     figure.update_yaxes(range=[0, min(1.03, float(known.max()) * 1.08 + 0.01)], tickformat=".0%")
@@ -66,7 +67,7 @@ def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure
         return _nothing(figure)
     x, y, n = list(data_frame["period"]), data_frame["net_share"].to_numpy(float), data_frame["scored_count"]
     low, high = net_interval(data_frame)
-    _band(figure, x, low, high, 0.20)
+    charts.band(figure, x, low, high, grain, charts._faded(NEGATIVE, 0.20))
     figure.add_hline(y=0, line={"color": theme.CONTEXT, "width": 1})
     hover = [
         f"{words.period(pd.Timestamp(at), grain)}: {words.signed_points(net)} of {k:,} "
@@ -74,7 +75,7 @@ def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure
         + ("; too few to judge" if k < SMALL_SAMPLE else "")
         for at, net, lo, hi, k in zip(x, y, low, high, n, strict=True)
     ]
-    _points(figure, x, y, n.to_numpy(int), hover, measure, [False] * len(x), text=words.signed_points)
+    _points(figure, x, y, n.to_numpy(int), hover, measure, [False] * len(x), grain, text=words.signed_points)
     judged = n.to_numpy(int) >= SMALL_SAMPLE
     edges = np.concatenate((low[judged], high[judged], y, [0.0]))
     room = 0.08 * max(float(edges.max() - edges.min()), 0.1)
@@ -173,7 +174,7 @@ def recovery_bar(data_frame: pd.DataFrame) -> Chart:
 @drawn
 def opening_to_closing_bar(data_frame: pd.DataFrame) -> Drawing:
     """How conversations end that opened so: a bar per opening sentiment, its parts the closing ones; n right."""
-    figure = charts._figure(150)
+    figure = charts._figure(176)
     if not len(data_frame):
         return _nothing(figure)
     openings = [name for name in SENTIMENTS if name in set(data_frame["sentiment"])][::-1]
@@ -211,7 +212,8 @@ def opening_to_closing_bar(data_frame: pd.DataFrame) -> Drawing:
             xanchor="left",
             font={"size": 11},
         )
-    figure.update_layout(barmode="stack", legend={"orientation": "h", "y": 1.25, "x": 0, "traceorder": "normal"})
+    figure.update_layout(barmode="stack", legend=charts._legend(), margin={"t": 34})
+    figure.update_yaxes(showgrid=False)
     figure.update_xaxes(range=[0, 1.1], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     return figure
 
@@ -312,25 +314,12 @@ def _nothing(figure: Drawing) -> Drawing:
     return figure
 
 
-def _band(figure: Drawing, x: Any, low: Any, high: Any, opacity: float) -> None:
-    for values, fill in ((high, None), (low, "tonexty")):
-        figure.add_scatter(
-            x=x,
-            y=values,
-            mode="lines",
-            line={"width": 0},
-            fill=fill,
-            fillcolor=charts._faded(NEGATIVE, opacity),
-            hoverinfo="skip",
-            showlegend=False,
-        )
-
-
-def _limits(figure: Drawing, x: Any, limits: Any) -> None:
+def _limits(figure: Drawing, x: Any, limits: Any, grain: str) -> None:
     for column, name, dash in ((0, "lower limit", "dot"), (1, "usual", "solid"), (2, "upper limit", "dot")):
+        line_x, line_y = charts.with_gaps(x, limits[:, column], grain)
         figure.add_scatter(
-            x=x,
-            y=limits[:, column],
+            x=line_x,
+            y=line_y,
             mode="lines",
             line={"color": theme.CONTEXT, "width": 1.2, "dash": dash, "shape": "linear" if column == 1 else "hvh"},
             hoverinfo="skip",
@@ -356,10 +345,12 @@ def _points(
     hover: list[str],
     measure: str,
     is_signal: list[bool],
+    grain: str,
     text: Any = words.percent,
 ) -> None:
+    line_x, line_y = charts.with_gaps(x, y, grain)
     figure.add_scatter(
-        x=x, y=y, mode="lines", line={"color": NEGATIVE, "width": 2.5}, hoverinfo="skip", showlegend=False
+        x=line_x, y=line_y, mode="lines", line={"color": NEGATIVE, "width": 2.5}, hoverinfo="skip", showlegend=False
     )
     figure.add_scatter(
         x=x,

@@ -90,11 +90,13 @@ def silent_counted(row: Row, days: int, after_days: int) -> str:
         words.signed_points(float(row[f"silence_difference_share{end}"])) for end in ("", "_low", "_high")
     )
     groups, n = words.counted(row["strata_count"], "group"), words.count
+    measured = (
+        f"Difference {difference} (95 %: {low} to {high}, the broad bar, from the dotted line of the answered). "
+    )
     return (
         "Customers by their first complaint: ignored beyond its limit, or answered before it; silent: nothing new on "
         f"any channel for {days} days, counted from {after_days} days after the limit (asking again about the same "
-        f"matter is not coming back). Difference {difference} (95 %: "
-        f"{low} to {high}, the broad bar, from the dotted line of the answered). Comparable: same channel, topic, "
+        f"matter is not coming back). {measured if row['strata_count'] else ''}Comparable: same channel, topic, "
         f"sentiment and month ({groups} with "
         f"{n(row['matched_ignored_count'])} ignored and {n(row['matched_answered_count'])} answered; "
         f"{n(row['left_out_count'])} without a counterpart are left out). Followed: "

@@ -11,7 +11,7 @@ from pages.components.selection import Cell
 
 
 def show(wanted: Filter) -> None:
-    """One chart with its words; says so where nobody can be followed for long enough."""
+    """One chart with its words; says so where nobody can be followed for long enough, or compared."""
     frame = data.fell_silent(wanted)
     row = frame.iloc[0]
     shown = data.scoped(wanted)
@@ -24,13 +24,19 @@ def show(wanted: Filter) -> None:
             "due, in every source that was still running, and a customer who would be recognised on coming back."
         )
         return
+    counted = findings.silent_counted(row, shown.silent_after_days, shown.within_days)
+    finding = findings.fell_silent(row, shown.silent_after_days)
+    if not row["strata_count"]:
+        st.markdown(f"**{words.markdown(finding)}**")
+        st.caption(words.markdown(panel.caption(wanted, counted)))
+        return
     panel.chart(
         "fell_silent",
         charts_told.silence_dumbbell(frame),
         frame,
         wanted,
-        finding=findings.fell_silent(row, shown.silent_after_days),
-        counted=findings.silent_counted(row, shown.silent_after_days, shown.within_days),
+        finding=finding,
+        counted=counted,
         cells=[
             Cell("Ignored, fell silent", "silent_ignored"),
             Cell("All ignored", "followed_ignored"),

@@ -31,6 +31,7 @@ _LABELLED = {
 }
 
 _SHARES = ("share", "share_low", "share_high", "difference", "limit_low", "limit_high")
+_INDICES = ("index", "index_low", "index_high")
 
 
 def prepared(data_frame: pd.DataFrame, zone: str, grain: str = "week") -> pd.DataFrame:
@@ -67,6 +68,8 @@ def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any
             plain = label.replace(" (minutes)", "").replace(" (seconds)", "")
             unit = units.get(str(name), "min")
             found[name] = st.column_config.NumberColumn(plain, format=f"%.1f {unit}")
+        elif name in _INDICES:
+            found[name] = st.column_config.NumberColumn(label, format="%.0f")
         elif pd.api.types.is_datetime64_any_dtype(data_frame[name]):
             found[name] = st.column_config.DatetimeColumn(label, format="D MMM YYYY, HH:mm")
         elif pd.api.types.is_bool_dtype(data_frame[name]):

@@ -187,7 +187,7 @@ def value(dimension: str, raw: object, grain: str = "week") -> str:
 def in_sentence(label: str) -> str:
     """A label inside a sentence: lower case, unless it is a name or an abbreviation."""
     names = ("Twitter", "Facebook", "Instagram", "WhatsApp", "SMS")
-    return label if label in names or label[:2].isupper() else label[:1].lower() + label[1:]
+    return label if label.startswith(names) or label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def column(name: str) -> str:
@@ -366,6 +366,8 @@ COLUMN_LABELS = {
     "unknown_low_share": "Lowest, whoever the unknown are",
     "unknown_high_share": "Highest, whoever the unknown are",
     "index": "Index (100: all customers)",
+    "index_low": "Index, lower limit",
+    "index_high": "Index, upper limit",
     "covered_share": "Conversations compared",
     "ignored_channel_count": "Channels on which ignored",
     "channel_count": "Channels",

@@ -74,6 +74,6 @@ else:
     age.not_known(mix)
 
 st.subheader("The same in numbers")
-tables.show(mix, data.scoped(wanted).zone, alt="Channel mix by age group with intervals", height=320)
+tables.show(mix, data.scoped(wanted).zone, alt="Channel mix by age group with intervals")
 downloads.shown(mix, "channel_mix_table")
 st.caption(words.markdown(panel.caption(wanted, EXPLAINED)))
