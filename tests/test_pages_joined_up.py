@@ -108,6 +108,20 @@ def test_the_cards_are_the_counted_figures_and_every_link_carries_the_days(opene
     assert any("measure=back_door" in query and "within_days%3D7" in query for query in links(app))
 
 
+@pytest.mark.parametrize(
+    ("switches", "sentence"),
+    [
+        ({}, "known in private (8: 80 % of 10 complaints in public), by"),
+        ({"joined_up_range": "repeats"}, "can be recognised (22: 100 % of 22 conversations), by"),
+        ({"joined_up_range": "resolved"}, "whose days have passed (0 to 16: 0 % to 73 % of 22 conversations), by"),
+        ({"joined_up_ranking": "age_group"}, "known on a private channel (80 % of 10 complaints in public), those"),
+        ({"joined_up_ranking": "repeats"}, "can be recognised (100 % of 22), those"),
+    ],
+)
+def test_every_figure_says_on_which_share_it_stands(opened_page, joined_url: str, switches, sentence) -> None:
+    assert sentence in said(opened_page(joined_url, switches, period="all"))
+
+
 def test_other_days_change_the_cards_the_arrows_and_the_links_together(opened_page, joined_url: str) -> None:
     app = opened_page(joined_url, {"within_days": 14}, period="all")
     engine = open_reader(joined_url)

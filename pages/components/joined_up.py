@@ -13,6 +13,7 @@ from pages.components import findings_joined_up as said
 from pages.components.cards import Card
 from pages.components.selection import Cell
 
+ALL_OF = {"back_door": "complaints in public", "repeats": "conversations", "resolved": "conversations"}
 TOPICS = {"fitting": "Same or unknown topic", "any": "Any topic"}
 RANKINGS = {"doors": "Front doors", "age_group": "Age groups", "repeats": "Repeat contacts by channel"}
 RANGES = {"back_door": "Back door", "repeats": "Repeat contacts", "resolved": "First-contact resolution"}
@@ -213,8 +214,10 @@ def ranking(looked: Looked) -> None:
         _bars(
             "back_door_by_age", frame, "age_group", share, count, looked, "public_complaints_known",
             finding=findings.groups_apart(frame, "age_group", share, count, "came by the back door"),
-            counted="Of complaints in public of customers known on a private channel, those after a private contact "
-            "that had failed, by age at the time of the post; 95 % interval, under 30 greyed.", also="back_door",
+            counted="Of complaints in public of customers known on a private channel "
+            f"({_stands_on(frame, count, 'public_complaint_count')} complaints in public), those after a private "
+            "contact that had failed, by age at the time of the post; 95 % interval, under 30 greyed.",
+            also="back_door",
         )  # fmt: skip
         return
     frame = data.repeat_contacts(wanted, ("channel",), looked.topic)
@@ -222,14 +225,16 @@ def ranking(looked: Looked) -> None:
     _bars(
         "repeats_by_channel", frame, "channel", share, count, looked, "recognisable",
         finding=findings.groups_apart(frame, "channel", share, count, "are repeat contacts"),
-        counted=f"Of conversations of customers who can be recognised ({words.percent(_coverage(frame))}), those "
-        f"within {words.counted(looked.days, 'day')} of another on any channel, by their own channel; 95 % interval, "
+        counted="Of conversations of customers who can be recognised "
+        f"({_stands_on(frame, count, 'conversation_count')}), those within {words.counted(looked.days, 'day')} of "
+        "another on any channel, by their own channel; 95 % interval, "
         "under 30 greyed.", also=looked.measure("repeat_contacts"),
     )  # fmt: skip
 
 
-def _coverage(frame: pd.DataFrame) -> float:
-    return float(frame["recognisable_count"].sum() / max(frame["conversation_count"].sum(), 1))
+def _stands_on(frame: pd.DataFrame, count: str, whole: str) -> str:
+    """On which share of all a figure stands; the rows of the frame are parts of the whole."""
+    return f"{words.percent(frame[count].sum() / max(frame[whole].sum(), 1))} of {words.count(frame[whole].sum())}"
 
 
 def _bars(
@@ -276,14 +281,19 @@ def by_days(looked: Looked) -> None:
         st.text(f"No {of} in this filter.")
         return
     blind = " Dotted: what a tool shows that sees the same channel alone." if rival else ""
-    smallest = words.count(frame[count].min())
+    is_back_door = what == "back_door"
+    whole = data.back_door(wanted)["public_complaint_count"] if is_back_door else frame["conversation_count"]
+    counts = sorted({int(frame[count].min()), int(frame[count].max())})
+    stood = " to ".join(words.count(number) for number in counts)
+    shares = " to ".join(words.percent(number / max(int(whole.max()), 1)) for number in counts)
+    stands_on = f"{stood}: {shares} of {words.count(whole.max())} {ALL_OF[what]}"
     panel.chart(
         f"by_days_{what}",
         charts_joined_up.share_by_window_line(frame, share, count, measure=measure, rival=rival),
         frame,
         wanted,
         finding=said.by_window(frame, share, done),
-        counted=f"Of {of} ({smallest}{' or more' if frame[count].nunique() > 1 else ''}), by the number of days "
-        f"allowed; filled: the one chosen above; 95 % interval.{blind}",
+        counted=f"Of {of} ({stands_on}), by the number of days allowed; filled: the one chosen above; "
+        f"95 % interval.{blind}",
         cells=selection.cells(frame, ("within_days",), measure),
     )
