@@ -7,7 +7,7 @@ HOST := 127.0.0.1
 PORT ?= 8501
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra postgresql --extra language --extra build
 
-.PHONY: run test setup check format lock setup-test train-sentiment bench bench-text
+.PHONY: run test test-faults setup check format lock setup-test train-sentiment bench bench-text
 
 # Without STORE=… the demo company is simulated once and kept.
 run: setup
@@ -34,6 +34,11 @@ $(VENV)/.installed-test: requirements-dev.lock $(VENV)/.installed scripts/instal
 PYTEST ?= --numprocesses auto --dist loadfile
 test: setup-test check
 	$(BIN)/python -m pytest $(PYTEST)
+
+# Kills loads (and, a tenth as often, all other writing commands) at random moments, on each engine.
+KILLS ?= 200
+test-faults: setup-test
+	FRONTDOOR_KILLS=$(KILLS) $(BIN)/python -m pytest --numprocesses auto tests/test_kills.py tests/test_faults.py
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

@@ -1,6 +1,8 @@
 """Entry: the dashboard as an ASGI application, started by `streamlit run app.py`."""
 
 import gc
+import importlib
+import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,9 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from pages import components
 from pages.components.export_route import PATH as EXPORT_PATH
 from pages.components.export_route import export_rows
 
+SETTLE_SECONDS = 30
 MAIN = Path(__file__).resolve().parent / "pages" / "main.py"
 
 
@@ -24,15 +28,40 @@ async def healthz(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-@asynccontextmanager
-async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Warm up, then freeze the start-up objects: a full collection after every rerun would walk them all."""
-    from pages.components import charts, data  # noqa: F401, PLC0415  # caches want a running Streamlit
+def settle() -> None:
+    """Collect garbage once and thoroughly, then set aside what stays: modules, cached answers and charts.
 
-    await anyio.to_thread.run_sync(data.warm_up)
+    Streamlit runs a full collection after every rerun; it would walk all of them each time.
+    """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
-    yield
+
+
+def _import_pages() -> None:
+    """Import what the first visitor of each page would wait for."""
+    for module in pkgutil.iter_modules(components.__path__, f"{components.__name__}."):
+        importlib.import_module(module.name)
+
+
+async def _settle_again_and_again() -> None:
+    while True:
+        await anyio.sleep(SETTLE_SECONDS)
+        await anyio.to_thread.run_sync(settle)
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Warm up and settle, and settle again as caches fill."""
+    from pages.components import data  # noqa: PLC0415  # caches want a running Streamlit
+
+    await anyio.to_thread.run_sync(_import_pages)
+    await anyio.to_thread.run_sync(data.warm_up)
+    settle()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_settle_again_and_again)
+        yield
+        tasks.cancel_scope.cancel()
     gc.unfreeze()
 
 

@@ -8,8 +8,10 @@
 - pages: the queries of every page, caches empty, first and second time, with 0, 3 and 6 filters, against one
   DuckDB scan of the columns that these queries name, and the overview against pandas on the same rows in memory
 - postgresql: the same pages on a PostgreSQL that this script starts itself, on a tenth of the rows
-- sessions: reruns per second with 1, 5, 20 and 50 sessions over websockets, and the server's memory
-- export: all conversations as CSV through the streaming route, against DuckDB's COPY to CSV
+- sessions: reruns of every page over websockets, data in the cache, their processor time against Streamlit showing
+  as many plain texts, the overview with 1, 5, 20 and 50 sessions at once, and the server's memory
+- browser: from a filter change to the last chart drawn in headless Chromium, per page, against its queries alone
+- export: all conversations as CSV from a running dashboard, with its memory, against DuckDB's COPY to CSV
 
 Writes `benchmarks/results/latest.json` and the table in `benchmarks/README.md`. Nothing here runs in CI.
 """
@@ -17,7 +19,6 @@ Writes `benchmarks/results/latest.json` and the table in `benchmarks/README.md`.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import json
 import os
@@ -25,19 +26,16 @@ import platform
 import re
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,19 +43,17 @@ from sqlalchemy import Engine, event, func, insert, select
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+import served  # noqa: E402
 from generate import batches, write  # noqa: E402
 
 from data_access import derive, dialects  # noqa: E402
-from data_access.export import csv_of_parts  # noqa: E402
 from data_access.filters import Filter  # noqa: E402
 from data_access.loader import LoadOrder, load  # noqa: E402
-from data_access.measures import Selection  # noqa: E402
-from data_access.queries.conversations import selected_row_parts  # noqa: E402
 from data_access.schema import conversations, customers, interactions, waits  # noqa: E402
 from data_access.sources.mapping import read_mapping  # noqa: E402
 from data_access.store import current_settings, open_reader, open_writer, read_status, resolved  # noqa: E402
 
-PARTS = ("load", "store", "pages", "postgresql", "sessions", "export")
+PARTS = ("load", "store", "pages", "postgresql", "sessions", "browser", "export")
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 README = ROOT / "benchmarks" / "README.md"
 FILTERS: dict[str, dict[str, str]] = {
@@ -72,8 +68,6 @@ FILTERS: dict[str, dict[str, str]] = {
         "sentiment": "negative",
     },
 }
-SESSIONS = (1, 5, 20, 50)
-RERUNS_PER_SESSION = 8
 _COLUMN = re.compile(r"\b(waits|conversations|interactions|customers)(?:_\d+)?\.\"?(\w+)\"?")
 
 
@@ -411,81 +405,11 @@ def measure_postgresql(figures: Figures, rows: int, folder: Path) -> None:
         measure_pages(figures, url, "postgresql")
 
 
-# --- sessions --------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _server(url: str, folder: Path) -> Iterator[tuple[str, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "FRONTDOOR_STORE": url, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            for _ in range(600):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).read()
-                    break
-                except OSError:
-                    time.sleep(0.2)
-            yield f"127.0.0.1:{port}", process.pid
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def measure_sessions(figures: Figures, url: str, folder: Path) -> None:
-    """Reruns per second and their times with several sessions at once, data in the cache; the server's memory."""
-    with _server(url, folder) as (address, process):
-        asyncio.run(_reruns(address, 1, 2))  # fills the cache
-        at_start = _resident_mb(process)
-        for count in SESSIONS:
-            with _timed() as taken:
-                times = asyncio.run(_reruns(address, count, RERUNS_PER_SESSION))
-            figures.add("sessions", f"{count} at once, reruns", len(times) / taken[0], "per s")
-            figures.add("sessions", f"{count} at once, median rerun", 1000 * float(np.median(times)), "ms")
-            figures.add("sessions", f"{count} at once, p95 rerun", 1000 * float(np.quantile(times, 0.95)), "ms")
-        figures.add("sessions", "server memory after one session", at_start, "MB")
-        figures.add("sessions", f"server memory after {max(SESSIONS)} sessions", _resident_mb(process), "MB")
-
-
-async def _reruns(address: str, sessions: int, reruns: int) -> list[float]:
-    """Seconds from a rerun message to the end of its script, over real websockets."""
-    from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415
-    from streamlit.proto.ClientState_pb2 import ClientState  # noqa: PLC0415
-    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: PLC0415
-    from websockets.asyncio.client import connect  # noqa: PLC0415
-
-    asked = BackMsg(rerun_script=ClientState(query_string="period=all")).SerializeToString()
-
-    async def one() -> list[float]:
-        times = []
-        async with connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as channel:
-            for _ in range(reruns):
-                start = time.perf_counter()
-                await channel.send(asked)
-                while True:
-                    message = ForwardMsg.FromString(await channel.recv())
-                    if message.WhichOneof("type") == "script_finished":
-                        break
-                times.append(time.perf_counter() - start)
-        return times
-
-    return [seconds for found in await asyncio.gather(*(one() for _ in range(sessions))) for seconds in found]
-
-
-def _resident_mb(process: int) -> float:
-    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
-
-
 # --- export ----------------------------------------------------------------------------------------------
 
 
 def measure_export(figures: Figures, url: str, folder: Path) -> None:
-    """All conversations as CSV in parts, and the memory that takes, against DuckDB's COPY to CSV."""
+    """All conversations as CSV from a running dashboard, against DuckDB's COPY to CSV."""
     names = ", ".join(f'"{name}"' for name in ("conversation_id", "channel", "team", "opened_at", "topic", "status"))
     newest = max((folder / "store").glob("store-*.duckdb"))
     with (
@@ -494,30 +418,16 @@ def measure_export(figures: Figures, url: str, folder: Path) -> None:
     ):  # the store's engine may write no file
         raw.execute(f"COPY (SELECT {names} FROM conversations) TO '{folder / 'copy.csv'}'")
     engine = open_reader(url)
-    wanted = Selection(resolved(Filter(), read_status(engine, url)), "contacts")
     with engine.connect() as connection:
         rows = int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
     engine.dispose()
-    seconds, memory = _in_a_process(_export, url, wanted)
-    idle_seconds, idle = _in_a_process(_open_only, url)
-    figures.add(
-        "export",
-        f"{rows:,} conversations as CSV",
-        seconds - idle_seconds,
-        "s",
-        reference="DuckDB COPY of six columns",
-        reference_value=copied[0],
-    )
-    figures.add("export", "extra memory of it", memory - idle, "MB")
+    served.measure_export(figures, url, folder, rows, copied[0])
 
 
-def _export(url: str, wanted: Selection) -> None:
-    size = sum(len(text) for text in csv_of_parts(selected_row_parts(open_reader(url), wanted)))
-    assert size > 0
-
-
-def _open_only(url: str) -> None:
-    read_status(open_reader(url), url)
+def query_milliseconds(url: str, page: str) -> float:
+    """The queries of a page with one channel chosen, caches empty."""
+    os.environ["FRONTDOOR_STORE"] = url
+    return 1000 * float(_page_run(page, {"period": "all", "channel": "chat"})["sql"])
 
 
 # --- report ----------------------------------------------------------------------------------------------
@@ -573,7 +483,9 @@ def main() -> int:
         if "postgresql" in parts:
             measure_postgresql(figures, wanted.rows // 10, folder)
         if "sessions" in parts:
-            measure_sessions(figures, url, folder)
+            served.measure_sessions(figures, url, folder)
+        if "browser" in parts:
+            served.measure_browser(figures, url, folder, lambda page: query_milliseconds(url, page))
         if "export" in parts:
             measure_export(figures, url, folder)
     finally:

@@ -203,6 +203,7 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
     for channels, heard in (
         ("heard by channel", heard_or_not(engine, wanted)),
         ("heard by age and channel", heard_or_not(engine, wanted, ("age_group",))),
+        ("heard by brand and channel", heard_or_not(engine, wanted, ("brand",))),
     ):
         for column in ("conversation_count", "answered_count"):
             yield _equal(f"{channels}: {column} adds up", int(times[column]), int(heard[column].sum()))

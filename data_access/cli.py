@@ -31,7 +31,7 @@ from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources import SOURCES, Recognised, recognise
 from data_access.sources.base import Reject
 from data_access.sources.delimited import guessed_encoding, read_records
-from data_access.sources.mapped import preview
+from data_access.sources.mapped import first_rows
 from data_access.sources.mapping import read_mapping
 from data_access.store import (
     StoreStatus,
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--source-name", metavar="NAME", help="store the rows under this name instead of the source's")
     load.add_argument("--encoding", help="of the file, where it is not UTF-8")
     load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
-    load.add_argument("--dry-run", action="store_true", help="show what would be loaded and rejected")
+    load.add_argument("--dry-run", action="store_true", help="say what would be stored and rejected; changes nothing")
     command("rebuild", _rebuild, "derive waits and conversations again with the present settings")
     engine_commands.add_commands(command, _outcome_of, _orders, _say)
     rescore = command("rescore", _rescore, "read all texts again: sentiment, complaints, topics, blamed channel")
@@ -364,34 +364,32 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) -> int:
-    rejected = 0
-    for order in orders:
-        if order.mapping is None:
-            raise FrontdoorError("--dry-run shows a mapping applied: it goes with --source csv --mapping MAP.toml")
-        rows, rejects, read_count = preview(order.path, order.mapping, encoding=order.encoding)
-        rejected += len(rejects)
+    """Say file by file what the same command would do without --dry-run."""
+    progress = _Progress()
+    try:
+        results = loader.rehearse(_url(options), orders, progress=progress)
+    finally:
+        progress.close()
+    for order, result in zip(orders, results, strict=True):
+        rows = first_rows(order.path, order.mapping, encoding=order.encoding) if order.mapping else []
+        rejects = sorted(result.rejects, key=lambda reject: (reject.file or "", reject.line))
         if options.json:
-            print(
-                json.dumps(
-                    {
-                        "file": order.path.name,
-                        "read_count": read_count,
-                        "first_rows": rows,
-                        "rejected": [vars(r) for r in rejects],
-                    },
-                    ensure_ascii=False,
-                )
-            )
+            shown = {"first_rows": rows, "rejected": [vars(reject) for reject in rejects], "notes": result.notes}
+            print(json.dumps({"file": order.path.name, **_result(result), **shown}, ensure_ascii=False))
             continue
         print(
-            f"{order.path.name}: {read_count} rows read, {len(rejects)} would be rejected. "
-            "The first rows as they would be stored:"
+            f"{order.path.name}: {result.read_count:,} rows read, {result.rejected_count:,} would be rejected, "
+            f"{result.stored_count:,} stored, {result.unchanged_count:,} are there already"
         )
+        if rows:
+            print("The first rows as they would be stored:")
         for row in rows:
             print("  " + ", ".join(f"{name}={value!r}" for name, value in row.items()))
         for reject in rejects:
-            print(f"  line {reject.line}: {reject.reason}")
-    return SOME_REJECTED if rejected else DONE
+            print(f"  {f'{reject.file}, ' if reject.file else ''}line {reject.line}: {reject.reason}")
+        for note in result.notes:
+            _say(f"note: {note}")
+    return SOME_REJECTED if any(result.rejected_count for result in results) else DONE
 
 
 def _counts(result: loader.LoadResult) -> str:

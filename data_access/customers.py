@@ -36,6 +36,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
 
 from data_access import derive, dialects
 from data_access.config import IdentityRules
@@ -116,12 +117,9 @@ def settle_events(connection: Connection, stage: Table, rules: IdentityRules) ->
     writing = s.change != "same"
     left = select(i.conversation_id).join(stage, and_(s.interaction_id == i.interaction_id, writing))
     _fill(connection, _subjects, union(select(s.conversation_id).where(writing), left))
-    is_stored = ~exists().where(s.interaction_id == i.interaction_id)
-    _fill(
-        connection,
-        _raw,
-        union(*_stated_by(stage, s.interaction_id == s.interaction_id), *_stated_by(interactions, is_stored)),
-    )
+    unstaged = interactions.outerjoin(stage, s.interaction_id == i.interaction_id)
+    stored = _stated_by(interactions, s.interaction_id.is_(None), unstaged)
+    _fill(connection, _raw, union(*_stated_by(stage, true()), *stored))
     _state_conversations(connection, rules)
     _settle(connection, rules)
 
@@ -227,10 +225,10 @@ def settle_near(connection: Connection, identities: Iterable[Identity], rules: I
     refresh(connection)
 
 
-def _stated_by(table: Table, condition: ColumnElement[bool]) -> list[Select[Any]]:
+def _stated_by(table: Table, condition: ColumnElement[bool], rows: FromClause | None = None) -> list[Select[Any]]:
     """What the events of the subjects gave: conversation, source, kind, value as given."""
     mine = table.c.conversation_id.in_(select(_subjects.c.statement_id))
-    return given_by(table, and_(mine, condition))
+    return given_by(table, and_(mine, condition), rows)
 
 
 def given_kinds(source: str, channel: str) -> dict[str, str]:
@@ -238,8 +236,13 @@ def given_kinds(source: str, channel: str) -> dict[str, str]:
     return {"customer": f"id:{source}", "email": "email", "phone": "phone", "handle": f"handle:{channel}"}
 
 
-def given_by(table: Table, condition: ColumnElement[bool] | None = None) -> list[Select[Any]]:
-    """What the events of a table gave: conversation, source, identity kind, value as given."""
+def given_by(
+    table: Table, condition: ColumnElement[bool] | None = None, rows: FromClause | None = None
+) -> list[Select[Any]]:
+    """What the events of a table gave: conversation, source, identity kind, value as given.
+
+    `rows` is the table joined with others that the condition names.
+    """
     c = table.c
     kinds: tuple[tuple[ColumnElement[str], Column[str]], ...] = (
         (func.concat("id:", c.source), c.customer),
@@ -248,9 +251,9 @@ def given_by(table: Table, condition: ColumnElement[bool] | None = None) -> list
         (func.concat("handle:", c.channel), c.handle),
     )
     return [
-        select(c.conversation_id, c.source, kind.label("identity_kind"), given.label("given")).where(
-            given.is_not(None), true() if condition is None else condition
-        )
+        select(c.conversation_id, c.source, kind.label("identity_kind"), given.label("given"))
+        .select_from(table if rows is None else rows)
+        .where(given.is_not(None), true() if condition is None else condition)
         for kind, given in kinds
     ]
 
@@ -341,16 +344,24 @@ def _forget_stated(connection: Connection) -> None:
 
 def _look_near(connection: Connection) -> None:
     s = stated_identities.c
-    stated = select(s.identity_kind, s.identity_value).where(
-        s.reason.is_(None), s.statement_id.in_(select(_subjects.c.statement_id)), ~_is_near(s)
+    stated = (
+        select(s.identity_kind, s.identity_value)
+        .select_from(stated_identities)
+        .outerjoin(_near, _same_identity(_near.c, s))
+        .where(
+            s.reason.is_(None), s.statement_id.in_(select(_subjects.c.statement_id)), _near.c.identity_kind.is_(None)
+        )
     )
     _fill(connection, _near, stated.distinct())
 
 
 def _is_near(columns: Any) -> ColumnElement[bool]:
-    return exists().where(
-        _near.c.identity_kind == columns.identity_kind, _near.c.identity_value == columns.identity_value
-    )
+    """For small tables only, which every node holds: Citus refuses it of a distributed one (docs/engines.md)."""
+    return exists().where(_same_identity(_near.c, columns))
+
+
+def _same_identity(one: Any, other: Any) -> ColumnElement[bool]:
+    return and_(one.identity_kind == other.identity_kind, one.identity_value == other.identity_value)
 
 
 # --- who is who ---------------------------------------------------------------------------------------
@@ -399,6 +410,8 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
         .distinct(),
     )
     _fill(connection, _affected, select(owners.c.customer_id))
+    k = customer_identities.c
+    _fill(connection, _affected, select(k.customer_id).join(_near, _same_identity(_near.c, k)).distinct())
     for table, key in (
         (interactions, "conversation_id"),
         (reported_facts, "conversation_id"),
@@ -407,13 +420,13 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
     ):
         _move(connection, table, key)
     _refresh_identities(connection)
+    _keep_split_off(connection)
 
 
 def _widen(connection: Connection) -> None:
     """Follow shared identities and decisions until nothing new is found."""
-    s, n, d = stated_identities.c, _near.c, identity_decisions.c
+    s, d = stated_identities.c, identity_decisions.c
     other = identity_decisions.alias("other")
-    same_identity = and_(n.identity_kind == s.identity_kind, n.identity_value == s.identity_value)
     size = -1
     while size != (size := int(connection.scalar(select(func.count()).select_from(_near)) or 0)):
         decided = (
@@ -422,18 +435,19 @@ def _widen(connection: Connection) -> None:
             .where(_is_near(d), ~_is_near(other.c))
         )
         _fill(connection, _near, decided.distinct())
-        found = ~exists().where(_near_statements.c.statement_id == s.statement_id)
         beside = (
             select(s.statement_id)
-            .join(_near, same_identity)
-            .where(s.reason.is_(None), s.is_alone.is_(False), found)
+            .join(_near, _same_identity(_near.c, s))
+            .outerjoin(_near_statements, _near_statements.c.statement_id == s.statement_id)
+            .where(s.reason.is_(None), s.is_alone.is_(False), _near_statements.c.statement_id.is_(None))
             .distinct()
         )
         _fill(connection, _near_statements, beside)
         stated = (
             select(s.identity_kind, s.identity_value)
             .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
-            .where(s.reason.is_(None), ~_is_near(s))
+            .outerjoin(_near, _same_identity(_near.c, s))
+            .where(s.reason.is_(None), _near.c.identity_kind.is_(None))
         )
         _fill(connection, _near, stated.distinct())
 
@@ -456,9 +470,11 @@ def _solve(connection: Connection, rules: IdentityRules) -> tuple[list[list[str]
     for statement_id, identities in stated.items():
         alike[Statement(frozenset(identities), own.get(statement_id))].append(statement_id)
     order = sorted(alike, key=lambda one: sorted(one.identities))
-    decided = select(d.identity_kind, d.identity_value).where(
-        _is_near(d),
-        exists().where(s.identity_kind == d.identity_kind, s.identity_value == d.identity_value, s.reason.is_(None)),
+    decided = (
+        select(d.identity_kind, d.identity_value)
+        .join(_near, _same_identity(_near.c, d))
+        .join(stated_identities, _same_identity(s, d))
+        .where(s.reason.is_(None))
     )
     present = {(kind, value) for kind, value in connection.execute(decided.distinct())}
     near = select(d.decision).where(_is_near(d))
@@ -494,9 +510,15 @@ def _find_owners(connection: Connection) -> None:
         .outerjoin(_solved, and_(x.identity_kind == s.identity_kind, x.identity_value == s.identity_value))
         .where(s.reason.is_(None), s.is_alone.is_(True))
     )
-    nobody = select(_subjects.c.statement_id, literal("a").concat(func.substr(_subjects.c.statement_id, 2))).where(
-        ~exists().where(s.statement_id == _subjects.c.statement_id, s.reason.is_(None)),
-        ~exists().where(customer_records.c.record_id == _subjects.c.statement_id),
+    subjects, r = select(_subjects.c.statement_id), customer_records.c
+    stating = union(
+        select(s.statement_id).where(s.statement_id.in_(subjects), s.reason.is_(None)),
+        select(r.record_id).where(r.record_id.in_(subjects)),
+    ).subquery("stating")
+    nobody = (
+        select(_subjects.c.statement_id, literal("a").concat(func.substr(_subjects.c.statement_id, 2)))
+        .outerjoin(stating, stating.c.statement_id == _subjects.c.statement_id)
+        .where(stating.c.statement_id.is_(None))
     )
     answered = select(_solved_statements.c.statement_id, _solved_statements.c.customer_id)
     _fill(connection, owners, union_all(answered, alone, nobody.distinct()))
@@ -566,9 +588,32 @@ def _refresh_identities(connection: Connection) -> None:
     )
 
 
+def _keep_split_off(connection: Connection) -> None:
+    """Identities that a split made another person, who wrote nothing: the statements stay with the other side.
+
+    Without a row of their own nobody could name them any more, and so take the split back.
+    """
+    s, x, d = stated_identities.c, _solved.c, identity_decisions.c
+    split_off = (
+        select(x.customer_id, x.identity_kind, x.identity_value, func.min(s.source).label("origin"))
+        .select_from(_solved)
+        .join(identity_decisions, _same_identity(d, x))
+        .join(stated_identities, _same_identity(s, x))
+        .where(d.verdict == "split", x.reason.is_(None), x.identity_kind != CONVERSATION_KIND)
+        .group_by(x.customer_id, x.identity_kind, x.identity_value)
+        .having(func.count().filter(s.customer_id == x.customer_id) == 0)
+    )
+    names = ["customer_id", "identity_kind", "identity_value", "origin"]
+    connection.execute(insert(customer_identities).from_select(names, split_off))
+    _fill(connection, _affected, select(split_off.subquery().c.customer_id))
+
+
 def refresh(connection: Connection) -> None:
-    """Write `customers` again for all who were settled or touched, from lines of files and from their events."""
-    i, r = interactions.c, customer_records.c
+    """Write `customers` again for all who were settled or touched, from lines of files and from their events.
+
+    A person of whom only an identity is known, since a split, has a row without anything else.
+    """
+    i, r, k = interactions.c, customer_records.c, customer_identities.c
     _fill(connection, _affected, select(derive.touched.c.customer_id))
     affected = select(_affected.c.customer_id)
     connection.execute(delete(customers).where(customers.c.customer_id.in_(affected)))
@@ -593,7 +638,8 @@ def refresh(connection: Connection) -> None:
         .group_by(i.customer_id)
         .subquery("seen")
     )
-    known = union(select(listed.c.customer_id), select(seen.c.customer_id)).subquery("known")
+    split_off = select(k.customer_id).where(k.customer_id.in_(affected))
+    known = union(select(listed.c.customer_id), select(seen.c.customer_id), split_off).subquery("known")
     values: dict[str, Any] = {
         "customer_id": known.c.customer_id,
         **{name: listed.c[name] for name in FILE_FIELDS},

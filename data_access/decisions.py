@@ -127,7 +127,10 @@ def merge(url: str, one: str, other: str) -> Decided:
             if decision.verdict == "split"
             and any(mine[a] & decision.sides[0] and mine[1 - a] & decision.sides[1] for a in (0, 1))
         ]
-        return "merge", [frozenset({min(side, key=identity_rank)}) for side in mine], between
+        # Where a split is taken back, those whom it held apart are meant, not who came to one of them since.
+        held_apart = frozenset().union(*(side for decision in between for side in decision.sides))
+        named = [min(side & held_apart or side, key=identity_rank) for side in mine]
+        return "merge", [frozenset({identity}) for identity in named], between
 
     return _decide(url, decide)
 
@@ -264,15 +267,13 @@ def _keep(connection: Connection, verdict: str, sides: Sequence[frozenset[Identi
 
 def _explained(connection: Connection, customer: str) -> Explanation:
     s, c, v = stated_identities.c, customer_identities.c, conversations.c
-    reasons = {
-        (row.identity_kind, row.identity_value): row.reason
-        for row in connection.execute(
-            select(c.identity_kind, c.identity_value, c.reason).where(c.customer_id == customer)
-        )
-    }
+    known = connection.execute(
+        select(c.identity_kind, c.identity_value, c.origin, c.reason).where(c.customer_id == customer)
+    ).all()
+    reasons = {(row.identity_kind, row.identity_value): row.reason for row in known}
     stated: defaultdict[str, set[Identity]] = defaultdict(set)
     names: dict[str, str] = {}
-    sources: defaultdict[Identity, set[str]] = defaultdict(set)
+    sources = {(row.identity_kind, row.identity_value): {row.origin} for row in known}
     count: defaultdict[Identity, int] = defaultdict(int)
     own: set[Identity] = set()
     rows = connection.execute(
@@ -295,7 +296,7 @@ def _explained(connection: Connection, customer: str) -> Explanation:
         if identity not in reasons:
             continue
         stated[row.statement_id].add(identity)
-        sources[identity].add(row.source or "")
+        sources[identity].add(row.source)
         count[identity] += not row.is_listed
         if row.is_own:
             own.add(identity)

@@ -467,11 +467,12 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         .subquery("grouped")
     )
     names = [c.name for c in _opened.columns if c.name in grouped.c and c.name != "topic"]
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     return (
         select(
             *(grouped.c[name] for name in names),
             func.coalesce(grouped.c.topic, UNKNOWN).label("topic"),
-            _age_group(dialects.local_time(grouped.c.opened_at, settings.zone), settings).label("age_group"),
+            _age_group(dialects.local_time(grouped.c.opened_at, settings.zone, now), settings).label("age_group"),
         )
         .select_from(grouped)
         .outerjoin(customers, customers.c.customer_id == grouped.c.customer_id)
@@ -531,10 +532,12 @@ def _runs() -> Select[Any]:
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
     bots = _first_bot_responses().subquery("bots")
     # A ticket whose comments are not in the data: silence here is no silence of the company.
-    is_unknown = exists().where(
-        reported_facts.c.customer_id == w.customer_id,
-        reported_facts.c.conversation_id == w.conversation_id,
-        reported_facts.c.is_response_known.is_(False),
+    f = reported_facts.c
+    unknown = (
+        select(f.customer_id, f.conversation_id)
+        .where(f.is_response_known.is_(False), f.customer_id.in_(select(touched.c.customer_id)))
+        .distinct()
+        .subquery("unknown")
     )
     return (
         select(
@@ -558,7 +561,7 @@ def _runs() -> Select[Any]:
             w.complaint_count,
             w.needs_reply_at,
             and_(w.response_at.is_(None), w.reported == 1).label("has_reported_answer"),
-            or_(w.response_at.is_not(None), ~is_unknown).label("is_response_known"),
+            or_(w.response_at.is_not(None), unknown.c.conversation_id.is_(None)).label("is_response_known"),
             w.response_at,
             w.responder_agent,
             w.responder_team,
@@ -583,6 +586,10 @@ def _runs() -> Select[Any]:
                 bots.c.conversation_id == w.conversation_id,
                 bots.c.run == w.run,
             ),
+        )
+        .outerjoin(
+            unknown,
+            and_(unknown.c.customer_id == w.customer_id, unknown.c.conversation_id == w.conversation_id),
         )
         .join(_opened, and_(o.customer_id == w.customer_id, o.conversation_id == w.conversation_id))
         .join(
@@ -787,7 +794,7 @@ def _fill_tellings(connection: Connection, settings: Settings) -> None:
             ),
         )
         .join(interactions, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
-        .outerjoin(customers, customers.c.customer_id == w.customer_id)
+        .outerjoin(customers, customers.c.customer_id == i.customer_id)
         .where(tells, w.customer_id.in_(several))
         .order_by(w.customer_id, w.conversation_id, w.wait_number, e.position)
     )  # fmt: skip

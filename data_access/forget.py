@@ -44,7 +44,17 @@ from data_access import derive, dialects
 from data_access.config import IdentityRules, Settings, age_band_bounds
 from data_access.customers import given_by, given_kinds
 from data_access.errors import FrontdoorError, StoreError
-from data_access.forgotten import MARK, SALT, comparable, identity_hash, salt_of, searched_as, tokens, without_values
+from data_access.forgotten import (
+    MARK,
+    SALT,
+    comparable,
+    identity_hash,
+    name_of,
+    salt_of,
+    searched_as,
+    tokens,
+    without_values,
+)
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id, split_identity
 from data_access.loader import Progress, derive_changed, say_nothing
 from data_access.schema import (
@@ -65,6 +75,7 @@ from data_access.vocabulary import UNKNOWN
 
 CUSTOMER = "customer"  # kind under which a forgotten customer's former id is remembered
 _AT_ONCE = 500  # ids in one statement
+_LAST = "~"  # sorts after letters and digits
 _SHORT = 3  # a shorter name is not looked for in raw rows
 # Reasons not told by the identity's form: with another value, or without this customer, it could join.
 _KEPT_APART = frozenset({"never", "customers", "shared", "chain", "decision", "forgotten"})
@@ -89,6 +100,13 @@ _identities = Table(
     Column("new_value", Text),
     prefixes=["TEMPORARY"],
 )
+# Rows are changed in a copy beside these tables: a distributed table cannot look things up in them.
+_copies = {
+    table.name: Table(
+        f"forget_{table.name}", _work, *(Column(c.name, c.type) for c in table.columns), prefixes=["TEMPORARY"]
+    )
+    for table in (interactions, reported_facts)
+}
 
 
 @dataclasses.dataclass
@@ -177,18 +195,22 @@ def _customer(connection: Connection, salt: str, name: str, region: str) -> str 
 
 @dataclasses.dataclass(frozen=True)
 class _Evidence:
-    """What one customer's conversations and lines of customers files state.
+    """What one customer's conversations and lines of customers files state, and what was split off to be them.
 
     `theirs` are the identities that stand for nobody else; the others stay in the rows of those who show them, too.
-    `reasons` say why an identity joins nobody; `elsewhere` are conversations of others that state some of `theirs`.
+    `split_off` are those of them that only others state, since a decision by hand. `reasons` say why an identity
+    joins nobody; `elsewhere` and `listed` are conversations, and lines of customers files, of others that state some
+    of `theirs`.
     """
 
     given: dict[tuple[str, str], Identity]
     stated: frozenset[Identity]
     theirs: frozenset[Identity]
+    split_off: frozenset[Identity]
     reasons: dict[Identity, str]
     statements: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    listed: tuple[str, ...]
 
 
 def _forget_customer(
@@ -205,7 +227,7 @@ def _forget_customer(
     person = connection.execute(select(customers).where(customers.c.customer_id == customer_id)).one()
     done.rejected_row_count += _blank_rejects(connection, evidence, events, person)
     new_id = "f" + secrets.token_urlsafe(8)  # until their new names say whose all is
-    made_up = made_up_identities(evidence.stated, evidence.reasons)
+    made_up = made_up_identities(evidence.stated, evidence.reasons, evidence.split_off)
     _name_anew(connection, customer_id, events)
     _fill(
         connection,
@@ -224,11 +246,15 @@ def _forget_customer(
     for table in (customer_identities, customers):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
     elsewhere = _replace_elsewhere(connection, evidence, made_up, rules)
+    _replace_listed(connection, evidence, made_up, rules)
+    records += evidence.listed
     _replace_decisions(connection, evidence, made_up, named, at)
     connection.execute(insert(derive.touched), [{"customer_id": name} for name in (customer_id, new_id)])
-    before = [*evidence.statements, *named, *elsewhere]
+    before = [*evidence.statements, *named, *elsewhere, *evidence.listed]
     settling.settle_again(connection, before, [*named.values(), *elsewhere], records, rules)
-    _remember(connection, salt, evidence, customer_id, at, rules.phone_region)
+    names = {person.display_name, *(event.display_name for event in events if event.direction == "inbound")}
+    named_as = [known for name in names if name and (known := name_of(name)) is not None]
+    _remember(connection, salt, evidence, {(CUSTOMER, customer_id), *named_as}, at, rules.phone_region)
     for table in (_events, _conversations, _identities):
         table.drop(connection)
     done.customer_count += 1
@@ -239,26 +265,28 @@ def _forget_customer(
 
 def _evidence(connection: Connection, customer_id: str, rules: IdentityRules) -> _Evidence:
     s, c = stated_identities.c, customer_identities.c
-    other = stated_identities.alias("other")
     rows = connection.execute(
         select(s.statement_id, s.identity_kind, s.identity_value).where(
             s.customer_id == customer_id, s.identity_kind != CONVERSATION_KIND
         )
     ).all()
-    stated = frozenset((row.identity_kind, row.identity_value) for row in rows)
-    same = and_(other.c.identity_kind == s.identity_kind, other.c.identity_value == s.identity_value)
+    by_them = select(s.identity_kind, s.identity_value).where(
+        s.customer_id == customer_id, s.identity_kind != CONVERSATION_KIND
+    )
+    joining = select(c.identity_kind, c.identity_value).where(c.customer_id == customer_id, c.reason.is_(None))
+    mine = union(by_them, joining).subquery("mine")
+    stated = frozenset((kind, value) for kind, value in connection.execute(select(mine)))
+    split_off = stated - {(row.identity_kind, row.identity_value) for row in rows}
     by_others = connection.execute(
-        select(other.c.statement_id, other.c.is_listed, s.identity_kind, s.identity_value)
-        .join(other, and_(same, other.c.customer_id != s.customer_id))
-        .where(s.customer_id == customer_id)
-        .distinct()
+        select(s.statement_id, s.is_listed, s.identity_kind, s.identity_value)
+        .join(mine, and_(mine.c.identity_kind == s.identity_kind, mine.c.identity_value == s.identity_value))
+        .where(s.customer_id != customer_id)
     ).all()
     shown_by_others = {(row.identity_kind, row.identity_value) for row in by_others}
     known = connection.execute(
-        select(c.customer_id, c.identity_kind, c.identity_value, c.reason)
-        .join(stated_identities, and_(s.identity_kind == c.identity_kind, s.identity_value == c.identity_value))
-        .where(s.customer_id == customer_id)
-        .distinct()
+        select(c.customer_id, c.identity_kind, c.identity_value, c.reason).join(
+            mine, and_(mine.c.identity_kind == c.identity_kind, mine.c.identity_value == c.identity_value)
+        )
     ).all()
     reasons = {(row.identity_kind, row.identity_value): row.reason for row in known if row.reason}
     joined = {
@@ -274,26 +302,29 @@ def _evidence(connection: Connection, customer_id: str, rules: IdentityRules) ->
         if clean is not None and (kind, clean) in stated:
             given[kind, value] = (kind, clean)
     theirs = frozenset(one for one in stated if one in joined or one not in shown_by_others)
-    elsewhere = {
-        row.statement_id
-        for row in by_others
-        if (row.identity_kind, row.identity_value) in theirs and not row.is_listed
-    }
+    of_theirs = [row for row in by_others if (row.identity_kind, row.identity_value) in theirs]
+    elsewhere = tuple(sorted({row.statement_id for row in of_theirs if not row.is_listed}))
+    listed = tuple(sorted({row.statement_id for row in of_theirs if row.is_listed}))
     statements = tuple(dict.fromkeys(row.statement_id for row in rows))
-    return _Evidence(given, stated, theirs, reasons, statements, tuple(sorted(elsewhere)))
+    return _Evidence(given, stated, theirs, split_off, reasons, statements, elsewhere, listed)
 
 
-def made_up_identities(identities: Collection[Identity], reasons: Mapping[Identity, str]) -> dict[Identity, str]:
+def made_up_identities(
+    identities: Collection[Identity],
+    reasons: Mapping[Identity, str],
+    split_off: Collection[Identity] = (),
+) -> dict[Identity, str]:
     """A random value for each identity, in the order of the real ones: the order may decide who is who.
 
-    What joins nobody by its form (a number without a country code) does not with the new value either.
+    What joins nobody by its form (a number without a country code) does not with the new value either. What was
+    split off and stands with others alone comes after all others: theirs stays what it stands with.
     """
     made_up = {}
     for kind in {kind for kind, _ in identities}:
         mine = sorted(identity for identity in identities if identity[0] == kind)
         words = sorted(_word() for _ in mine)
         for identity, word in zip(mine, words, strict=True):
-            value = f"{MARK}-{word}"
+            value = f"{_LAST if identity in split_off else ''}{MARK}-{word}"
             if kind == "email":
                 value += "@forgotten.invalid"
             elif kind == "phone" and reasons.get(identity) != "number":
@@ -366,12 +397,29 @@ def _replace_elsewhere(
             clean = normalised(kind, row[name], rules.phone_region)
             if clean is not None and (kind, clean) in evidence.theirs:
                 # Whose the conversation is, is decided by the first id: this one was not.
-                changed[name] = ("~" if kind.startswith("id:") else "") + made_up[kind, clean]
+                is_last = not kind.startswith("id:") or (kind, clean) in evidence.split_off
+                changed[name] = ("" if is_last else _LAST) + made_up[kind, clean]
         if changed:
             changed |= dict.fromkeys(("text", "evidence", "display_name"), None) | {"content_hash": MARK}
             changed |= {"author": None} if row["direction"] == "inbound" else {}
             connection.execute(update(interactions).where(i.interaction_id == row["interaction_id"]).values(**changed))
     return found
+
+
+def _replace_listed(
+    connection: Connection, evidence: _Evidence, made_up: Mapping[Identity, str], rules: IdentityRules
+) -> None:
+    """Lines of customers files that list the customer's identities as another's, since a split: the pseudonyms."""
+    r = customer_records.c
+    lines = connection.execute(select(r.record_id, r.identities).where(r.record_id.in_(evidence.listed))).all()
+    for line in lines:
+        texts = []
+        for listed in line.identities.split(";"):
+            pair = split_identity(listed, rules.phone_region)
+            texts.append(f"{pair[0]}={made_up[pair]}" if pair in evidence.theirs else listed)
+        connection.execute(
+            update(customer_records).where(r.record_id == line.record_id).values(identities=";".join(texts))
+        )
 
 
 def _replace_decisions(
@@ -472,18 +520,19 @@ def _fill(connection: Connection, table: Table, **columns: list[Any]) -> None:
 
 
 def _without_personal_data(new_id: str) -> dict[str, ColumnElement[Any]]:
-    i = interactions.c
+    copy = _copies[interactions.name]
+    i = copy.c
     own, answered = _events.alias("own"), _events.alias("answered")
 
     def new_name(of: Any, external_id: ColumnElement[Any]) -> ColumnElement[Any]:
         same = and_(of.c.source == i.source, of.c.external_id == external_id)
-        return select(func.min(of.c.new_id)).where(same).correlate(interactions).scalar_subquery()
+        return select(func.min(of.c.new_id)).where(same).correlate(copy).scalar_subquery()
 
     x = _identities.c
 
     def pseudonym(kind: Any, given: ColumnElement[Any]) -> ColumnElement[Any]:
         same = and_(x.identity_kind == kind, x.given == given)
-        return select(func.min(x.new_value)).where(same).correlate(interactions).scalar_subquery()
+        return select(func.min(x.new_value)).where(same).correlate(copy).scalar_subquery()
 
     is_answer = i.reply_to.is_not(None)
     return {
@@ -505,22 +554,31 @@ def _without_personal_data(new_id: str) -> dict[str, ColumnElement[Any]]:
 
 
 def _move(connection: Connection, table: Table, customer_id: str, changed: Mapping[str, ColumnElement[Any]]) -> None:
-    """Insert the customer's rows changed and delete them as they were: no engine need update a distribution column."""
-    n = _conversations
+    """Delete the customer's rows as they were and insert them changed: no engine need update a distribution column.
+
+    `changed` are expressions on the table's copy.
+    """
+    copy, n = _copies[table.name], _conversations
+    names = [column.name for column in table.columns]
+    dialects.create_temporary(connection, copy)
+    theirs = table.c.customer_id == customer_id
+    connection.execute(insert(copy).from_select(names, select(table).where(theirs)))
+    connection.execute(delete(table).where(theirs))
     values = {"conversation_id": n.c.new_id, **changed}
     rows = (
         select(
             *(
-                dialects.typed(values[column.name], column).label(column.name) if column.name in values else column
+                dialects.typed(values[column.name], column).label(column.name)
+                if column.name in values
+                else copy.c[column.name]
                 for column in table.columns
             )
         )
-        .select_from(table)
-        .join(n, n.c.conversation_id == table.c.conversation_id)
-        .where(table.c.customer_id == customer_id)
+        .select_from(copy)
+        .join(n, n.c.conversation_id == copy.c.conversation_id)
     )
-    connection.execute(insert(table).from_select([column.name for column in table.columns], rows))
-    connection.execute(delete(table).where(table.c.customer_id == customer_id))
+    connection.execute(insert(table).from_select(names, rows))
+    copy.drop(connection)
 
 
 def made_up_age(
@@ -572,10 +630,10 @@ def _band(day: dt.date, born: dt.date, settings: Settings) -> str:
 
 
 def _remember(
-    connection: Connection, salt: str, evidence: _Evidence, customer_id: str, at: dt.datetime, region: str
+    connection: Connection, salt: str, evidence: _Evidence, more: Collection[Identity], at: dt.datetime, region: str
 ) -> None:
-    """Keep keyed hashes of what stood for this customer alone, so that no load brings them back."""
-    pairs = {(CUSTOMER, customer_id)}
+    """Keep keyed hashes of what stood for this customer alone, and of more, so that no load brings them back."""
+    pairs = set(more)
     for kind, value in evidence.theirs:
         pairs |= {(kind, value), searched_as(kind, value)}
     for (kind, given), identity in evidence.given.items():

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, select, union
+from sqlalchemy import Connection, Table, and_, delete, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access.config import IdentityRules
@@ -25,8 +25,11 @@ from data_access.store import read_info
 MARK = "forgotten"  # stands where an event's content hash stood
 SALT = "forget_salt"  # entry of store_info: the key of the hashes
 ANYWHERE = "*"  # kind under which a value is looked for in raw rows
+NAME = "name"  # kind under which a person's name is remembered
+NAME_WORDS = range(2, 5)  # of one word alone there are too many people
 _SHORT = 4  # shorter values are looked for in rows of their own source only
 _TOKEN = re.compile(r"[^\s,;|\"'<>()\[\]{}=\\]+")
+_WORD = re.compile(r"\w[\w'’-]*")
 _NUMBER = re.compile(r"\+?\d[\d ().\-/]{3,}\d")
 
 
@@ -65,6 +68,25 @@ def tokens(raw: str) -> set[str]:
     return {token for token in words | {word.lstrip("@") for word in words} | numbers if token}
 
 
+def name_of(text: str) -> Identity | None:
+    """Under which name a person's name is remembered: its words, in any order. None where they are too few or many."""
+    words = _WORD.findall(text.casefold())
+    return (NAME, " ".join(sorted(words))) if len(words) in NAME_WORDS else None
+
+
+def names_in(raw: str) -> dict[Identity, str]:
+    """All that may be a person's name in a raw row, as `name_of` says it, with how it stands there."""
+    words = list(_WORD.finditer(raw))
+    found: dict[Identity, str] = {}
+    for count in NAME_WORDS:
+        for first, last in zip(words, words[count - 1 :], strict=False):
+            shown = raw[first.start() : last.end()]
+            name = name_of(shown)
+            if name is not None:
+                found[name] = shown
+    return found
+
+
 def without_forgotten_events(connection: Connection, stage: Table, rules: IdentityRules) -> list[Reject]:
     """Take events of forgotten customers out of the staged rows.
 
@@ -76,7 +98,7 @@ def without_forgotten_events(connection: Connection, stage: Table, rules: Identi
         return []
     s = stage.c
     connection.execute(
-        delete(stage).where(exists().where(interactions.c.interaction_id == s.interaction_id, is_forgotten()))
+        delete(stage).where(s.interaction_id.in_(select(interactions.c.interaction_id).where(is_forgotten())))
     )
     stated = union(*given_by(stage)).subquery("given")
     g = stated.c
@@ -124,16 +146,20 @@ def without_forgotten_raw(connection: Connection, rejects: Mapping[str, Reject],
     if salt is None or not rejects:
         return dict(rejects)
     words = {key: tokens(reject.raw or "") for key, reject in rejects.items()}
+    names = {key: names_in(reject.raw or "") for key, reject in rejects.items()}
+    known_names = _forgotten_at(connection, salt, {name for found in names.values() for name in found})
     every = {word for found in words.values() for word in found}
     searched = {pair: word for word in every for pair in ((ANYWHERE, word), (ANYWHERE + source, word))}
     named = {searched[pair] for pair in _forgotten_at(connection, salt, searched)}
     ids = {opaque_id("i", source, word): word for word in every}
     known = set(connection.scalars(select(interactions.c.interaction_id).where(is_forgotten())))
     named |= {word for key, word in ids.items() if key in known}
+    told = {
+        key: (words[key] & named) | {shown for name, shown in names[key].items() if name in known_names}
+        for key in rejects
+    }
     return {
-        key: Reject(reject.line, without_values(reject.reason, words[key] & named), "")
-        if words[key] & named
-        else reject
+        key: Reject(reject.line, without_values(reject.reason, told[key]), "") if told[key] else reject
         for key, reject in rejects.items()
     }
 

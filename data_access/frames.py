@@ -9,6 +9,7 @@ import pandas as pd
 from sqlalchemy import Engine, Executable, Select, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access import dialects
 from data_access.config import age_band_bounds
 from data_access.errors import FilterError
 from data_access.filters import Filter
@@ -36,15 +37,8 @@ def fetch(engine: Engine, statement: Executable) -> pd.DataFrame:
 
 def fetch_parts(engine: Engine, statement: Executable, rows: int = 20_000) -> Iterator[pd.DataFrame]:
     """The rows of a statement in frames of at most `rows`, never all in memory; at least one frame."""
-    with engine.connect().execution_options(stream_results=True, max_row_buffer=rows) as connection:
-        result = connection.execute(statement)
-        names = list(result.keys())
-        found = False
-        for part in result.partitions(rows):
-            found = True
-            yield pd.DataFrame.from_records(list(part), columns=names)
-        if not found:
-            yield pd.DataFrame(columns=names)
+    with engine.connect() as connection:
+        yield from dialects.column_batches(connection, statement, rows)
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -54,6 +48,10 @@ def typed(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
         values = frame[name]
         if kind == "count":
             columns[name] = values.fillna(0).astype("int64")
+        elif kind == "text" and isinstance(values.dtype, pd.StringDtype):
+            columns[name] = values.astype("str")
+        elif kind == "flag" and values.dtype == bool:
+            columns[name] = values
         elif kind == "text":
             columns[name] = values.astype("object").where(values.notna(), None).astype("str")
         elif kind == "flag":
@@ -106,6 +104,14 @@ def grouped(
     return fetch(engine, statement)
 
 
+def summed(counts: pd.DataFrame, dimensions: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    """Counts that were grouped by `dimensions`, added up to the fewer groups of `by`; without `by` exactly one row."""
+    if not by:
+        return counts.drop(columns=list(dimensions)).sum().to_frame().T
+    dropped = [name for name in dimensions if name not in by]
+    return counts.drop(columns=dropped).groupby(list(by), sort=False, as_index=False).sum()
+
+
 def count_if(name: str) -> Any:
     """Aggregate: rows whose flag is true."""
     return lambda columns: func.count().filter(columns[name].is_(True))
@@ -114,6 +120,11 @@ def count_if(name: str) -> Any:
 def count_all() -> Any:
     """Aggregate: all rows."""
     return lambda columns: func.count()
+
+
+def percentile(value: ColumnElement[Any], q: float) -> Any:
+    """Aggregate: percentile `q` (0-1), interpolated as `estimates.percentile_of_counts` does; null counts nothing."""
+    return func.percentile_cont(q).within_group(value)
 
 
 def _age_place(band: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,7 +62,7 @@ from data_access.sources.base import (
     without_impossible_times,
 )
 from data_access.sources.mapping import Mapping as FileMapping
-from data_access.store import current_settings, open_writer, read_info, settings_in_force, write_info
+from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 
 ENGINE_MEMORY = "400MB"  # of the embedded engine while files are loaded, whatever their size
 
@@ -150,13 +151,14 @@ class Progress(Protocol):
 
 @dataclasses.dataclass
 class LoadResult:
-    """What a load did. `read_count` is always the sum of the other three."""
+    """What a load did. `read_count` is always the sum of the other three; `rejects` are those of its files."""
 
     read_count: int = 0
     stored_count: int = 0
     unchanged_count: int = 0
     rejected_count: int = 0
     notes: list[str] = dataclasses.field(default_factory=list)
+    rejects: list[Reject] = dataclasses.field(default_factory=list)
 
     def add(self, other: LoadResult) -> None:
         """Add the counts of another file."""
@@ -215,6 +217,23 @@ def load(
 
 def say_nothing(_stage: str, _rows: int, _expected: int | None = None, /) -> None:
     """Progress that nobody wants to see."""
+
+
+def rehearse(
+    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress | None = None
+) -> list[LoadResult]:
+    """What `load` would do with each of the files, one after the other; the store stays as it is.
+
+    The very load on a copy of a folder's generation, or in a transaction that is rolled back; only the derived tables,
+    which change no count, are left out. Raises what `load` raises.
+    """
+    started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    settings = current_settings(url)
+    report = progress or say_nothing
+    with open_rehearsal(url) as connection:
+        derive.begin_touched(connection)
+        with dialects.bounded_memory(connection, ENGINE_MEMORY):
+            return [_load_file(connection, order, settings, started, report) for order in orders]
 
 
 def rebuild(url: str, *, progress: Progress | None = None) -> int:
@@ -362,7 +381,7 @@ def _load_file(
     else:
         result, rejects = _load_events(connection, batches, order, settings, started, run, report)
     _keep_rejects(connection, rejects, order, run)
-    result.rejected_count = len(rejects)
+    result.rejected_count, result.rejects = len(rejects), rejects
     result.unchanged_count = result.read_count - result.stored_count - result.rejected_count
     connection.execute(
         insert(load_runs).values(
@@ -451,7 +470,7 @@ def _load_events(
     )
     _merge(connection)
     customers.refresh(connection)
-    result.notes += _notes_on_times(connection)
+    result.notes += _notes_on_times(connection, order)
     for table in (_stage, _stage_facts, _changes, _scores):
         table.drop(connection)
     return result, rejects
@@ -696,22 +715,36 @@ def _merge_facts(connection: Connection) -> None:
     )
 
 
-def _notes_on_times(connection: Connection) -> list[str]:
-    """Says which replies of this load, or to events of this load, are dated before what they answer."""
+def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
+    """Says which replies of this load, or to events of this load, are dated before what they answer, and where."""
     written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
     pairs = derive.misdated_replies().subquery("pairs")
     reply, question = interactions.alias("reply"), interactions.alias("asked")
+    reply_row, question_row = _stage.alias("reply_row"), _stage.alias("asked_row")
     rows = connection.execute(
-        select(reply.c.external_id, question.c.external_id)
+        select(
+            reply.c.external_id,
+            reply_row.c.file,
+            reply_row.c.line,
+            question.c.external_id,
+            question_row.c.file,
+            question_row.c.line,
+        )
         .select_from(pairs)
         .join(reply, reply.c.interaction_id == pairs.c.reply_id)
         .join(question, question.c.interaction_id == pairs.c.question_id)
+        .outerjoin(reply_row, reply_row.c.interaction_id == pairs.c.reply_id)
+        .outerjoin(question_row, question_row.c.interaction_id == pairs.c.question_id)
         .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
         .order_by(reply.c.occurred_at, reply.c.external_id)
     ).all()
     if not rows:
         return []
-    shown = ", ".join(f"{reply_id} before {question_id}" for reply_id, question_id in rows[:5])
+
+    def named(key: str, file: str | None, line: int | None) -> str:
+        return f"{key} in line {line} of {file or order.path.name}" if line else key
+
+    shown = ", ".join(f"{named(*row[:3])} before {named(*row[3:])}" for row in rows[:5])
     return [
         f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
         "one of the two times is wrong, so it counts as an answer at an unknown time"
@@ -737,26 +770,29 @@ class _StoredContext:
         stored = {author.lower(): author for author in rows}
         return {**stored, **self._settings.company_accounts(self._source)}
 
-    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
+    def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
         i = interactions.c
+        if self._connection.scalar(select(i.interaction_id).where(i.source == self._source).limit(1)) is None:
+            return
         dialects.create_temporary(self._connection, _keys)
-        if ids:
-            dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": list(ids)}))
+        remaining = iter(ids)
+        while part := list(itertools.islice(remaining, BATCH_ROWS)):
+            dialects.bulk_insert(self._connection, _keys, _arrow(_keys, {"a": part}))
         near = or_(i.external_id.in_(select(_keys.c.a)), i.reply_to.in_(select(_keys.c.a)))
         naming = [dialects.contains_text(i.text, f"@{account}") for account in new_accounts]
         threads = select(i.thread_id).where(i.source == self._source, or_(near, *naming)).distinct()
-        found = list(self._events(i.thread_id.in_(threads)))
+        yield from self._events(i.thread_id.in_(threads))
         _keys.drop(self._connection)
-        yield from found
 
     def stored_events(self) -> Iterator[StoredEvent]:
         return self._events(true())
 
     def _events(self, condition: ColumnElement[bool]) -> Iterator[StoredEvent]:
+        """The events, never all of them in memory: nothing else may be asked of the store before the last of them."""
         i = interactions.c
         columns = (i.external_id, i.author, i.direction, i.occurred_at, i.text, i.reply_to, i.recorded_responses)
         mine = select(*columns).where(i.source == self._source, condition, ~forgotten.is_forgotten())
-        for row in self._connection.execute(mine).all():
+        for row in self._connection.execute(mine, execution_options={"yield_per": BATCH_ROWS}):
             yield StoredEvent(
                 row.external_id,
                 row.author,
@@ -790,4 +826,14 @@ def _load_customers(
     return result, rejects
 
 
-__all__ = ["LoadOrder", "LoadResult", "Progress", "load", "rebuild", "rescore", "say_nothing", "text_settings_of"]
+__all__ = [
+    "LoadOrder",
+    "LoadResult",
+    "Progress",
+    "load",
+    "rebuild",
+    "rehearse",
+    "rescore",
+    "say_nothing",
+    "text_settings_of",
+]

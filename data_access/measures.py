@@ -102,7 +102,13 @@ def is_answered_untimed(table: Table, wanted: Filter) -> Clause:
     """The source says answered, but not when; never true where the setting calls that unanswered."""
     if wanted.unknown_time_counts_as == "unanswered":
         return false()
-    return and_(~_is_true(is_answered_timed(table, wanted)), table.c.has_reported_answer.is_(True))
+    return and_(_is_not_timed(table, wanted), table.c.has_reported_answer.is_(True))
+
+
+def _is_not_timed(table: Table, wanted: Filter) -> Clause:
+    """No human answered by `as_of` at a time that is known; never null, and plain enough to be told while reading."""
+    response = table.c.first_response_at if table is conversations else table.c.response_at
+    return or_(response.is_(None), response > wanted.now)
 
 
 def is_answered(table: Table, wanted: Filter) -> Clause:
@@ -596,7 +602,8 @@ def _open_wait(wanted: Filter) -> list[Clause]:
         *_addressed(waits),
         waits.c.is_response_known.is_(True),
         needs_reply(waits, wanted),
-        ~_is_true(is_answered(waits, wanted)),
+        _is_not_timed(waits, wanted),
+        ~_is_true(is_answered_untimed(waits, wanted)),
         ~_is_true(elsewhere),
         ~_is_abandoned_call(),
     ]
@@ -914,11 +921,11 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
     """The grouping expression of a dimension; never null, so that groups add up to the whole."""
     table = measure.table
     if name == "period":
-        return dialects.local_bucket(measure.owning_time, wanted.grain, wanted.zone)
+        return dialects.local_bucket(measure.owning_time, wanted.grain, wanted.zone, wanted.now)
     if name == "hour":
-        return dialects.local_part(measure.owning_time, "hour", wanted.zone)
+        return dialects.local_part(measure.owning_time, "hour", wanted.zone, wanted.now)
     if name == "weekday":
-        return dialects.local_part(measure.owning_time, "isodow", wanted.zone)
+        return dialects.local_part(measure.owning_time, "isodow", wanted.zone, wanted.now)
     if name == "agent":
         return case(
             (answered_at(table, wanted).is_not(None), known_or_unknown(table.c.responder_agent)),

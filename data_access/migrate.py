@@ -24,7 +24,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    create_engine,
     delete,
     func,
     insert,
@@ -35,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import data_access.annotations as kept  # `annotations` is the name of a __future__ feature here
 from data_access import dialects, distributed
-from data_access.errors import StoreError, StoreLockedError
+from data_access.errors import StoreError
 from data_access.migrations import differences
 from data_access.schema import metadata, store_info
 from data_access.store import (
@@ -45,10 +44,12 @@ from data_access.store import (
     drop_old_generations,
     generation_number,
     locked_folder,
+    locked_server,
     open_reader,
     publish_generation,
     read_info,
     remove_database,
+    server_writer_engine,
     settings_file,
     shown_url,
     store_folder,
@@ -119,11 +120,11 @@ def _open_target(url: str, *, start_over: bool) -> Iterator[Engine]:
             finally:
                 engine.dispose()
         return
-    engine = create_engine(url)
+    engine = server_writer_engine(url)
     try:
         with engine.connect() as holder:
             if not holder.scalar(select(func.pg_try_advisory_lock(WRITER_LOCK))):
-                raise StoreLockedError(f"{shown_url(url)} is being written by another session; wait and try again")
+                raise locked_server(holder, url)
             holder.commit()
             if start_over:
                 _clear(engine)
@@ -199,7 +200,7 @@ def _begin(target: Engine, url: str, source: str, source_name: str) -> None:
             if found not in ([], ["is missing"]):
                 raise StoreError(f"{shown_url(url)} has a table {table.name} of another kind: {found[0]}")
         layout = read_info(connection).get("layout")
-        metadata.create_all(connection)
+        dialects.create_tables(connection, metadata)
         _require_empty(connection, url)
         if is_there:
             connection.execute(delete(store_info))

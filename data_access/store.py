@@ -16,15 +16,17 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, select, text
+from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, select, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+from data_access import dialects
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import StoreError, StoreLockedError
@@ -34,6 +36,8 @@ from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_in
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
 KEPT_GENERATIONS = 2
+STATEMENT_SECONDS = 60  # after which a server stops a statement of the dashboard
+WATCH_SECONDS = 4  # the same for a look whether the store is there
 OPEN_ATTEMPTS = 5  # a reader's, while loads publish one generation after the other
 WRITER_LOCK = 7023771  # key of the advisory lock that a server's writers take
 MIGRATION_JOURNAL = "frontdoor_migration"  # table of a store that is being filled from another
@@ -185,18 +189,30 @@ def stored_schema_version(url: str) -> int:
         engine.dispose()
 
 
-def current_version(url: str) -> int:
-    """Version of the store now: cheap enough to ask on every rerun; 0 where there is no store."""
+def current_version(url: str, watcher: Engine | None = None) -> int:
+    """Version of the store now: cheap enough to ask on every rerun; 0 where there is no store.
+
+    `watcher` (of `open_watcher`) keeps its connection to a server from one look to the next.
+    """
     folder = store_folder(url)
     if folder is not None:
         generation = current_generation(folder)
         return generation_number(generation)
+    if watcher is not None:
+        with contextlib.suppress(ProgrammingError), watcher.connect() as connection:  # no such table: say why, below
+            found = connection.scalar(select(store_info.c.value).where(store_info.c.key == "store_version"))
+            return int(found or 0)
     engine = open_reader(url)
     try:
         with engine.connect() as connection:
             return int(read_info(connection).get("store_version", "0"))
     finally:
         engine.dispose()
+
+
+def open_watcher(url: str) -> Engine | None:
+    """An engine that only looks for a new version, and gives up on a server within seconds; None for a folder."""
+    return None if store_folder(url) is not None else dialects.server_reader(url, WATCH_SECONDS)
 
 
 def open_reader(url: str) -> Engine:
@@ -206,11 +222,7 @@ def open_reader(url: str) -> Engine:
     """
     folder = store_folder(url)
     if folder is None:
-        engine = create_engine(
-            url,
-            isolation_level="REPEATABLE READ",
-            connect_args={"options": "-c default_transaction_read_only=on -c statement_timeout=60000"},
-        )
+        engine = dialects.server_reader(url, STATEMENT_SECONDS)
         _check_version(engine, url)
         return engine
     for attempt in range(OPEN_ATTEMPTS):
@@ -416,36 +428,72 @@ def _take_lock(lock: object, folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def open_rehearsal(url: str) -> Iterator[Connection]:
+    """A connection like a writer's, of which nothing is kept.
+
+    Beside a folder the work is done on a copy among the temporary files: the folder is neither made nor locked.
+    A server's transaction is rolled back; other writers are kept out until then. Raises what `open_writer` raises.
+    """
+    folder = store_folder(url)
+    if folder is None:
+        with _open_server_writer(url, keep=False) as connection:
+            yield connection
+        return
+    with tempfile.TemporaryDirectory(prefix="frontdoor-rehearsal-") as temporary:
+        place = Path(temporary)
+        with (
+            _disk_said(place, "point TMPDIR to another folder"),
+            _working_copy(url, current_generation(folder), place / "rehearsal.duckdb") as connection,
+        ):
+            yield connection
+
+
+@contextlib.contextmanager
 def _generation_writer(url: str, folder: Path, *, leave_no_trace: bool) -> Iterator[Connection]:
     current = current_generation(folder)
     number = generation_number(current)
     work = folder / "loading.duckdb"
     for leftover in (work, folder / "rewriting.duckdb"):  # of a load that was killed
         remove_database(leftover)
-    engine: Engine | None = None
+    with _disk_said(folder, "choose another store with --store"):
+        try:
+            with _working_copy(url, current, work) as connection:
+                yield connection
+            if leave_no_trace:
+                _write_afresh(work)
+            publish_generation(folder, work, number + 1)
+        except BaseException:
+            remove_database(work)
+            raise
+    drop_old_generations(folder, number + 1, kept=1 if leave_no_trace else KEPT_GENERATIONS)
+
+
+@contextlib.contextmanager
+def _working_copy(url: str, current: Path | None, work: Path) -> Iterator[Connection]:
+    """A transaction on a copy of a generation, or on a new store where there is none; it is committed."""
+    if current is not None:
+        shutil.copyfile(current, work)
+    engine = writable_database(work)
     try:
-        if current is not None:
-            shutil.copyfile(current, work)
-        engine = _duckdb_engine(work, read_only=False)
         if current is not None:
             _refuse_newer(_found_version(engine, url), url)
         with engine.connect() as connection, connection.begin():
-            _create_or_bump(connection, url, number + 1)
+            _create_or_bump(connection, url, generation_number(current) + 1)
             yield connection
+    finally:
         engine.dispose()
-        engine = None
-        if leave_no_trace:
-            _write_afresh(work)
-        publish_generation(folder, work, number + 1)
+
+
+@contextlib.contextmanager
+def _disk_said(folder: Path, advice: str) -> Iterator[None]:
+    """Turn a full or write-protected disk into words."""
+    try:
+        yield
     except BaseException as problem:
-        if engine is not None:
-            engine.dispose()
-        remove_database(work)
-        reason = _disk_reason(problem)
+        reason = _disk_reason(problem, advice)
         if reason:
             raise StoreError(f"{folder}: {reason}; nothing was changed") from problem
         raise
-    drop_old_generations(folder, number + 1, kept=1 if leave_no_trace else KEPT_GENERATIONS)
 
 
 def publish_generation(folder: Path, work: Path, number: int) -> None:
@@ -490,11 +538,11 @@ def _vacuum(url: str) -> None:
         engine.dispose()
 
 
-def _disk_reason(problem: BaseException) -> str | None:
+def _disk_reason(problem: BaseException, advice: str) -> str | None:
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space and load again"
     if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return f"cannot be written ({problem.strerror}); choose another store with --store"
+        return f"cannot be written ({problem.strerror}); {advice}"
     message = str(problem)
     if "No space left" in message or "could not allocate block" in message.lower():
         return "the disk is full; free some space and load again"
@@ -506,7 +554,7 @@ def _create_or_bump(connection: Connection, url: str, version: int) -> None:
     settings = current_settings(url)
     _refuse_half_done(connection, url)
     if not inspect(connection).has_table(store_info.name):
-        metadata.create_all(connection)
+        dialects.create_tables(connection, metadata)
         write_info(
             connection,
             schema_version=str(SCHEMA_VERSION),
@@ -557,20 +605,47 @@ def remove_database(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _open_server_writer(url: str) -> Iterator[Connection]:
-    engine = create_engine(url)
+def _open_server_writer(url: str, *, keep: bool = True) -> Iterator[Connection]:
+    engine = server_writer_engine(url)
     try:
-        with engine.connect() as connection, connection.begin():
-            locked = connection.execute(text(f"SELECT pg_try_advisory_xact_lock({WRITER_LOCK})")).scalar()
-            if not locked:
-                raise StoreLockedError(f"{shown_url(url)} is being loaded by another session; wait and try again")
+        with engine.connect() as connection, connection.begin() as transaction:
+            if not connection.scalar(select(func.pg_try_advisory_xact_lock(WRITER_LOCK))):
+                raise locked_server(connection, url)
             version = int(read_info(connection).get("store_version", "0"))
             _create_or_bump(connection, url, version + 1)
             yield connection
-    except (SQLAlchemyError, OSError) as problem:
+            if not keep:
+                transaction.rollback()
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError) as problem:  # COPY raises the driver's own
         raise StoreError(f"{shown_url(url)}: {one_line(problem)}; nothing was changed") from problem
     finally:
         engine.dispose()
+
+
+def server_writer_engine(url: str) -> Engine:
+    """An engine whose sessions say on the server which process they are of."""
+    name = f"frontdoor {os.getpid()} on {socket.gethostname()}"
+    return create_engine(url, connect_args={"application_name": name[:63]})  # the server cuts longer ones
+
+
+def locked_server(connection: Connection, url: str) -> StoreLockedError:
+    """Who writes the store now, as an error."""
+    holder = connection.execute(
+        text(
+            "SELECT a.application_name, a.backend_start FROM pg_locks l JOIN pg_stat_activity a "
+            "USING (pid) JOIN pg_database d ON d.oid = l.database "
+            "WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = :key AND l.granted "
+            "AND d.datname = current_database()"
+        ),
+        {"key": WRITER_LOCK},
+    ).first()
+    who = "another session"  # it has just ended
+    if holder is not None:
+        since = (
+            f" since {holder.backend_start.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S UTC}" if holder.backend_start else ""
+        )
+        who = f"{holder.application_name or 'another session'}{since}"
+    return StoreLockedError(f"{shown_url(url)} is being loaded by {who}; wait until it is done and try again")
 
 
 def store_size_bytes(url: str) -> int | None:

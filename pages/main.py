@@ -48,6 +48,7 @@ with navigation:
         st.badge("Simulated company, no real customers", color="orange")
 for notice in filter_bar.notices():
     st.warning(words.markdown(notice))
+empty.trouble()
 shown = data.scoped(wanted)
 with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
     st.title(PAGES[st.session_state["frontdoor_page"]][1], anchor=False, width="content")

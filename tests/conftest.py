@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 from hypothesis import settings as hypothesis_settings
 from postgresql_server import running_server
@@ -17,6 +19,7 @@ from data_access.filters import Filter
 from data_access.loader import LoadOrder, load
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, open_writer, read_status, resolved
+from pages.components import drawing
 
 # The same examples on every run: a test that fails now and then stops nobody from releasing. For a hunt:
 # HYPOTHESIS_PROFILE=default .venv/bin/python -m pytest tests/test_bad_input.py
@@ -98,9 +101,12 @@ def empty_store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The database of a PostgreSQL that is started for the tests."""
-    with running_server(tmp_path_factory.mktemp("postgresql")) as url:
+def postgresql_url() -> Iterator[str]:
+    """The database of a PostgreSQL that is started for the tests.
+
+    Its folder is none of pytest's: another run of pytest would close them all to the user of the server.
+    """
+    with tempfile.TemporaryDirectory(prefix="frontdoor-postgresql-") as folder, running_server(Path(folder)) as url:
         yield url
 
 
@@ -155,6 +161,20 @@ def twcs_store_url(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
     url = f"duckdb:///{tmp_path_factory.mktemp('twcs') / 'store'}"
     load(url, [LoadOrder(shared_data / "twcs" / "twcs_first5000.csv", "twcs")])
     return url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_chart_is_checked_by_plotly() -> Iterator[None]:
+    """Charts are made unchecked, for speed; in the tests plotly looks at all of each and raises where it is wrong."""
+    unchecked = drawing.Drawing.figure
+
+    def _checked(made: drawing.Drawing) -> drawing.Chart:
+        go.Figure({"data": made.data, "layout": made.layout})
+        return unchecked(made)
+
+    drawing.Drawing.figure = _checked  # type: ignore[method-assign]
+    yield
+    drawing.Drawing.figure = unchecked  # type: ignore[method-assign]
 
 
 Opened = tuple[Engine, Filter]

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from data_access.config import read_settings
 from data_access.estimates import Z95
 from data_access.published import figures_for
-from pages.components import charts, charts_silence, findings_silence
+from pages.components import charts, charts_age, charts_silence, findings_silence
 
 HOSTILE = '<a href="https://evil.example">x</a> & [z](https://evil.example)'
 MANY = 400
@@ -96,6 +97,12 @@ def definitions_frame(unit: str = "share") -> pd.DataFrame:
     )
 
 
+def dumbbell(frame: pd.DataFrame) -> go.Figure:
+    return charts_age.standardised_dumbbell(
+        frame, "in_target_share", "standardised_share", "target_due_count", "overall_share", measure="target_due"
+    )
+
+
 @pytest.mark.parametrize(
     "drawn",
     [
@@ -104,7 +111,7 @@ def definitions_frame(unit: str = "share") -> pd.DataFrame:
         lambda: charts_silence.hour_weekday_heatmap(hours_frame().head(0), "count"),
         lambda: charts_silence.hour_weekday_heatmap(hours_frame().head(0), "share"),
         lambda: charts_silence.ignored_by_period_line(periods_frame().head(0), expected_frame().head(0)),
-        lambda: charts_silence.standardised_dumbbell(standardised_frame().head(0)),
+        lambda: dumbbell(standardised_frame().head(0)),
     ],
 )
 def test_an_empty_frame_gives_an_empty_figure(drawn) -> None:
@@ -235,7 +242,7 @@ def test_every_published_figure_says_source_year_population_and_caveat() -> None
 
 
 def test_a_dumbbell_is_in_age_order_with_raw_hollow_and_standardised_filled() -> None:
-    figure = charts_silence.standardised_dumbbell(standardised_frame())
+    figure = dumbbell(standardised_frame())
     assert list(figure.layout.yaxis.ticktext) == ["18-24", "65+"]
     raw, same = (t for t in figure.data if t.customdata is not None)
     assert raw.marker.symbol == "circle-open"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import math
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_access import export
 from data_access.export import csv_lines, defused, to_csv, write_json
 
 
@@ -125,3 +127,31 @@ def test_a_long_frame_comes_in_parts_that_join_to_the_whole():
     parts = list(csv_lines(frame))
     assert len(parts) == 3
     assert [row[0] for row in csv.reader(io.StringIO("".join(parts)))] == ["n", *map(str, range(45_000))]
+
+
+CELLS = st.text(st.sampled_from("aZ09 ,;\"'\r\n\t=+-@\x00ä＝\u00a0"), max_size=6)
+MOMENTS = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))
+ROWS = st.lists(
+    st.tuples(
+        CELLS | st.none(),
+        st.integers(-(10**12), 10**12),
+        st.floats(allow_nan=True, allow_infinity=True),
+        st.booleans(),
+        MOMENTS.map(lambda at: at.replace(microsecond=0)) | st.none(),
+        MOMENTS | st.none(),
+    ),
+    max_size=8,
+)
+
+
+@given(rows=ROWS)
+def test_every_cell_stands_as_the_csv_module_writes_it_one_by_one(rows) -> None:
+    kinds = {"text": "str", "n": "int64", "x": "float64", "flag": "bool", "at": "M8[us]", "precise_at": "M8[us]"}
+    frame = pd.DataFrame.from_records(rows, columns=list(kinds)).astype(kinds)
+    for shown in (frame, frame[["text"]], frame[["at"]]):
+        written = io.StringIO()
+        writer = csv.writer(written, lineterminator="\r\n")
+        writer.writerow(shown.columns)
+        for row in shown.itertuples(index=False):
+            writer.writerow([export._csv_cell(value, name) for value, name in zip(row, shown.columns, strict=True)])
+        assert to_csv(shown) == written.getvalue()

@@ -28,7 +28,7 @@ from data_access.forget import TABLES, _band, forget, made_up_age
 from data_access.forgotten import tokens
 from data_access.loader import LoadOrder, load, rebuild, rescore
 from data_access.reports import REPORTS, run_report
-from data_access.schema import conversations, customers, interactions, metadata, waits
+from data_access.schema import conversations, customers, interactions, metadata, rejected_rows, waits
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved, store_folder
 
@@ -202,6 +202,24 @@ def test_an_older_message_of_a_forgotten_customer_is_rejected_without_its_text_a
     assert "anna77" not in everything(store)
 
 
+def test_a_row_rejected_later_keeps_no_name_of_a_forgotten_customer_but_that_of_others(store, tmp_path):
+    forget(store, ["id:shop=anna77"], now=NOW)
+    rows = [
+        MESSAGES.splitlines()[0],
+        "c-1,talk-7,cy,email,inbound,customer,,Mail,Acme,yesterday,ANNA smithson told me,,,,,,",
+        'c-2,talk-7,cy,email,inbound,customer,,Mail,Acme,yesterday,"from: Smithson, Anna",,,,,,',
+        "c-3,talk-7,cy,Anna Smithson,inbound,customer,,Mail,Acme,2026-01-05T09:00:00Z,in the wrong column,,,,,,",
+        "c-4,talk-7,cy,email,inbound,customer,,Mail,Acme,yesterday,Anna Jones and Mr Smithers,,,,,,",
+    ]
+    load(store, orders(tmp_path, "\n".join(rows) + "\n")[:1], now=NOW)
+    assert "smithson" not in everything(store).casefold()
+    rejected = frame_of(store, rejected_rows)
+    kept_raw = rejected.loc[rejected["raw"].fillna("").str.contains("c-"), "raw"].tolist()
+    assert len(kept_raw) == 1
+    assert "Anna Jones" in kept_raw[0]
+    assert len(rejected) == 6
+
+
 def test_reading_all_texts_again_leaves_what_was_read_of_the_forgotten(store):
     forget(store, ["id:shop=anna77"], now=NOW)
     before = figures(store)
@@ -312,6 +330,31 @@ def test_the_rest_of_a_household_can_be_forgotten_one_by_one(household):
     assert figures(url) == before
     told = everything(url)
     assert [word for word in (*HERS, "ben@", "Ben", "7946", "Nobody", "rang") if word in told] == []
+
+
+def test_an_address_that_was_split_off_is_forgotten_wherever_others_state_it(tmp_path):
+    """It stands in a message of Zoe's and in her line of the file; both stay hers, without the address."""
+    shown = SHARED.splitlines()[0] + "\nm-1,talk-1,zoe,email,inbound,customer,,Mail,Acme,2026-01-10T09:00:00Z,"
+    (tmp_path / "messages.csv").write_text(shown + "XYZZY,neutral,false,true,delivery,old@example.org,,\n")
+    (tmp_path / "people.csv").write_text("customer_id,identities\nP1,id:shop=zoe;email=old@example.org\n")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    files = [
+        LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(SHARED_MAPPING, "shop")),
+        LoadOrder(tmp_path / "people.csv", "customers"),
+    ]
+    load(url, files, now=NOW)
+    decisions.split(url, "id:shop=zoe", ["email=old@example.org"])
+    hers = frame_of(url, interactions)["customer_id"].tolist()
+    forget(url, ["email=old@example.org"], now=NOW)
+    for _ in range(2):
+        told = everything(url)
+        assert "zoe" in told
+        assert [word for word in ("old@example.org", "XYZZY") if word in told] == []
+        assert frame_of(url, interactions)["customer_id"].tolist() == hers
+        assert main(["check", "--store", url]) == 0
+        rebuild(url)
+    assert load(url, files, now=NOW + dt.timedelta(days=1)).stored_count == 0
+    assert "old@example.org" not in everything(url)
 
 
 def test_an_address_that_joins_nobody_names_no_customer_to_forget(household):

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +22,8 @@ from data_access.errors import FrontdoorError
 from data_access.schema import event_keys, interactions
 from data_access.sources import SOURCES
 from data_access.sources.base import StoredEvent
+from data_access.sources.mapping import Mapping as FileMapping
+from data_access.sources.mapping import read_mapping
 from data_access.store import open_reader
 from data_access.vocabulary import CHANNELS
 
@@ -44,6 +46,7 @@ class Store:
         (folder / "store").mkdir()
         (folder / "store" / "settings.toml").write_text('[accounts.mail]\n"support@acme.example" = "Acme"\n')
         self.url = f"duckdb:///{folder / 'store'}"
+        self.held = (0, 0, 0)
 
     def rows(self) -> tuple[int, int, int]:
         if not (self.folder / "store" / "CURRENT").exists():
@@ -59,22 +62,19 @@ class Store:
         """Load twice: one line of error and nothing stored, or counts that add up; the second load stores nothing."""
         self.count += 1
         folder = self.folder / str(self.count)
-        for name, data in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        put(folder, files)
         command = ["load", "--json", "--store", self.url, "--source", self.name, *arguments]
         command += (
             [str(folder)]
             if self.name in ("zendesk", "intercom", "freshdesk", "chatwoot", "mail")
             else sorted(str(path) for path in folder.rglob("*") if path.is_file())
         )
-        before = self.rows()
+        before = self.held
         capsys.readouterr()
         status = main(command)
         out, err = capsys.readouterr()
         assert "Traceback" not in err
-        after = self.rows()
+        after = self.held = self.rows()
         assert after[0] == after[1] == after[2]
         if status == 2:
             assert (out, after, len(err.splitlines())) == ("", before, 1)
@@ -88,6 +88,14 @@ class Store:
         again = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert again["stored_count"] == 0
         assert (again["read_count"], again["rejected_count"]) == (read, rejected)
+
+
+def put(folder: Path, files: Mapping[str, bytes]) -> None:
+    """The files in a folder."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def mutated(value: object, random_: random.Random) -> object:
@@ -153,38 +161,39 @@ class NothingStored:
     def company_accounts(self) -> Mapping[str, str]:
         return {"support@acme.example": "Acme"}
 
-    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
+    def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
         return iter(())
+
+
+def reads_soundly(folder: Path, name: str, files: Mapping[str, bytes], mapping: FileMapping | None = None) -> None:
+    """Read through the source alone: batches that a load can take, or one line of error."""
+    shutil.rmtree(folder, ignore_errors=True)
+    put(folder, files)
+    source = SOURCES[name]
+    for path in [folder] if source.is_folder else [path for path in folder.rglob("*") if path.is_file()]:
+        said = None
+        try:
+            for batch in source.read(path, context=NothingStored(), mapping=mapping, age_bands=()):
+                events, facts = batch.events, batch.facts
+                assert batch.read_count >= len(batch.rejects) + (events.num_rows if events else 0)
+                assert events is None or events["external_id"].null_count == 0
+                assert events is None or events["occurred_at"].null_count == 0
+                assert events is None or set(events["channel"].to_pylist()) <= set(CHANNELS)
+                assert facts is None or facts["conversation"].to_pylist() == events["conversation"].to_pylist()
+                assert all(reject.reason and "\n" not in reject.reason for reject in batch.rejects)
+        except FrontdoorError as problem:
+            said = str(problem)
+        assert said is None or len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES)
 def test_a_source_yields_sound_batches_of_whatever_its_files_hold_or_one_line(name, shape, tmp_path_factory):
     root = tmp_path_factory.mktemp(name)
-    source = SOURCES[name]
 
     @settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
     def property_holds(seed: int) -> None:
-        shutil.rmtree(root, ignore_errors=True)
-        for file, data in broken(FOLDERS[name][shape], random.Random(seed)).items():
-            path = root / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        paths = [root] if source.is_folder else [path for path in root.rglob("*") if path.is_file()]
-        for path in paths:
-            said = None
-            try:
-                for batch in source.read(path, context=NothingStored(), mapping=None, age_bands=()):
-                    events, facts = batch.events, batch.facts
-                    assert batch.read_count >= len(batch.rejects) + (events.num_rows if events else 0)
-                    assert events is None or events["external_id"].null_count == 0
-                    assert events is None or events["occurred_at"].null_count == 0
-                    assert events is None or set(events["channel"].to_pylist()) <= set(CHANNELS)
-                    assert facts is None or facts["conversation"].to_pylist() == events["conversation"].to_pylist()
-                    assert all(reject.reason and "\n" not in reject.reason for reject in batch.rejects)
-            except FrontdoorError as problem:
-                said = str(problem)
-            assert said is None or len(said.splitlines()) == 1
+        reads_soundly(root / "files", name, broken(FOLDERS[name][shape], random.Random(seed)))
 
     property_holds()
 
@@ -205,7 +214,8 @@ def test_broken_files_of_every_source_load_whole_or_not_at_all(name, shape, tmp_
 
 @pytest.mark.parametrize("name", list(FOLDERS))
 def test_any_bytes_under_any_source_end_with_a_line_or_counts(name, tmp_path_factory, capsys):
-    store = Store(tmp_path_factory.mktemp(name), name)
+    root = tmp_path_factory.mktemp(name)
+    store = Store(root, name)
     starts = [
         b"",
         b"[",
@@ -218,37 +228,48 @@ def test_any_bytes_under_any_source_end_with_a_line_or_counts(name, tmp_path_fac
         b"\xff\xfe",
     ]
 
-    @settings(max_examples=5 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(start=st.sampled_from(starts), rest=st.binary(max_size=200))
-    def property_holds(start: bytes, rest: bytes) -> None:
+    def reading_holds(start: bytes, rest: bytes) -> None:
+        reads_soundly(root / "files", name, {"any.bin": start + rest})
+
+    @settings(max_examples=2 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(start=st.sampled_from(starts), rest=st.binary(max_size=200))
+    def loading_holds(start: bytes, rest: bytes) -> None:
         store.holds({"any.bin": start + rest}, capsys)
 
-    property_holds()
+    reading_holds()
+    loading_holds()
 
 
 MAPPING = 'source="x"\n[columns]\nid="id"\noccurred_at="meta.at"\nchannel="via"\ntext="body"\naudience="n"\n'
 GOOD = {"id": 1, "meta": {"at": "2026-01-05T09:00:00Z"}, "via": "email", "body": "hello", "n": 3}
 
 
+def any_json(seed: int, is_lines: bool) -> dict[str, bytes]:
+    """Records with a thing wrong, as lines or as a list, cut or not."""
+    random_ = random.Random(seed)
+    records = [mutated({**GOOD, "id": number}, random_) for number in range(4)]
+    data = ("\n".join(map(json.dumps, records)) if is_lines else json.dumps(records)).encode()
+    return {"any.json": damaged(data, random_) if random_.random() < 0.5 else data}
+
+
 def test_any_json_through_a_mapping_ends_with_a_line_or_counts(tmp_path, capsys):
     store = Store(tmp_path, "csv")
     (tmp_path / "map.toml").write_text(MAPPING)
 
-    @settings(max_examples=6 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32), is_lines=st.booleans())
-    def property_holds(seed: int, is_lines: bool) -> None:
-        random_ = random.Random(seed)
-        records = [mutated({**GOOD, "id": number}, random_) for number in range(4)]
-        text = "\n".join(map(json.dumps, records)) if is_lines else json.dumps(records)
-        data = text.encode()
-        store.holds(
-            {"any.json": damaged(data, random_) if random_.random() < 0.5 else data},
-            capsys,
-            "--mapping",
-            str(tmp_path / "map.toml"),
-        )
+    def reading_holds(seed: int, is_lines: bool) -> None:
+        reads_soundly(tmp_path / "files", "csv", any_json(seed, is_lines), read_mapping(tmp_path / "map.toml"))
 
-    property_holds()
+    @settings(max_examples=3 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(seed=st.integers(0, 2**32), is_lines=st.booleans())
+    def loading_holds(seed: int, is_lines: bool) -> None:
+        store.holds(any_json(seed, is_lines), capsys, "--mapping", str(tmp_path / "map.toml"))
+
+    reading_holds()
+    loading_holds()
 
 
 def test_damaged_parquet_is_refused_in_one_line(tmp_path, capsys):
@@ -257,13 +278,20 @@ def test_damaged_parquet_is_refused_in_one_line(tmp_path, capsys):
     pq.write_table(pa.Table.from_pylist([{**GOOD, "id": number} for number in range(50)]), tmp_path / "good.parquet")
     data = (tmp_path / "good.parquet").read_bytes()
 
-    @settings(max_examples=5 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
-    def property_holds(seed: int) -> None:
-        random_ = random.Random(seed)
-        store.holds({"any.parquet": damaged(data, random_)}, capsys, "--mapping", str(tmp_path / "map.toml"))
+    def reading_holds(seed: int) -> None:
+        files = {"any.parquet": damaged(data, random.Random(seed))}
+        reads_soundly(tmp_path / "files", "csv", files, read_mapping(tmp_path / "map.toml"))
 
-    property_holds()
+    @settings(max_examples=2 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(seed=st.integers(0, 2**32))
+    def loading_holds(seed: int) -> None:
+        files = {"any.parquet": damaged(data, random.Random(seed))}
+        store.holds(files, capsys, "--mapping", str(tmp_path / "map.toml"))
+
+    reading_holds()
+    loading_holds()
 
 
 def test_what_the_fixtures_hold_is_what_the_fuzzer_starts_from(tmp_path):

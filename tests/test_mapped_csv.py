@@ -331,7 +331,10 @@ def test_a_reply_dated_before_its_question_is_an_answer_at_an_unknown_time(load_
         "3,d,email,inbound,,2025-05-05T09:00:00Z\n4,d,email,outbound,3,2025-05-05T09:00:00Z\n"
     )
     assert (result.stored_count, result.rejected_count) == (4, 0)
-    assert "1 × a reply dated before what it answers (2 before 1)" in result.notes[0]
+    assert (
+        "1 × a reply dated before what it answers (2 in line 3 of 1.csv before 1 in line 2 of 1.csv)"
+        in result.notes[0]
+    )
     rows = frame_of(load_text.url, conversations).set_index("external_id")
     assert rows["kind"].tolist() == ["customer_opened"] * 2  # the misdated answer does not open the conversation
     assert rows["has_reported_answer"].to_dict() == {"c": True, "d": False}

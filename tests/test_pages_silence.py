@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from conftest import TINY_MAPPING, TINY_MESSAGES
 from source_files import SF311, write_files
 from streamlit.testing.v1 import AppTest
 
 from data_access.cli import main
+from data_access.loader import LoadOrder, load
 from data_access.queries.conversations import count_rows
 from data_access.queries.definitions import definitions
+from data_access.sources.mapping import mapping_of
 from pages.components import silence
 
 MAIN = Path(__file__).resolve().parents[1] / "pages" / "main.py"
@@ -211,6 +214,27 @@ def test_every_mark_opens_its_rows_without_a_mouse(
     assert not app.exception
     opened = [link.proto.query_string for link in app.page_link if f"measure={measure}" in link.proto.query_string]
     assert any(cell in query for query in opened)
+
+
+def test_who_is_heard_is_split_by_brand_where_there_are_several(
+    opened_page, tiny_store_url: str, tmp_path: Path
+) -> None:
+    def options(app: AppTest) -> list[str]:
+        return next(one.options for one in app.get("button_group") if one.key == "heard_by")
+
+    (tmp_path / "messages.csv").write_text(TINY_MESSAGES.replace("Chat,Acme", "Chat,Bolt"), encoding="utf-8")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(url, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    app = opened_page(url, "channel_mix", {"heard_by": "brand", "behind_heard_or_not": True}, period="all")
+    assert "By brand" in options(app)
+    app.selectbox(key="open_heard_or_not").select_index(0).run()
+    assert not app.exception
+    opened = [
+        link.proto.query_string for link in app.page_link if "measure=first_responses" in link.proto.query_string
+    ]
+    assert any("cell=brand" in query and "cell=channel" in query for query in opened)
+    assert "csv_heard_or_not" in [button.key for button in app.get("download_button")]
+    assert "By brand" not in options(opened_page(tiny_store_url, "channel_mix", period="all"))
 
 
 def test_the_rate_can_be_read_per_complaint_conversation_and_customer(opened_page, tiny_store_url: str) -> None:

@@ -133,6 +133,15 @@ def test_a_file_that_is_written_again_with_more_is_loaded_again(watch, url, inbo
     assert frame_of(url, load_runs)["unchanged_count"].tolist() == [0, 2]
 
 
+def test_files_dated_by_a_clock_ahead_or_behind_are_loaded_and_loaded_again_when_they_change(watch, url, inbox):
+    for name, first, seconds in (("ahead.csv", 1, 4_000_000_000), ("behind.csv", 5, 100), ("ahead.csv", 2, 50)):
+        (inbox / name).write_text(tweets(first))
+        os.utime(inbox / name, (seconds, seconds))
+        watch.look()
+        watch.look()
+    assert interaction_count(url) == 5
+
+
 def test_a_bad_file_is_said_once_and_the_others_are_loaded(url, inbox, said):
     def orders(path: Path) -> list[LoadOrder]:
         if path.name == "unknown.csv":

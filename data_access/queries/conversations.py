@@ -65,8 +65,10 @@ def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
     }
 
 
-def _with_states(wanted: Filter) -> tuple[Any, ColumnElement[Any]]:
-    states = conversation_states(wanted).subquery("states")
+def _with_states(wanted: Filter, of: Select[Any] | None = None) -> tuple[Any, ColumnElement[Any]]:
+    """Conversations beside their states, and the state; of the customers of `of`, by default of all."""
+    stated = conversation_states(wanted)
+    states = (stated if of is None else stated.where(waits.c.customer_id.in_(of))).subquery("states")
     joined = conversations.outerjoin(
         states,
         and_(
@@ -85,11 +87,23 @@ def conversations_rows(engine: Engine, wanted: Filter) -> pd.DataFrame:
     return selected_rows(engine, Selection(wanted, "all_conversations"), newest_first=False)
 
 
-def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any], _Columns]:
+def _selected(
+    selection: Selection, *, newest_first: bool, limit: int | None = None, offset: int = 0
+) -> tuple[Select[Any], _Columns]:
     wanted = selection.wanted
     measure = measure_named(selection.measure)
-    if measure.table is conversations:
-        joined, state = _with_states(wanted)
+    table, owning = measure.table, measure.owning_time
+    key = list(table.primary_key.columns)
+    tie = (table.c.conversation_id, *((waits.c.wait_number,) if table is waits else ()))
+    in_order = (owning.desc() if newest_first else owning, *tie)
+    # What is known of a row beyond what selects it is read for the rows that are shown.
+    shown = (
+        None
+        if limit is None
+        else select(*key).where(*selection.clauses()).order_by(*in_order).limit(limit).offset(offset).subquery("shown")
+    )
+    if table is conversations:
+        joined, state = _with_states(wanted, None if shown is None else select(shown.c.customer_id))
         columns = _columns(wanted, state)
     else:
         of_complaint = measure.owning == "first_complaint_at"
@@ -129,14 +143,12 @@ def _selected(selection: Selection, *, newest_first: bool) -> tuple[Select[Any],
             "front_channel": (front_of("channel", wanted), "text"),
             "front_waited_minutes": (waited / 60.0, "minutes"),
         }
-    statement = (
-        select(*(expression.label(name) for name, (expression, _) in columns.items()))
-        .select_from(joined)
-        .where(*selection.clauses())
-    )
-    owning = measure.owning_time
-    tie = (measure.table.c.conversation_id, *((waits.c.wait_number,) if measure.table is waits else ()))
-    return statement.order_by(owning.desc() if newest_first else owning, *tie), columns
+    if shown is not None:
+        joined = joined.join(shown, and_(*(column == shown.c[column.name] for column in key)))
+    statement = select(*(expression.label(name) for name, (expression, _) in columns.items())).select_from(joined)
+    if shown is None:
+        statement = statement.where(*selection.clauses())
+    return statement.order_by(*in_order), columns
 
 
 def selected_rows(
@@ -148,9 +160,7 @@ def selected_rows(
     newest_first: bool = True,
 ) -> pd.DataFrame:
     """Exactly the rows that a figure counted. One row per conversation, or per wait where waits are counted."""
-    statement, columns = _selected(selection, newest_first=newest_first)
-    if limit is not None:
-        statement = statement.limit(limit).offset(offset)
+    statement, columns = _selected(selection, newest_first=newest_first, limit=limit, offset=offset)
     return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
 
 

@@ -107,7 +107,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
         select(c.customer_id)
         .where(c.opened_at <= wanted.now)
         .group_by(c.customer_id)
-        .having(func.count(c.channel.distinct()) > 1)
+        .having(func.min(c.channel) != func.max(c.channel))
     )
     identified = select(k.customer_id).where(k.reason.is_(None))
     contacts = MEASURES["contacts"]
@@ -155,6 +155,14 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
     return typed(
         frame, {"item": "text", "known_count": "count", "conversation_count": "count", "known_share": "share"}
     )
+
+
+def response_recorded(engine: Engine, wanted: Filter) -> tuple[int, int]:
+    """Conversations with us whose source can tell whether anybody answered, and all with us: as in `coverage`."""
+    is_recorded = conversations.c.is_response_known.is_(True)
+    statement = select(func.count().filter(is_recorded), func.count()).where(*MEASURES["contacts"].clauses(wanted))
+    known, whole = fetch(engine, statement).iloc[0]
+    return int(known), int(whole)
 
 
 def shared_identities(engine: Engine, wanted: Filter) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def fell_silent(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
             "in_channel": w.channel,
             "in_topic": w.topic,
             "in_sentiment": known_or_unknown(w.sentiment_label),
-            "in_month": dialects.local_bucket(w.first_complaint_at, "month", wanted.zone),
+            "in_month": dialects.local_bucket(w.first_complaint_at, "month", wanted.zone, wanted.now),
             "is_followed": func.coalesce(and_(is_complaint_due(wanted), is_followed(wanted)), false()),
             "is_ignored": is_ignored,
             "is_silent": is_silent(wanted),

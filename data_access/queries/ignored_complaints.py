@@ -20,6 +20,7 @@ from data_access.frames import (
     grouped,
     in_natural_order,
     row_query,
+    summed,
     typed,
 )
 from data_access.measures import (
@@ -32,6 +33,8 @@ from data_access.measures import (
 from data_access.schema import conversations, waits
 from data_access.vocabulary import RESPONSE_STATES
 
+_STATE_COUNTS = tuple(f"{name}_count" for name in RESPONSE_STATES)
+
 
 def ignored_complaints(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
     """Complaints. One row per group, without `by` exactly one; the six state counts partition `complaint_count`.
@@ -40,6 +43,19 @@ def ignored_complaints(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -
     human answered anywhere within *ignored after* (`ignored_in_time_count`); Wilson interval. `ignored_count`
     is the present backlog instead: ignored now.
     """
+    return _with_shares(_counted(engine, wanted, by), by)
+
+
+def ignored_complaints_by(
+    engine: Engine, wanted: Filter, groupings: Sequence[tuple[str, ...]]
+) -> dict[tuple[str, ...], pd.DataFrame]:
+    """The frame of `ignored_complaints` for each grouping, all from one pass over the complaints."""
+    dimensions = tuple(dict.fromkeys(name for by in groupings for name in by))
+    counts = _counted(engine, wanted, dimensions)
+    return {by: _with_shares(summed(counts, dimensions, by), by) for by in groupings}
+
+
+def _counted(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
     measure = MEASURES["complaints"]
     state = response_state(wanted, of_complaint=True)
     flags: dict[str, ColumnElement[Any]] = {f"is_{name}": state == name for name in RESPONSE_STATES}
@@ -48,20 +64,22 @@ def ignored_complaints(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -
     flags["is_young"] = is_provisional(measure, wanted)
     flags["has_bot_only"] = and_(state.in_(("waiting", "ignored")), waits.c.first_bot_response_at <= wanted.now)
     rows = row_query(measure, wanted, by, flags)
-    counts = {f"{name}_count": count_if(f"is_{name}") for name in RESPONSE_STATES}
-    frame = grouped(
+    return grouped(
         engine,
         rows,
         by,
         {
             "complaint_count": count_all(),
-            **counts,
+            **{name: count_if(f"is_{name.removesuffix('_count')}") for name in _STATE_COUNTS},
             "bot_only_count": count_if("has_bot_only"),
             "due_count": count_if("is_due"),
             "ignored_in_time_count": count_if("is_ignored_in_time"),
             "young_count": count_if("is_young"),
         },
     )
+
+
+def _with_shares(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     frame["is_provisional"] = frame["young_count"] > 0
     frame["ignored_share"] = share(frame["ignored_in_time_count"], frame["due_count"])
     frame["ignored_share_low"], frame["ignored_share_high"] = wilson_interval(
@@ -70,7 +88,7 @@ def ignored_complaints(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -
     kinds = {
         **dimension_kinds(by),
         "complaint_count": "count",
-        **dict.fromkeys(counts, "count"),
+        **dict.fromkeys(_STATE_COUNTS, "count"),
         "bot_only_count": "count",
         "due_count": "count",
         "ignored_in_time_count": "count",
@@ -90,7 +108,6 @@ def ignored_worklist(
     `order="audience"` puts the most seen first. `minutes_to_ignored` counts down and is negative once
     ignored; `earlier_conversation_count` are the customer's conversations before this one.
     """
-    measure = MEASURES["complaints"]
     state = response_state(wanted, of_complaint=True)
     c = conversations.c
     earlier = conversations.alias("earlier")
@@ -135,12 +152,14 @@ def ignored_worklist(
             conversations,
             and_(c.customer_id == waits.c.customer_id, c.conversation_id == waits.c.conversation_id),
         )
-        .where(*measure.clauses(wanted), state.in_(("waiting", "ignored")))
     )
-    by_age = (waits.c.first_complaint_at, waits.c.conversation_id)
-    statement = statement.order_by(
-        *((func.coalesce(waits.c.audience, 0).desc(), *by_age) if order == "audience" else by_age)
-    )
-    if limit is not None:
-        statement = statement.limit(limit)
-    return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
+    in_it = (*MEASURES["complaints"].clauses(wanted), state.in_(("waiting", "ignored")))
+    by_age = (waits.c.first_complaint_at, waits.c.conversation_id, waits.c.wait_number)
+    in_order = (func.coalesce(waits.c.audience, 0).desc(), *by_age) if order == "audience" else by_age
+    if limit is None:
+        statement = statement.where(*in_it)
+    else:  # only the rows that are shown are joined with what else is known of their customers
+        key = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
+        shown = select(*key).where(*in_it).order_by(*in_order).limit(limit).subquery("shown")
+        statement = statement.join(shown, and_(*(column == shown.c[column.name] for column in key)))
+    return typed(fetch(engine, statement.order_by(*in_order)), {name: kind for name, (_, kind) in columns.items()})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import BigInteger, Engine, and_, case, cast, func, select
+from sqlalchemy import BigInteger, Engine, and_, case, cast, false, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.estimates import Z95, share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import fetch, row_query, typed
-from data_access.measures import MEASURES, is_complaint_due, is_complaint_ignored_in_time
+from data_access.measures import MEASURES, is_complaint_due, is_complaint_ignored_in_time, period_start
 from data_access.schema import waits
 
 _STEPS = 24  # the horizon of each complaint is cut into so many steps
@@ -41,10 +43,15 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
         "expected_ignored_share_low": "share",
         "expected_ignored_share_high": "share",
     }
+    begun = _young_since(engine, wanted)
+    if begun is None:
+        return typed(pd.DataFrame(columns=list(kinds)), kinds)
     chance, low_chance, high_chance = _chance_by_step(engine, wanted.replace(date_from=None, date_to=None))
+    # Older periods have no young complaint; they are left unread.
+    recent = wanted.replace(date_from=max(begun, wanted.date_from or begun))
     rows = row_query(
         MEASURES["complaints"],
-        wanted,
+        recent,
         ("period",),
         {
             "is_due": is_complaint_due(wanted),
@@ -93,6 +100,18 @@ def maturity(engine: Engine, wanted: Filter) -> pd.DataFrame:
             }
         )
     return typed(pd.DataFrame(found, columns=list(kinds)), kinds)
+
+
+def _young_since(engine: Engine, wanted: Filter) -> dt.date | None:
+    """First local day of the first period with a complaint too young to judge; None without one."""
+    first = waits.c.first_complaint_at
+    is_young = ~func.coalesce(is_complaint_due(wanted), false())
+    statement = select(func.min(first).label("at")).where(*MEASURES["complaints"].clauses(wanted), is_young)
+    found = fetch(engine, statement)["at"].iloc[0]
+    if pd.isna(found):
+        return None
+    local = found.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(wanted.zone))
+    return period_start(local.date(), wanted.grain)
 
 
 def _bound(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,12 @@ from sqlalchemy import Engine
 
 from data_access.estimates import discoveries
 from data_access.filters import Filter, previous_period
-from data_access.frames import typed
+from data_access.frames import count_if, grouped, in_natural_order, row_query, typed
+from data_access.measures import MEASURES, is_in_target, is_target_due
 from data_access.queries.ignored_complaints import ignored_complaints
-from data_access.queries.response_times import response_times
 from data_access.queries.sentiment import sentiment
+from data_access.schema import conversations
 
-_SHARES = (
-    ("ignored_share", ignored_complaints, "ignored_in_time_count", "due_count", "complaints_ignored_in_time"),
-    ("in_target_share", response_times, "in_target_count", "target_due_count", "in_target"),
-    ("negative_share", sentiment, "negative_count", "scored_count", "negative"),
-)
 _KINDS = {
     "metric": "text",
     "measure": "text",
@@ -48,16 +44,12 @@ def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
     rows = []
     if before is not None:
         for metric, query, numerator, denominator, measure in _SHARES:
-            for by in ((), ("channel",)):
-                now_frame, then_frame = query(engine, wanted, by), query(engine, before, by)
-                if by and len(now_frame) < 2:
-                    continue  # one channel says the same as all
-                if by:
-                    both = now_frame.merge(then_frame, on="channel", suffixes=("", "_before"))
-                else:
-                    both = pd.concat([now_frame, then_frame.add_suffix("_before")], axis=1).assign(channel="")
-                for row in both.to_dict("records"):
-                    rows.append(_compared(metric, measure, row, numerator, denominator))
+            channels = [
+                query(engine, period, ("channel",))[["channel", numerator, denominator]] for period in (wanted, before)
+            ]
+            now, then = (frame.drop(columns="channel").sum().to_frame().T.assign(channel="") for frame in channels)
+            for both in (now.merge(then, on="channel", suffixes=("", "_before")), _merged(*channels)):
+                rows += [_compared(metric, measure, row, numerator, denominator) for row in both.to_dict("records")]
     frame = pd.DataFrame(rows, columns=[name for name in _KINDS if name != "is_change"])
     frame["is_change"] = discoveries(frame["p_value"].to_numpy(np.float64))
     frame = typed(frame, _KINDS)
@@ -65,6 +57,26 @@ def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
         ["is_change", "size"], ascending=[False, False], kind="stable"
     )
     return frame.loc[order.index].reset_index(drop=True)
+
+
+def _merged(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Channels of both periods; none where one channel says the same as all."""
+    return now.merge(before, on="channel", suffixes=("", "_before")).head(len(now) if len(now) > 1 else 0)
+
+
+def _in_target(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
+    """The counts of the in-target share as in `response_times`, without its percentiles."""
+    flags = {"is_due": is_target_due(conversations, wanted), "is_in_target": is_in_target(conversations, wanted)}
+    rows = row_query(MEASURES["first_responses"], wanted, by, flags)
+    counts = {"target_due_count": count_if("is_due"), "in_target_count": count_if("is_in_target")}
+    return in_natural_order(grouped(engine, rows, by, counts), by, "target_due_count")
+
+
+_SHARES = (
+    ("ignored_share", ignored_complaints, "ignored_in_time_count", "due_count", "complaints_ignored_in_time"),
+    ("in_target_share", _in_target, "in_target_count", "target_due_count", "in_target"),
+    ("negative_share", sentiment, "negative_count", "scored_count", "negative"),
+)
 
 
 def _compared(

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, and_, case, func, or_, select, true
+from sqlalchemy import Engine, Select, and_, case, func, literal, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
-from data_access.estimates import AnswerCurve, percentile_of_counts, share, wilson_interval
+from data_access.estimates import AnswerCurve, share, wilson_interval
 from data_access.estimates import answer_curve as kaplan_meier
 from data_access.filters import Filter
 from data_access.frames import (
@@ -21,6 +21,7 @@ from data_access.frames import (
     fetch,
     grouped,
     in_natural_order,
+    percentile,
     row_query,
     typed,
 )
@@ -110,6 +111,7 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
             "target_due_count": count_if("is_due"),
             "in_target_count": count_if("is_in_target"),
             "young_count": count_if("is_young"),
+            **_TIMING,
         },
     )
     if by:
@@ -119,11 +121,9 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
     frame["is_provisional"] = frame["young_count"] > 0
     _add_share(frame, "answered_share", frame["answered_count"], frame[total])
     _add_share(frame, "in_target_share", frame["in_target_count"], frame["target_due_count"])
-    timing = {key: _timing(part) for key, part in _distributions(engine, rows, by)}
-    empty = (float("nan"),) * 3
-    found = [timing.get(key, empty) for key in _keys(frame, by)]
-    for place, name in enumerate(("median_minutes_answered", "p90_minutes_answered", "median_minutes_all")):
-        frame[name] = [values[place] for values in found]
+    frame["median_minutes_answered"] = frame["median_seconds"].astype("float64") / 60
+    frame["p90_minutes_answered"] = frame["p90_seconds"].astype("float64") / 60
+    frame["median_minutes_all"] = _medians_of_all(engine, rows, by, frame, measure, wanted)
     kinds = {**dimension_kinds(by), total: "count", **_TAIL}
     if table is waits:
         kinds.pop("closed_without_reply_count")
@@ -176,14 +176,72 @@ def _arrays(part: pd.DataFrame) -> tuple[Any, Any, Any]:
     )
 
 
-def _timing(part: pd.DataFrame) -> tuple[float, float, float]:
-    seconds, answered, unanswered = _arrays(part)
-    curve = kaplan_meier(seconds, answered, unanswered)
-    return (
-        percentile_of_counts(seconds, answered, 0.5) / 60,
-        percentile_of_counts(seconds, answered, 0.9) / 60,
-        curve.median_seconds() / 60,
-    )
+# In the place of the seconds of those who were not answered: longer than anybody can have waited.
+_NEVER = 2**52
+
+
+def _with_known_end(columns: Any) -> ColumnElement[bool]:
+    """In the curve: counted, and not answered at an unknown time."""
+    return and_(columns.is_counted, ~columns.is_untimed)
+
+
+_TIMING: Mapping[str, Any] = {
+    "median_seconds": lambda c: percentile(c.seconds, 0.5).filter(_with_known_end(c), c.is_timed),
+    "p90_seconds": lambda c: percentile(c.seconds, 0.9).filter(_with_known_end(c), c.is_timed),
+    "last_answered_seconds": lambda c: func.max(c.seconds).filter(_with_known_end(c), c.is_timed),
+    "first_open_seconds": lambda c: func.min(c.seconds).filter(_with_known_end(c), ~c.is_timed),
+    "half_seconds": lambda c: (
+        func.percentile_disc(0.5).within_group(case((c.is_timed, c.seconds), else_=_NEVER)).filter(_with_known_end(c))
+    ),
+}
+
+
+def _medians_of_all(
+    engine: Engine, rows: Select[Any], by: Sequence[str], frame: pd.DataFrame, measure: Measure, wanted: Filter
+) -> list[float]:
+    """Per row of `frame` the median of its answer curve in minutes; NaN where it is not reached.
+
+    While nobody of a group has left unanswered, the curve is the share of the group answered so far. So where half
+    were answered before the first one who still waits had waited as long, that is the median; only for the other
+    groups the curve itself is computed, from no more of it than the median needs.
+    """
+    first_open = frame["first_open_seconds"].to_numpy(np.float64, na_value=np.inf)
+    half = frame["half_seconds"].to_numpy(np.float64, na_value=_NEVER)
+    last = frame["last_answered_seconds"].to_numpy(np.float64, na_value=0)
+    needed = np.where(half < _NEVER, half, last)
+    medians = np.where(half < _NEVER, half, np.nan)
+    is_open = needed > first_open
+    if is_open.any():
+        limit = int(needed[is_open].max())
+        curves = _curves(engine, _of_groups(rows, by, frame[is_open], measure, wanted), by, limit)
+        keys = _keys(frame, by)
+        for place in np.flatnonzero(is_open):
+            medians[place] = curves[keys[place]].median_seconds()
+    return [float(median) / 60 for median in medians]
+
+
+def _of_groups(
+    rows: Select[Any], by: Sequence[str], groups: pd.DataFrame, measure: Measure, wanted: Filter
+) -> Select[Any]:
+    """The rows of the groups' periods and later: where not all need their curve, it is the newest that do."""
+    if "period" not in by:
+        return rows
+    first = groups["period"].min().date()
+    start, _ = wanted.replace(date_from=first, date_to=None).bounds_utc()
+    return rows.where(measure.owning_time >= start)
+
+
+def _curves(engine: Engine, rows: Select[Any], by: Sequence[str], limit: int) -> dict[tuple[Any, ...], AnswerCurve]:
+    """Per group the answer curve up to `limit` seconds: what came later is one number, still open then."""
+    inner = rows.subquery("counted")
+    capped = select(
+        *(inner.c[name] for name in by),
+        func.least(inner.c.seconds, limit + 1).label("seconds"),
+        and_(inner.c.is_timed, inner.c.seconds <= limit).label("is_timed"),
+        literal(value=True).label("is_counted"),
+        literal(value=False).label("is_untimed"),
+    ).where(_with_known_end(inner.c))
+    return {key: kaplan_meier(*_arrays(part)) for key, part in _distributions(engine, capped, by)}
 
 
 def answer_curve(
@@ -326,12 +384,12 @@ def resolution_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> 
             "seconds": seconds,
         },
     ).where(c.source.in_(knowing))
-    frame = grouped(engine, rows, by, {"conversation_count": count_all(), "resolved_count": count_if("is_timed")})
+    counts = {"conversation_count": count_all(), "resolved_count": count_if("is_timed"), **_TIMING}
+    frame = grouped(engine, rows, by, counts)
     _add_share(frame, "resolved_share", frame["resolved_count"], frame["conversation_count"])
-    timing = {key: _timing(part) for key, part in _distributions(engine, rows, by)}
-    found = [timing.get(key, (float("nan"),) * 3) for key in _keys(frame, by)]
-    for place, name in enumerate(("median_minutes_resolved", "p90_minutes_resolved", "median_minutes_all")):
-        frame[name] = [values[place] for values in found]
+    frame["median_minutes_resolved"] = frame["median_seconds"].astype("float64") / 60
+    frame["p90_minutes_resolved"] = frame["p90_seconds"].astype("float64") / 60
+    frame["median_minutes_all"] = _medians_of_all(engine, rows, by, frame, measure, wanted)
     kinds = {
         **dimension_kinds(by),
         "conversation_count": "count",

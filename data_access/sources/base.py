@@ -144,9 +144,9 @@ class StoreContext(Protocol):
         """Accounts (lower case) that authored company posts in earlier loads or are named in settings, with brand."""
 
     def stored_events(self) -> Iterable[StoredEvent]:
-        """Every event of this source."""
+        """Every event of this source; nothing else may be asked before the last of them."""
 
-    def related_events(self, ids: Sequence[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
+    def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterable[StoredEvent]:
         """Stored events in threads that touch these ids, or that name one of the new accounts."""
 
 

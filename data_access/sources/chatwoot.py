@@ -35,13 +35,11 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     files = Files((path, *more), PARTS, "chatwoot", encoding)
     known, seen = Lookup(), Lookup()
     events = Building()
-    for _part, file, row in files.rows("conversations"):
-        try:
-            known[row.needed("id")] = _conversation(row)
-        except ValueError as problem:
-            events.reject(row, file, problem)
-    events.add_rejects(files.rejects)
-    for part, file, row in files.rows("messages", "conversations"):
+
+    def remember(_part: str, _file: str | None, row: Row) -> None:
+        known[row.needed("id")] = _conversation(row)
+
+    def add_messages(part: str, file: str | None, row: Row) -> None:
         for message in (row,) if part == "messages" else _inside(row):
             try:
                 event = _message(message, known)
@@ -52,9 +50,9 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
                     events.add(message, file, event)
             except ValueError as problem:
                 events.reject(message, file, problem)
-        yield from events.full()
-    events.add_rejects(files.rejects)
-    yield events.rest()
+
+    yield from events.take(files, ("conversations",), remember)
+    yield from events.take(files, ("messages", "conversations"), add_messages)
     known.close()
     seen.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import marshal
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ from data_access.errors import SourceError
 from data_access.sources.base import BATCH_ROWS, FACT_SCHEMA, Batch, Part, Reject, event_table, table_of
 from data_access.sources.records import Row, column_names, form_of, look_through, read_rows
 
+# Entries of a lookup in memory, some hundred bytes each: tables are mostly in the order in which others refer to them.
+REMEMBERED = 20_000
+# Kinds of records, by the names of their values, that a file may have before they are told apart anew.
+_SHAPES_KNOWN = 1_000
 # Lists that say nothing of what they hold: their records are known by their keys.
 _UNNAMED = frozenset({"", "results", "payload", "data", "requests"})
 
@@ -75,6 +79,7 @@ class Files:
         self.rejects: list[Reject] = []
         self._parts: dict[Path, set[str]] = {}
         self._whole: set[Path] = set()
+        self._part_of_shape: dict[tuple[str, ...], str | None] = {}
         files = files_of(paths)
         for path in files:
             seen = self._looked(path, is_alone=len(files) == 1)
@@ -125,38 +130,68 @@ class Files:
             self._whole.add(path)
 
     def _part_of_row(self, row: Row) -> str | None:
-        part = part_of(self._known, row.list_name, row.values)
-        if part is None and row.list_name not in _UNNAMED:
-            part = next((known for known in self._known if row.list_name in known.lists), None)
-        return part.name if part else None
+        shape = (row.list_name, *row.values)
+        if shape not in self._part_of_shape:
+            if len(self._part_of_shape) >= _SHAPES_KNOWN:
+                self._part_of_shape.clear()
+            part = part_of(self._known, row.list_name, row.values)
+            if part is None and row.list_name not in _UNNAMED:
+                part = next((known for known in self._known if row.list_name in known.lists), None)
+            self._part_of_shape[shape] = part.name if part else None
+        return self._part_of_shape[shape]
 
 
 class Lookup:
     """Key to tuple, on disk where it grows: what one table of an export says of the rows of another."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA cache_size = -32000")
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("CREATE TABLE entries (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
-        self._database.execute("BEGIN")
+        self._recent: dict[str, tuple[Any, ...]] = {}
+        self._unwritten: set[str] = set()
+        self._database: sqlite3.Connection | None = None
 
     def __setitem__(self, key: str, value: tuple[Any, ...]) -> None:
-        self._database.execute("INSERT OR REPLACE INTO entries VALUES (?, ?)", (key, marshal.dumps(value)))
+        self._remember(key, value)
+        self._unwritten.add(key)
 
     def get(self, key: str | None) -> tuple[Any, ...] | None:
         """The tuple of a key, or None."""
         if key is None:
             return None
-        row = self._database.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
-        return marshal.loads(row[0]) if row else None  # noqa: S302 - written by us, never a file
+        value = self._recent.get(key)
+        if value is None and self._database is not None:
+            row = self._database.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
+            if row is not None:
+                value = marshal.loads(row[0])  # noqa: S302 - written by us, never a file
+                self._remember(key, value)
+        return value
 
     def __contains__(self, key: object) -> bool:
         return self.get(str(key)) is not None
 
+    def _remember(self, key: str, value: tuple[Any, ...]) -> None:
+        if len(self._recent) >= REMEMBERED and key not in self._recent:
+            self._write()
+        self._recent[key] = value
+
+    def _write(self) -> None:
+        if self._database is None:
+            self._database = sqlite3.connect("", isolation_level=None)
+            self._database.execute("PRAGMA cache_size = -32000")
+            self._database.execute("PRAGMA journal_mode = OFF")
+            self._database.execute("CREATE TABLE entries (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+            self._database.execute("BEGIN")
+        entries = ((key, marshal.dumps(self._recent[key])) for key in self._unwritten)
+        self._database.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", entries)
+        self._unwritten.clear()
+        self._recent.clear()
+
     def close(self) -> None:
         """Give the space back."""
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
+
+
+Step = Callable[[str, str | None, Row], None]
 
 
 class Building:
@@ -179,16 +214,33 @@ class Building:
         self._batch.read_count += 1
         self._batch.rejects.append(Reject(row.line, str(reason), row.raw, file))
 
-    def add_rejects(self, rejects: list[Reject]) -> None:
+    def take(self, files: Files, parts: Sequence[str], step: Step, beside: Building | None = None) -> Iterator[Batch]:
+        """Run `step` on every record of these parts and yield the batches that become of it.
+
+        A ValueError of `step` rejects its record here. `beside` is another builder to which `step` adds.
+        """
+        for part, file, row in files.rows(*parts):
+            try:
+                step(part, file, row)
+            except ValueError as problem:
+                self.reject(row, file, problem)
+            if self.is_full:
+                yield self.rest()
+            if beside is not None and beside.is_full:
+                yield beside.rest()
+        self._add_rejects(files.rejects)
+        yield self.rest()
+
+    def _add_rejects(self, rejects: list[Reject]) -> None:
         """Records that could not even be parsed; the list is emptied."""
         self._batch.read_count += len(rejects)
         self._batch.rejects += rejects
         rejects.clear()
 
-    def full(self) -> Iterator[Batch]:
-        """The batch, where it has reached its size."""
-        if len(self._events) >= BATCH_ROWS:
-            yield self.rest()
+    @property
+    def is_full(self) -> bool:
+        """The batch has reached its size."""
+        return len(self._events) >= BATCH_ROWS
 
     def rest(self) -> Batch:
         """What there is."""

@@ -18,7 +18,6 @@ CHANNELS = {
 }  # fmt: skip
 OUTBOUND = frozenset({"10", "outbound email"})
 STATUSES = {"2": "open", "3": "pending", "4": "resolved", "5": "closed"}
-_NO_CONTACT: tuple[None, None, None] = (None, None, None)
 PARTS = (
     Part(
         "tickets",
@@ -33,7 +32,7 @@ PARTS = (
     Part("groups", frozenset({"id", "name", "unassigned_for", "escalate_to"}), frozenset({"groups"})),
 )
 # What conversations need to know of their ticket.
-_KEPT = ("customer", "display_name", "email", "phone", "channel", "team", "brand")
+_KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel", "team", "brand")
 
 
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
@@ -41,48 +40,41 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     files = Files((path, *more), PARTS, "freshdesk", encoding)
     people, tickets, groups = Lookup(), Lookup(), dict[str, str]()
     openings, events = Building(), Building()
-    for part, file, row in files.rows("contacts", "agents", "groups"):
-        try:
-            if part == "groups":
-                groups[row.needed("id")] = row.needed("name")
-            else:
-                inside = "contact." if part == "agents" else ""
-                told = (row.text(f"{inside}{name}") for name in ("name", "email", "mobile"))
-                people[row.needed("id")] = (*told, row.text(f"{inside}phone"))
-        except ValueError as problem:
-            openings.reject(row, file, problem)
-    openings.add_rejects(files.rejects)
-    with_conversations = files.has("conversations")
-    for part, file, row in files.rows("tickets", "wrapped tickets", "ticket export"):
-        try:
-            if part == "ticket export":
-                openings.add(row, file, *_exported(row))
-                continue
-            ticket = _unwrapped(row) if part == "wrapped tickets" else row
-            event, fact = _ticket(ticket, people, groups, with_conversations=with_conversations)
-            if event["conversation"] not in tickets:
-                tickets[event["conversation"]] = tuple(event[name] for name in _KEPT)
-            openings.add(row, file, event, fact)
-            for note in _inside(ticket):
-                _add(note, file, event, people, events)
-        except ValueError as problem:
-            openings.reject(row, file, problem)
-        yield from openings.full()
-        yield from events.full()
-    openings.add_rejects(files.rejects)
-    yield openings.rest()
-    for _part, file, row in files.rows("conversations"):
-        try:
-            key = row.needed("ticket_id")
-            ticket_told = tickets.get(key)
-            if ticket_told is None:
-                raise ValueError(f"ticket {key} of this conversation is not in the files")
-            _add(row, file, {**dict(zip(_KEPT, ticket_told, strict=True)), "conversation": key}, people, events)
-        except ValueError as problem:
-            events.reject(row, file, problem)
-        yield from events.full()
-    events.add_rejects(files.rejects)
-    yield events.rest()
+
+    def remember(part: str, _file: str | None, row: Row) -> None:
+        if part == "groups":
+            groups[row.needed("id")] = row.needed("name")
+        else:
+            inside = "contact." if part == "agents" else ""
+            told = (row.text(f"{inside}{name}") for name in ("name", "email", "mobile"))
+            people[row.needed("id")] = (*told, row.text(f"{inside}phone"))
+
+    def add_ticket(part: str, file: str | None, row: Row) -> None:
+        if part == "ticket export":
+            openings.add(row, file, *_exported(row))
+            return
+        ticket = _unwrapped(row) if part == "wrapped tickets" else row
+        event, fact = _ticket(ticket, people, groups, with_conversations=with_conversations)
+        if event["conversation"] not in tickets:
+            tickets[event["conversation"]] = tuple(event[name] for name in _KEPT)
+        openings.add(row, file, event, fact)
+        for note in _inside(ticket):
+            try:
+                events.add(note, file, _conversation(note, {name: event[name] for name in _KEPT}, people))
+            except ValueError as problem:
+                events.reject(note, file, problem)
+
+    def add_conversation(_part: str, file: str | None, row: Row) -> None:
+        key = row.needed("ticket_id")
+        told = tickets.get(key)
+        if told is None:
+            raise ValueError(f"ticket {key} of this conversation is not in the files")
+        events.add(row, file, _conversation(row, dict(zip(_KEPT, told, strict=True)), people))
+
+    yield from openings.take(files, ("contacts", "agents", "groups"), remember)
+    with_conversations = files.has("conversations")  # known when all files were read once
+    yield from openings.take(files, ("tickets", "wrapped tickets", "ticket export"), add_ticket, beside=events)
+    yield from events.take(files, ("conversations",), add_conversation)
     for lookup in (people, tickets):
         lookup.close()
 
@@ -194,32 +186,23 @@ def _inside(ticket: Row) -> Iterator[Row]:
                 yield Row(ticket.line, name, inner, ticket.raw)
 
 
-def _add(row: Row, file: str | None, ticket: Mapping[str, Any], people: Lookup, events: Building) -> None:
-    try:
-        is_incoming = row.flag("incoming")
-        if is_incoming is None:
-            raise ValueError("incoming is empty")
-        user = row.text("user_id")
-        agent = (people.get(user) or (None,))[0] or user
-        events.add(
-            row,
-            file,
-            {
-                **{name: ticket[name] for name in _KEPT},
-                "external_id": f"conversation:{row.needed('id')}",
-                "thread_id": ticket["conversation"],
-                "conversation": ticket["conversation"],
-                "direction": "inbound" if is_incoming else "outbound",
-                "author_kind": "customer" if is_incoming else "agent",
-                "author": user,
-                "agent": None if is_incoming else agent,
-                "occurred_at": row.needed_moment("created_at"),
-                "text": plain(row.text("body_text", "body")),
-                "is_visible": row.flag("private") is not True,
-            },
-        )
-    except ValueError as problem:
-        events.reject(row, file, problem)
+def _conversation(row: Row, ticket: Mapping[str, Any], people: Lookup) -> dict[str, Any]:
+    is_incoming = row.flag("incoming")
+    if is_incoming is None:
+        raise ValueError("incoming is empty")
+    user = row.text("user_id")
+    return {
+        **ticket,
+        "external_id": f"conversation:{row.needed('id')}",
+        "thread_id": ticket["conversation"],
+        "direction": "inbound" if is_incoming else "outbound",
+        "author_kind": "customer" if is_incoming else "agent",
+        "author": user,
+        "agent": None if is_incoming else (people.get(user) or (None,))[0] or user,
+        "occurred_at": row.needed_moment("created_at"),
+        "text": plain(row.text("body_text", "body")),
+        "is_visible": row.flag("private") is not True,
+    }
 
 
 SOURCE = Source(

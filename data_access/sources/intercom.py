@@ -38,45 +38,42 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     people, known, closed = Lookup(), Lookup(), Lookup()
     teams: dict[str, str] = {}
     openings, events = Building(), Building()
-    for part, file, row in files.rows("contacts", "contact links", "admins", "teams", "team members", "parts"):
+
+    def remember(part: str, _file: str | None, row: Row) -> None:
         try:
             _remember(part, row, people, closed, teams)
-        except ValueError as problem:
+        except ValueError:
             if part != "parts":  # a broken part is told when it is read as an event
-                openings.reject(row, file, problem)
-    openings.add_rejects(files.rejects)
+                raise
+
+    def add_conversation(_part: str, file: str | None, row: Row) -> None:
+        key, version = row.needed("id"), row.text("updated_at") or ""
+        if (known.get(key) or ("",))[0] != version:
+            return  # an older state of the same conversation
+        event, fact, inner = _opening(row, people, closed, teams, with_parts=with_parts)
+        told = {name: event[name] for name in _KEPT}
+        known[key] = (version, "read", *told.values())
+        openings.add(row, file, event, fact)
+        for child in inner:
+            try:
+                events.add(child, file, _said_part(child, told, people))
+            except ValueError as problem:
+                events.reject(child, file, problem)
+
+    def add_part(_part: str, file: str | None, row: Row) -> None:
+        if not _is_said(row):
+            return
+        told = known.get(row.needed("conversation_id"))
+        if told is None or len(told) < 2:
+            raise ValueError(f"conversation {row.text('conversation_id')} of this part is not in the files")
+        events.add(row, file, _said_part(row, dict(zip(_KEPT, told[2:], strict=True)), people))
+
+    described = ("contacts", "contact links", "admins", "teams", "team members", "parts")
+    yield from openings.take(files, described, remember)
     _keep_newest(files, known)
-    with_parts = files.has("parts")
-    for part, file, row in files.rows("conversations"):
-        del part
-        try:
-            key = row.needed("id")
-            version = row.text("updated_at") or ""
-            if (known.get(key) or ("",))[0] != version:
-                continue  # an older state of the same conversation
-            event, fact, inner = _opening(row, people, closed, teams, with_parts=with_parts)
-            known[key] = (version, "read", *(event[name] for name in _KEPT))
-            openings.add(row, file, event, fact)
-            for child in inner:
-                _add_part(child, file, event, people, events)
-        except ValueError as problem:
-            openings.reject(row, file, problem)
-        yield from openings.full()
-        yield from events.full()
-    openings.add_rejects(files.rejects)
-    yield openings.rest()
-    for _part, file, row in files.rows("parts"):
-        try:
-            if _is_said(row):
-                told = known.get(row.needed("conversation_id"))
-                if told is None or len(told) < 2:
-                    raise ValueError(f"conversation {row.text('conversation_id')} of this part is not in the files")
-                _add_part(row, file, dict(zip(_KEPT, told[2:], strict=True)), people, events)
-        except ValueError as problem:
-            events.reject(row, file, problem)
-        yield from events.full()
-    events.add_rejects(files.rejects)
-    yield events.rest()
+    with_parts = files.has("parts")  # known when all files were read once
+    yield from openings.take(files, ("conversations",), add_conversation, beside=events)
+    yield from events.take(files, ("parts",), add_part)
     for lookup in (people, known, closed):
         lookup.close()
 
@@ -200,18 +197,11 @@ def _is_said(row: Row) -> bool:
     return body is not None and body != ""
 
 
-def _add_part(row: Row, file: str | None, of: Mapping[str, Any], people: Lookup, events: Building) -> None:
-    try:
-        events.add(row, file, _part(row, of, people))
-    except ValueError as problem:
-        events.reject(row, file, problem)
-
-
-def _part(row: Row, of: Mapping[str, Any], people: Lookup) -> dict[str, Any]:
+def _said_part(row: Row, of: Mapping[str, Any], people: Lookup) -> dict[str, Any]:
     author_type, author, author_name = _author(row, "author")
     kind = _kind(author_type)
     return {
-        **{name: of[name] for name in _KEPT},
+        **of,
         "external_id": f"part:{row.needed('id')}",
         "thread_id": of["conversation"],
         "direction": "inbound" if kind == "customer" else "outbound",

@@ -59,7 +59,8 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
                 building.add(row, names.get(file), _event(data, company, threads))
             except _BROKEN as problem:
                 building.reject(row, names.get(file), f"cannot be read as mail: {str(problem)[:120]}")
-            yield from building.full()
+            if building.is_full:
+                yield building.rest()
     yield building.rest()
     threads.close()
 

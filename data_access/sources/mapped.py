@@ -23,7 +23,6 @@ from data_access.sources.base import (
     Reject,
     Source,
     event_table,
-    raw_text,
     table_of,
     without_impossible_times,
 )
@@ -443,37 +442,26 @@ def _fact_columns(rows: _Rows, columns: dict[str, pa.Array]) -> dict[str, pa.Arr
     return facts
 
 
-def preview(
+def first_rows(
     path: Path, mapping: Mapping, limit: int = 5, *, encoding: str | None = None
-) -> tuple[list[dict[str, object]], list[Reject], int]:
-    """The mapping applied: first rows as they would be stored, every reject, and rows read."""
-    rows: list[dict[str, object]] = []
-    rejects: list[Reject] = []
-    read_count = 0
+) -> list[dict[str, object]]:
+    """The mapping applied: the first rows as they would be stored, with their lines; of one id the first."""
+    rows: dict[str, dict[str, object]] = {}
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    seen: dict[str, tuple[int, int]] = {}
-    not_content = ("line", "raw", "raw_at", "raw_bytes")
+    not_content = ("line", "raw", "raw_at", "raw_bytes", "is_from_file")
     for batch in read(path, mapping=mapping, encoding=encoding):
-        read_count += batch.read_count
-        rejects += batch.rejects
         if batch.events is None:
             continue
-        events, facts, impossible = without_impossible_times(batch.events, batch.facts, now, path)
-        rejects += impossible
+        events, facts, _ = without_impossible_times(batch.events, batch.facts, now, path)
         told = facts.to_pylist() if facts is not None else [{}] * events.num_rows
         for event, fact in zip(events.to_pylist(), told, strict=True):
             shown = {**event, **{k: v for k, v in fact.items() if k != "conversation"}}
-            line, *place = (shown.pop(name) for name in not_content)
-            content = hash(tuple(value for name, value in shown.items() if name != "display_name"))
-            first, kept = seen.setdefault(event["external_id"], (line, content))
-            if first != line:
-                if kept != content:
-                    reason = f"id {event['external_id']} stands in line {first} already, with different content"
-                    rejects.append(Reject(line, reason, raw_text(path, *place)))
-            elif len(rows) < limit:
-                del shown["is_from_file"]
-                rows.append({"line": line, **{k: _plain(v) for k, v in shown.items() if v is not None}})
-    return rows, sorted(rejects, key=lambda reject: reject.line), read_count
+            line, *_ = (shown.pop(name) for name in not_content)
+            row = {"line": line, **{k: _plain(v) for k, v in shown.items() if v is not None}}
+            rows.setdefault(event["external_id"], row)
+            if len(rows) == limit:
+                return list(rows.values())
+    return list(rows.values())
 
 
 def _plain(value: object) -> object:

@@ -44,6 +44,8 @@ _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1"}), frozenset({"false", "
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]{0,2000}>", re.IGNORECASE | re.DOTALL)
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|/tr|/h\d)\b[^>]{0,200}>", re.IGNORECASE)
 _UTC_WORD = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
+_EPOCH = re.compile(r"-?\d{1,13}(\.\d+)?")
+_ISO_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _EARLIEST_EPOCH, _LATEST_EPOCH = -2_208_988_800, 32_503_680_000  # years 1900 to 3000
 
 
@@ -68,9 +70,15 @@ class Row:
     def text(self, *paths: str) -> str | None:
         """The first of these that is given, as stripped text. Raises ValueError for a list or an object."""
         for path in paths:
-            value = as_text(path, self.get(path))
-            if value is not None:
-                return value
+            value = self.values.get(path)
+            if value is None and "." in path:
+                value = self.get(path)
+            if type(value) is str and value.isascii() and "\x00" not in value:
+                text: str | None = value.strip() or None  # as as_text has it, at a third of the cost
+            else:
+                text = None if value is None else as_text(path, value)
+            if text is not None:
+                return text
         return None
 
     def needed(self, *paths: str) -> str:
@@ -82,10 +90,16 @@ class Row:
 
     def flag(self, path: str) -> bool | None:
         """True, False or missing. Raises ValueError for anything else."""
+        value = self.values.get(path)
+        if value is True or value is False:
+            return bool(value)
         value = self.text(path)
-        if value is None or value.lower() in _TRUE | _FALSE:
-            return None if value is None else value.lower() in _TRUE
-        raise ValueError(f"{path} is {value[:60]!r}, not true or false")
+        if value is None:
+            return None
+        lower = value.lower()
+        if lower not in _TRUE and lower not in _FALSE:
+            raise ValueError(f"{path} is {value[:60]!r}, not true or false")
+        return lower in _TRUE
 
     def moment(self, *paths: str) -> dt.datetime | None:
         """UTC, naive, of the first that is given. Raises ValueError where that is no time."""
@@ -143,11 +157,13 @@ def moment(value: Any, name: str = "time", zone: str | None = None) -> dt.dateti
     else:
         text = as_text(name, value) or ""
         try:
-            if re.fullmatch(r"-?\d{1,13}(\.\d+)?", text) and not re.fullmatch(r"\d{8}", text):
+            if _EPOCH.fullmatch(text) and not (len(text) == 8 and text.isdigit()):
                 seconds = float(text) / (1000 if abs(float(text)) > _LATEST_EPOCH else 1)
                 if not _EARLIEST_EPOCH <= seconds <= _LATEST_EPOCH:
                     raise ValueError(text)
                 return dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)
+            if _ISO_UTC.fullmatch(text):
+                return dt.datetime.fromisoformat(text[:19])
             found = dt.datetime.fromisoformat(_UTC_WORD.sub("+00:00", text) if text[-1:].isalpha() else text)
         except (ValueError, OverflowError) as problem:
             raise ValueError(f"{name} is {text[:60]!r}, not a time such as 2026-01-31T09:30:00Z") from problem
@@ -459,7 +475,10 @@ def _row(line: int, name: str, values: dict[str, Any], raw: str) -> Row | Reject
     if not raw.isascii() and (bad := _BAD_BYTE.search(raw)):
         reason = f"byte 0x{ord(bad[0]) - 0xDC00:02x} is not UTF-8; if the file is in another encoding, use --encoding"
         return Reject(line, reason, clean(raw[:RAW_KEPT]))
-    return Row(line, name, {key.lower(): value for key, value in values.items()}, clean(raw[:RAW_KEPT]))
+    names = "".join(values)
+    if names != names.lower():
+        values = {key.lower(): value for key, value in values.items()}
+    return Row(line, name, values, clean(raw[:RAW_KEPT]))
 
 
 def _no_object(line: int, value: Any, raw: str) -> Reject:

@@ -10,13 +10,15 @@ import datetime as dt
 import html
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+import pyarrow as pa
 
 from data_access.errors import SourceError
 from data_access.sources.base import BATCH_ROWS, Batch, Part, Reject, Source, StoreContext, StoredEvent, event_table
 from data_access.sources.delimited import Record, read_records
+from data_access.sources.threads import Tweet, Tweets
 
 COLUMNS = (
     "tweet_id",
@@ -29,8 +31,10 @@ COLUMNS = (
 )
 _REQUIRED = COLUMNS[:5]
 _ID = re.compile(r"^(\d{1,40})(?:\.0+)?$", re.ASCII)
+_SIGNATURE = re.compile(r"(?:\^|\*|\s-)\s?([A-Z][A-Za-z]{0,11})\s*(?:https?://\S+\s*)*(?:\d+/\d+\s*)?$")
 _MENTION = re.compile(r"@(\w+)")
-_TRUE, _FALSE = {"true", "1", "t", "yes"}, {"false", "0", "f", "no"}
+_TRUE = frozenset({"true", "1", "t", "yes"})
+_TRUE_OR_FALSE = _TRUE | {"false", "0", "f", "no"}
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -40,60 +44,41 @@ _MONTHS = {
 _TWITTER_TIME = re.compile(r"^\w{3} (\w{3}) (\d{1,2}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2}) (\d{4})$")
 
 
-@dataclass(slots=True)
-class _Tweet:
-    id: str
-    author: str
-    is_inbound: bool
-    at: dt.datetime
-    text: str
-    responses: list[str]
-    parent: str | None
-    line: int = 0
-    raw: str = ""
-    is_from_file: bool = True
-    root: str = ""
-    customer: str | None = None
-    company: str | None = None
-    replies: list[_Tweet] = field(default_factory=list)
-
-
 def read(path: Path, *, context: StoreContext, encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of one file. Raises SourceError where columns are missing; bad rows become rejects."""
-    tweets: dict[str, _Tweet] = {}
-    batch = Batch()
-    for item in _parsed(path, encoding):
-        batch.read_count += 1
-        if isinstance(item, Reject):
-            batch.rejects.append(item)
-            continue
-        earlier = tweets.get(item.id)
-        if earlier is None:
-            tweets[item.id] = item
-        elif not _same(earlier, item):
-            reason = f"tweet {item.id} stands in line {earlier.line} already, with different content"
-            batch.rejects.append(Reject(item.line, reason, item.raw))
-    accounts = _add_stored(tweets, context)
-    yield batch
-    yield from _placed(tweets, accounts)
+    with Tweets() as tweets:
+        batch = Batch()
+        for item in _parsed(path, encoding):
+            batch.read_count += 1
+            if isinstance(item, Reject):
+                batch.rejects.append(item)
+            else:
+                tweets.add(item)
+            if batch.read_count >= BATCH_ROWS:
+                yield batch
+                batch = Batch()
+        batch.rejects += tweets.repeats()
+        yield batch
+        yield from _placed(tweets, _add_stored(tweets, context))
 
 
 def rethread(context: StoreContext) -> Iterator[Batch]:
     """The stored tweets with their places in threads, as the accounts now known give them."""
-    tweets = {event.external_id: _stored(event) for event in context.stored_events()}
-    yield from _placed(tweets, context.company_accounts())
+    with Tweets() as tweets:
+        for event in context.stored_events():
+            tweets.add(_stored(event))
+        yield from _placed(tweets, context.company_accounts())
 
 
-def _placed(tweets: dict[str, _Tweet], accounts: Mapping[str, str]) -> Iterator[Batch]:
-    _thread(tweets)
-    for members in _by_root(tweets).values():
-        _assign(members, tweets, accounts)
-    placed = list(tweets.values())
-    for start in range(0, len(placed), BATCH_ROWS):
-        yield Batch(events=_events(placed[start : start + BATCH_ROWS], tweets, accounts))
+def _placed(tweets: Tweets, accounts: Mapping[str, str]) -> Iterator[Batch]:
+    for group in tweets.threads():
+        for members in _by_root(group.tweets):
+            _assign(members, group.known, accounts)
+        for start in range(0, len(group.tweets), BATCH_ROWS):
+            yield Batch(events=_events(group.tweets[start : start + BATCH_ROWS], group.known, accounts))
 
 
-def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
+def _parsed(path: Path, encoding: str | None) -> Iterator[Tweet | Reject]:
     header, records = read_records(path, encoding=encoding)
     names = [name.lower() for name in header]
     missing = [name for name in _REQUIRED if name not in names]
@@ -104,7 +89,7 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
         )
     place = {name: names.index(name) for name in COLUMNS if name in names}
     last_needed = max(place[name] for name in _REQUIRED)
-    previous: _Tweet | None = None
+    previous: Tweet | None = None
     for item in records:
         if isinstance(item, Reject):
             yield item
@@ -122,7 +107,7 @@ def _parsed(path: Path, encoding: str | None) -> Iterator[_Tweet | Reject]:
         yield tweet
 
 
-def _fragment_reason(record: Record, previous: _Tweet | None, width: int) -> str:
+def _fragment_reason(record: Record, previous: Tweet | None, width: int) -> str:
     reason = f"{len(record.fields)} fields instead of {width}"
     if previous is not None and len(record.fields) < width:
         reason += (
@@ -131,30 +116,33 @@ def _fragment_reason(record: Record, previous: _Tweet | None, width: int) -> str
     return reason
 
 
-def _tweet(record: Record, place: Mapping[str, int]) -> _Tweet:
-    def value(name: str) -> str:
-        index = place.get(name)
-        return record.fields[index].strip() if index is not None and index < len(record.fields) else ""
+def _tweet(record: Record, place: Mapping[str, int]) -> Tweet:
+    fields = record.fields
 
-    inbound = value("inbound").lower()
-    if inbound not in _TRUE | _FALSE:
-        raise ValueError(f"inbound is {value('inbound')!r}, not True or False")
-    author = value("author_id")
+    def optional(name: str) -> str:
+        index = place.get(name)
+        value = fields[index].strip() if index is not None and index < len(fields) else ""
+        return "" if value.lower() == "nan" else value
+
+    given = fields[place["inbound"]].strip()
+    inbound = given.lower()
+    if inbound not in _TRUE_OR_FALSE:
+        raise ValueError(f"inbound is {given!r}, not True or False")
+    author = fields[place["author_id"]].strip()
     if not author:
         raise ValueError("author_id is empty")
-    parent = value("in_response_to_tweet_id")
-    return _Tweet(
-        id=_identifier(value("tweet_id"), "tweet_id"),
-        author=author.removesuffix(".0") if author.removesuffix(".0").isdigit() else author,
+    if author.endswith(".0") and author[:-2].isdigit():
+        author = author[:-2]
+    answers, parent = optional("response_tweet_id"), optional("in_response_to_tweet_id")
+    parts = (part.strip() for part in answers.split(",")) if answers else ()
+    return Tweet(
+        id=_identifier(fields[place["tweet_id"]].strip(), "tweet_id"),
+        author=author,
         is_inbound=inbound in _TRUE,
-        at=_time(value("created_at")),
-        text=html.unescape(record.fields[place["text"]]),
-        responses=[
-            _identifier(part.strip(), "response_tweet_id")
-            for part in value("response_tweet_id").split(",")
-            if part.strip() and part.strip().lower() != "nan"
-        ],
-        parent=_identifier(parent, "in_response_to_tweet_id") if parent and parent.lower() != "nan" else None,
+        at=_time(fields[place["created_at"]].strip()),
+        text=html.unescape(fields[place["text"]]),
+        responses=[_identifier(part, "response_tweet_id") for part in parts if part and part.lower() != "nan"],
+        parent=_identifier(parent, "in_response_to_tweet_id") if parent else None,
         line=record.line,
         raw=record.raw,
     )
@@ -173,6 +161,8 @@ def _time(text: str) -> dt.datetime:
         month, day, hour, minute, second, sign, offset_hours, offset_minutes, year = match.groups()
         try:
             local = dt.datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second))
+            if offset_hours == offset_minutes == "00":
+                return local
             offset = dt.timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
             return local - offset if sign == "+" else local + offset
         except (ValueError, KeyError, OverflowError) as problem:
@@ -186,35 +176,17 @@ def _time(text: str) -> dt.datetime:
         ) from problem
 
 
-def _same(one: _Tweet, other: _Tweet) -> bool:
-    return (one.author, one.is_inbound, one.at, one.text, one.responses, one.parent) == (
-        other.author,
-        other.is_inbound,
-        other.at,
-        other.text,
-        other.responses,
-        other.parent,
-    )
-
-
-def _add_stored(tweets: dict[str, _Tweet], context: StoreContext) -> dict[str, str]:
+def _add_stored(tweets: Tweets, context: StoreContext) -> dict[str, str]:
     """Add the stored tweets of threads that this file continues; return account (lower case) to brand."""
-    known = dict(context.company_accounts())
-    mine = {t.author.lower(): t.author for t in tweets.values() if not t.is_inbound}
+    known, mine = dict(context.company_accounts()), tweets.company_authors()
     new = [account for account in mine if account not in known]
-    ids = set(tweets)
-    for tweet in list(tweets.values()):
-        if tweet.parent:
-            ids.add(tweet.parent)
-    for event in context.related_events(sorted(ids), new):
-        if event.external_id in tweets:
-            continue
-        tweets[event.external_id] = _stored(event)
+    for event in context.related_events(tweets.touched_ids(), new):
+        tweets.add(_stored(event))
     return {**mine, **known}
 
 
-def _stored(event: StoredEvent) -> _Tweet:
-    return _Tweet(
+def _stored(event: StoredEvent) -> Tweet:
+    return Tweet(
         id=event.external_id,
         author=event.author or "",
         is_inbound=event.is_inbound,
@@ -226,45 +198,20 @@ def _stored(event: StoredEvent) -> _Tweet:
     )
 
 
-def _thread(tweets: dict[str, _Tweet]) -> None:
-    for tweet in tweets.values():
-        path = []
-        current, seen = tweet, set()
-        while not current.root and current.parent in tweets and current.id not in seen:
-            seen.add(current.id)
-            path.append(current)
-            current = tweets[current.parent]
-        root = current.root or (_ring_root(current, tweets) if current.id in seen else current.parent or current.id)
-        current.root = current.root or root
-        for member in path:
-            member.root = root
-    for tweet in tweets.values():
-        if tweet.parent in tweets:
-            tweets[tweet.parent].replies.append(tweet)
-
-
-def _ring_root(tweet: _Tweet, tweets: Mapping[str, _Tweet]) -> str:
-    """A ring of replies can only come from a broken file; its smallest id, whoever is asked, stands for the thread."""
-    ring = [tweet.id]
-    while (parent := tweets[ring[-1]].parent) is not None and parent != tweet.id:
-        ring.append(parent)
-    return min(ring, key=int)
-
-
-def _by_root(tweets: dict[str, _Tweet]) -> dict[str, list[_Tweet]]:
-    threads: dict[str, list[_Tweet]] = defaultdict(list)
-    for tweet in tweets.values():
+def _by_root(tweets: Sequence[Tweet]) -> Iterable[list[Tweet]]:
+    threads: dict[str, list[Tweet]] = defaultdict(list)
+    for tweet in tweets:
         threads[tweet.root].append(tweet)
     for members in threads.values():
         members.sort(key=_order)
-    return threads
+    return threads.values()
 
 
-def _order(tweet: _Tweet) -> tuple[dt.datetime, int]:
+def _order(tweet: Tweet) -> tuple[dt.datetime, int]:
     return tweet.at, int(tweet.id)
 
 
-def _assign(members: Sequence[_Tweet], tweets: Mapping[str, _Tweet], accounts: Mapping[str, str]) -> None:
+def _assign(members: Sequence[Tweet], tweets: Mapping[str, Tweet], accounts: Mapping[str, str]) -> None:
     """Give each tweet of a thread its customer and its company."""
     companies = list(dict.fromkeys(t.author for t in members if not t.is_inbound))
     for tweet in members:
@@ -276,7 +223,7 @@ def _assign(members: Sequence[_Tweet], tweets: Mapping[str, _Tweet], accounts: M
             tweet.customer = _customer_of(tweet, tweets)
 
 
-def _customer_of(tweet: _Tweet, tweets: Mapping[str, _Tweet]) -> str | None:
+def _customer_of(tweet: Tweet, tweets: Mapping[str, Tweet]) -> str | None:
     """The customer whom a company tweet answers; else the first customer it names; else nobody known."""
     seen = set()
     current = tweets.get(tweet.parent or "")
@@ -290,7 +237,7 @@ def _customer_of(tweet: _Tweet, tweets: Mapping[str, _Tweet]) -> str | None:
 
 
 def _company_of(
-    tweet: _Tweet, tweets: Mapping[str, _Tweet], companies: Sequence[str], accounts: Mapping[str, str]
+    tweet: Tweet, tweets: Mapping[str, Tweet], companies: Sequence[str], accounts: Mapping[str, str]
 ) -> str | None:
     parent = tweets.get(tweet.parent or "")
     if parent is not None and not parent.is_inbound:
@@ -306,45 +253,47 @@ def _company_of(
     return named[0] if named else None
 
 
-def _events(placed: Sequence[_Tweet], tweets: Mapping[str, _Tweet], accounts: Mapping[str, str]) -> object:
-    rows: dict[str, list[object]] = defaultdict(list)
-    for tweet in placed:
-        brand = accounts.get(tweet.company.lower(), tweet.company) if tweet.company else None
-        customer = tweet.customer
+def _events(placed: Sequence[Tweet], tweets: Mapping[str, Tweet], accounts: Mapping[str, str]) -> pa.Table:
+    names = {company: (company or "").lower() for company in {tweet.company for tweet in placed}}
+    brands = {company: accounts.get(name, company) if company else None for company, name in names.items()}
+    customers = [tweet.customer for tweet in placed]
+    signatures = [None if tweet.is_inbound else _signature(tweet.text) for tweet in placed]
+    columns: dict[str, Sequence[object]] = {
+        "external_id": [tweet.id for tweet in placed],
+        "thread_id": [tweet.root for tweet in placed],
         # Without a customer (a broadcast) the conversation is the tweet's own.
-        whose = customer if customer is not None else f"nobody:{tweet.id}"
-        rows["external_id"].append(tweet.id)
-        rows["thread_id"].append(tweet.root)
-        rows["conversation"].append(f"{tweet.root}|{whose}|{(tweet.company or '').lower()}")
-        rows["customer"].append(customer)
-        rows["handle"].append(customer)
-        rows["channel"].append("twitter")
-        rows["direction"].append("inbound" if tweet.is_inbound else "outbound")
-        rows["author_kind"].append("customer" if tweet.is_inbound else "agent")
-        rows["author"].append(tweet.author)
-        signature = None if tweet.is_inbound else _signature(tweet.text)
-        rows["agent"].append(f"{signature} ({tweet.author})" if signature else None)
-        rows["brand"].append(brand)
-        rows["occurred_at"].append(tweet.at)
-        rows["text"].append(tweet.text)
-        rows["reply_to"].append(tweet.parent)
-        rows["recorded_responses"].append(",".join(tweet.responses) or None)
-        rows["has_reported_answer"].append(tweet.is_inbound and _is_reported(tweet, tweets))
-        rows["is_addressed"].append(tweet.company is not None)
-        rows["is_parent_missing"].append(tweet.parent is not None and tweet.parent not in tweets)
-        rows["is_from_file"].append(tweet.is_from_file)
-        rows["line"].append(tweet.line)
-        rows["raw"].append(tweet.raw)
-    return event_table(rows, len(placed))
+        "conversation": [
+            f"{t.root}|{t.customer if t.customer is not None else f'nobody:{t.id}'}|{names[t.company]}" for t in placed
+        ],
+        "customer": customers,
+        "handle": customers,
+        "channel": ["twitter"] * len(placed),
+        "direction": ["inbound" if tweet.is_inbound else "outbound" for tweet in placed],
+        "author_kind": ["customer" if tweet.is_inbound else "agent" for tweet in placed],
+        "author": [tweet.author for tweet in placed],
+        "agent": [f"{s} ({t.author})" if s else None for s, t in zip(signatures, placed, strict=True)],
+        "brand": [brands[tweet.company] for tweet in placed],
+        "occurred_at": [tweet.at for tweet in placed],
+        "text": [tweet.text for tweet in placed],
+        "reply_to": [tweet.parent for tweet in placed],
+        "recorded_responses": [",".join(tweet.responses) or None for tweet in placed],
+        "has_reported_answer": [tweet.is_inbound and _is_reported(tweet, tweets) for tweet in placed],
+        "is_addressed": [tweet.company is not None for tweet in placed],
+        "is_parent_missing": [tweet.parent is not None and tweet.parent not in tweets for tweet in placed],
+        "is_from_file": [tweet.is_from_file for tweet in placed],
+        "line": [tweet.line for tweet in placed],
+        "raw": [tweet.raw for tweet in placed],
+    }
+    return event_table(columns, len(placed))
 
 
 def _signature(text: str) -> str | None:
     """Agents sign with ^GA, *AFM or -KC at the end of the tweet."""
-    match = re.search(r"(?:\^|\*|\s-)\s?([A-Z][A-Za-z]{0,11})\s*(?:https?://\S+\s*)*(?:\d+/\d+\s*)?$", text)
+    match = _SIGNATURE.search(text)
     return match[1] if match else None
 
 
-def _is_reported(tweet: _Tweet, tweets: Mapping[str, _Tweet]) -> bool:
+def _is_reported(tweet: Tweet, tweets: Mapping[str, Tweet]) -> bool:
     """The file lists answers that are not in it, and none of those in it is the company's."""
     if tweet.company is None or not tweet.responses:
         return False

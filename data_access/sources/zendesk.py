@@ -46,30 +46,22 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     files = Files((path, *more), PARTS, "zendesk", encoding)
     names: dict[str, dict[str, str]] = {"groups": {}, "brands": {}}
     users, tickets, metrics = Lookup(), Lookup(), Lookup()
-    facts, events = Building(), Building()
-    for part, file, row in files.rows("users", "groups", "brands", "metric sets"):
-        try:
-            _remember(part, row, names, users, metrics)
-        except ValueError as problem:
-            facts.reject(row, file, problem)
-    facts.add_rejects(files.rejects)
-    with_comments = files.has("comments", "ticket events")
-    for part, file, row in files.rows("tickets", "metrics"):
-        try:
-            if part == "metrics":
-                event, fact = _metric_row(row)
-            else:
-                event, fact = _ticket(row, names, users, metrics, has_comments=with_comments)
-                told = (event["occurred_at"].isoformat(), event["text"], event["channel"], event["team"])
-                people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
-                tickets[row.needed("id")] = (*told, event["brand"], *people)
-            facts.add(row, file, event, fact)
-        except ValueError as problem:
-            facts.reject(row, file, problem)
-        yield from facts.full()
-    facts.add_rejects(files.rejects)
-    yield facts.rest()
-    for part, file, row in files.rows("comments", "ticket events"):
+    openings, events = Building(), Building()
+
+    def remember(part: str, _file: str | None, row: Row) -> None:
+        _remember(part, row, names, users, metrics)
+
+    def add_ticket(part: str, file: str | None, row: Row) -> None:
+        if part == "metrics":
+            event, fact = _metric_row(row)
+        else:
+            event, fact = _ticket(row, names, users, metrics, has_comments=with_comments)
+            told = (event["occurred_at"].isoformat(), event["text"], event["channel"], event["team"])
+            people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
+            tickets[row.needed("id")] = (*told, event["brand"], *people)
+        openings.add(row, file, event, fact)
+
+    def add_comments(part: str, file: str | None, row: Row) -> None:
         for comment in _comments(part, row):
             try:
                 found = _comment(comment, users, tickets)
@@ -77,9 +69,11 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
                     events.add(comment, file, found)
             except ValueError as problem:
                 events.reject(comment, file, problem)
-        yield from events.full()
-    events.add_rejects(files.rejects)
-    yield events.rest()
+
+    yield from openings.take(files, ("users", "groups", "brands", "metric sets"), remember)
+    with_comments = files.has("comments", "ticket events")  # known when all files were read once
+    yield from openings.take(files, ("tickets", "metrics"), add_ticket)
+    yield from events.take(files, ("comments", "ticket events"), add_comments)
     for lookup in (users, tickets, metrics):
         lookup.close()
 

@@ -64,7 +64,7 @@ def fairness(wanted: Filter) -> None:
     covered = words.percent(float(frame["covered_share"].iloc[0]))
     panel.chart(
         "age_fairness",
-        charts_age.fairness_dumbbell(frame, raw, same, count, overall, measure=_MEASURES[of]),
+        charts_age.standardised_dumbbell(frame, raw, same, count, overall, measure=_MEASURES[of]),
         frame,
         wanted,
         finding=findings_age.fairness(frame, of),

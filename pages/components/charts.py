@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE
 from pages.components import theme, words
+from pages.components.drawing import Drawing, drawn
 
 CURVE_POINTS = 240
 BAR_ROWS = 16
@@ -37,13 +37,14 @@ _FIRST_MINUTE = 1 / 60
 _SHARE_AXIS = {"tickformat": ".0%", "rangemode": "tozero"}
 
 
+@drawn
 def answer_curve_line(
     data_frame: pd.DataFrame,
     group: str | None = None,
     *,
     targets: Mapping[str, float] | None = None,
     measure: str = "first_responses",
-) -> go.Figure:
+) -> Drawing:
     """Share answered within t on a log time axis, one step line per group, 95 % band where there is one line.
 
     `targets` are vertical marks: label to minutes. Points are thinned for drawing only.
@@ -129,6 +130,7 @@ def answer_curve_line(
     return figure
 
 
+@drawn
 def share_by_period_line(
     data_frame: pd.DataFrame,
     share: str,
@@ -138,8 +140,22 @@ def share_by_period_line(
     grain: str = "week",
     color: str = theme.ACCENT,
     fixed_top: float | None = None,
-) -> go.Figure:
+) -> Drawing:
     """A share over time: line, 95 % interval as a band, hollow points under n = 30, provisional periods hatched."""
+    return share_by_period(data_frame, share, count, measure=measure, grain=grain, color=color, fixed_top=fixed_top)
+
+
+def share_by_period(
+    data_frame: pd.DataFrame,
+    share: str,
+    count: str,
+    *,
+    measure: str,
+    grain: str = "week",
+    color: str = theme.ACCENT,
+    fixed_top: float | None = None,
+) -> Drawing:
+    """The drawing of `share_by_period_line`, for charts that add to it."""
     figure = _figure(250)
     if data_frame.empty:
         return figure
@@ -236,6 +252,7 @@ def share_by_period_line(
     return figure
 
 
+@drawn
 def share_bar(
     data_frame: pd.DataFrame,
     dimension: str,
@@ -245,7 +262,7 @@ def share_bar(
     measure: str,
     color: str | None = None,
     by_size: bool | None = None,
-) -> go.Figure:
+) -> Drawing:
     """A share per group as horizontal bars from zero with 95 % intervals; groups under n = 30 greyed, last."""
     shown = data_frame[data_frame[count] > 0]
     if dimension not in ("age_group", "sentiment") if by_size is None else by_size:
@@ -304,7 +321,8 @@ def share_bar(
     return figure
 
 
-def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") -> go.Figure:
+@drawn
+def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") -> Drawing:
     """Complaints of each group by response state, as parts of 100 %; the most ignored on top."""
     states = (
         [state for state in theme.STATE_ORDER if data_frame[f"{state}_count"].sum() > 0] if len(data_frame) else []
@@ -356,7 +374,8 @@ def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") ->
     return figure
 
 
-def backlog_by_age_bar(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def backlog_by_age_bar(data_frame: pd.DataFrame) -> Drawing:
     """Open waits by how long they have lasted: waiting and ignored stacked, from zero."""
     figure = _figure(230)
     if data_frame.empty:
@@ -381,7 +400,8 @@ def backlog_by_age_bar(data_frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> go.Figure:
+@drawn
+def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> Drawing:
     """Calls offered per period: answered, abandoned, abandoned at once; stacked from zero."""
     figure = _figure(230)
     if data_frame.empty:
@@ -414,7 +434,8 @@ def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> go.
     return figure
 
 
-def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = None) -> go.Figure:
+@drawn
+def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = None) -> Drawing:
     """Conversations of each age group by channel, as parts of 100 %; channels in one order, largest first."""
     ages = theme.natural_order("age_group", list(data_frame["age_group"])) if len(data_frame) else []
     figure = _figure(92 + 34 * max(len(ages), 1))
@@ -468,7 +489,8 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
     return figure
 
 
-def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def channel_index_heatmap(data_frame: pd.DataFrame) -> Drawing:
     """How much more (over 100) or less each age group uses a channel than all customers; grey under n = 30."""
     ages = theme.natural_order("age_group", list(data_frame["age_group"])) if len(data_frame) else []
     figure = _figure(112 + 28 * max(len(ages), 1))
@@ -532,7 +554,7 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> go.Figure:
 
 
 def clickable_cells(
-    figure: go.Figure,
+    figure: Drawing,
     x: Sequence[object],
     y: Sequence[object],
     cells: Sequence[Sequence[str]],
@@ -555,8 +577,8 @@ def clickable_cells(
     )
 
 
-def _figure(height: int) -> go.Figure:
-    figure = go.Figure()
+def _figure(height: int) -> Drawing:
+    figure = Drawing()
     figure.update_layout(
         height=height,
         margin={"l": 4, "r": 12, "t": 20, "b": 4},
@@ -603,20 +625,19 @@ def _legend() -> dict[str, object]:
     }
 
 
-def _name_axis(figure: go.Figure, names: Sequence[str]) -> None:
+def _name_axis(figure: Drawing, names: Sequence[str]) -> None:
     figure.update_yaxes(
         tickvals=list(range(len(names))),
         ticktext=list(names),
         range=[len(names) - 0.45, -0.55],
         showgrid=False,
         tickfont={"size": 12},
-        title=None,
     )
 
 
-def _period_axis(figure: go.Figure, x: Sequence[object], grain: str) -> None:
+def _period_axis(figure: Drawing, x: Sequence[object], grain: str) -> None:
     form = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "quarter": "%b %Y"}[grain]
-    figure.update_xaxes(type="date", tickformat=form, showgrid=False, title=None)
+    figure.update_xaxes(type="date", tickformat=form, showgrid=False)
     step = -(-len(x) // PERIOD_TICKS)
     figure.update_xaxes(tickvals=list(x)[(len(x) - 1) % step :: step] if x else [])
 
@@ -644,7 +665,7 @@ def _extended(values: Any) -> Any:
     return np.concatenate(([0.0], array, [array[-1]]))
 
 
-def _end_labels(figure: go.Figure, ends: Sequence[tuple[float, str, str]]) -> None:
+def _end_labels(figure: Drawing, ends: Sequence[tuple[float, str, str]]) -> None:
     taken: list[float] = []
     for share, label, hue in sorted(ends, key=lambda end: -end[0]):
         at = min(share, *(other - 0.055 for other in taken)) if taken else share

@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts, theme, words
+from pages.components.drawing import Drawing, drawn
 
 HEARD_ROWS = 12
 _SHIFT = 0.16
 _FASTEST = 1 / 60  # minutes: what a log axis begins with
 
 
-def fairness_dumbbell(
+@drawn
+def standardised_dumbbell(
     data_frame: pd.DataFrame, raw: str, same: str, count: str, overall: str, *, measure: str
-) -> go.Figure:
+) -> Drawing:
     """A figure per age group as it is (hollow) and at everybody's channel mix (filled), each with its interval.
 
     Shares on a linear axis, `*_minutes*` on a log axis; a median that is not reached stands as text. Dotted: all.
@@ -96,9 +97,10 @@ def fairness_dumbbell(
     return figure
 
 
+@drawn
 def heard_dumbbell(
     data_frame: pd.DataFrame, listened: str = "answer", group: str | None = None, *, measure: str = "answered"
-) -> go.Figure:
+) -> Drawing:
     """Share of the conversations (hollow) against share of what was heard (filled), per channel of a group.
 
     At the right the gap in conversations per week, above 0 where customers talk more than anybody listens. The
@@ -171,21 +173,24 @@ def heard_dumbbell(
 LISTENED = {"answer": "the answers", "seen": "what a human saw", "read": "what the scorer read"}
 
 
-def mix_over_time_line(data_frame: pd.DataFrame, channel: str, age_group: str, *, grain: str = "week") -> go.Figure:
+@drawn
+def mix_over_time_line(data_frame: pd.DataFrame, channel: str, age_group: str, *, grain: str = "week") -> Drawing:
     """Share of one channel in an age group's conversations by period with its 95 % band; grey: all customers.
 
     Frame: one row per period and age group, of that channel, zeros filled in.
     """
     own = data_frame[data_frame["age_group"] == age_group]
-    figure = charts.share_by_period_line(
+    figure = charts.share_by_period(
         own, "share", "group_conversation_count", measure="contacts", grain=grain,
         color=theme.color("age_group", age_group),
     )  # fmt: skip
     if own.empty:
         return figure
     for trace in figure.data:
-        if trace.customdata is not None:
-            trace.customdata = [[*cell, f"age_group={age_group}", f"channel={channel}"] for cell in trace.customdata]
+        if "customdata" in trace:
+            trace["customdata"] = [
+                [*cell, f"age_group={age_group}", f"channel={channel}"] for cell in trace["customdata"]
+            ]
     everybody = data_frame.groupby("period")[["conversation_count", "group_conversation_count"]].sum()
     usual = everybody["conversation_count"] / everybody["group_conversation_count"]
     figure.add_scatter(
@@ -198,7 +203,7 @@ def mix_over_time_line(data_frame: pd.DataFrame, channel: str, age_group: str, *
         x=1, xref="paper", y=float(usual.iloc[-1]), text="all", xanchor="left", xshift=4, showarrow=False,
         font={"size": 12, "color": theme.CONTEXT},
     )  # fmt: skip
-    top = max(float(figure.layout.yaxis.range[1]), float(usual.max()) * 1.1)
+    top = max(float(figure.layout["yaxis"]["range"][1]), float(usual.max()) * 1.1)
     figure.update_yaxes(range=[0, min(1.03, top)])
     figure.update_layout(margin={"r": 34})
     return figure
@@ -232,7 +237,7 @@ def _said(value: float, low: float, high: float, is_time: bool) -> str:
     return f"{words.percent(value)} (95 %: {words.percent(low)} to {words.percent(high)})"
 
 
-def _value_axis(figure: go.Figure, reached: Sequence[float], is_time: bool) -> None:
+def _value_axis(figure: Drawing, reached: Sequence[float], is_time: bool) -> None:
     known = [value for value in reached if not math.isnan(value)] or ([1.0, 60.0] if is_time else [0.0, 1.0])
     if not is_time:
         figure.update_xaxes(
@@ -248,4 +253,4 @@ def _value_axis(figure: go.Figure, reached: Sequence[float], is_time: bool) -> N
     )  # fmt: skip
 
 
-__all__ = ["LISTENED", "fairness_dumbbell", "heard_dumbbell", "mix_over_time_line"]
+__all__ = ["LISTENED", "heard_dumbbell", "mix_over_time_line", "standardised_dumbbell"]

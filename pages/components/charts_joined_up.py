@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts, theme, words
+from pages.components.drawing import Chart, Drawing, drawn
 
 _NODE, _PAD, _TOP, _BOTTOM = 14, 9, 24, 6  # pixels
 _BESIDE = _NODE // 2 + 5  # pixels from the middle of a node to its name
@@ -20,7 +20,8 @@ _SIDE = 96  # pixels beside the arrows, for the names
 _READABLE = 13.0  # pixels that an arrow needs to carry its words
 
 
-def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> go.Figure:
+@drawn
+def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> Drawing:
     """From the private channel that failed to the public one: arrows as wide as complaints, with their median wait.
 
     An arrow too thin for words says the same on hover. Grain: one row per pair of channels.
@@ -122,9 +123,10 @@ def _named(channel: str) -> str:
     return words.plotly(words.value("channel", channel))
 
 
+@drawn
 def share_by_window_line(
     data_frame: pd.DataFrame, share: str, count: str, *, measure: str, rival: str = "", color: str = theme.ACCENT
-) -> go.Figure:
+) -> Drawing:
     """A share for each N of the range, with 95 % intervals; the N of the setting filled, the rival in grey.
 
     Points under n = 30 are hollow. Grain: one row per `within_days`.
@@ -189,8 +191,9 @@ def share_by_window_line(
     return figure
 
 
-def within(figure: go.Figure, days: int) -> go.Figure:
+def within(figure: Chart, days: int) -> Chart:
     """The same figure, every mark of which opens its rows for this number of days."""
+    figure = Chart(figure)
     for trace in figure.data:
         if trace.customdata is not None:
             trace.customdata = [[*cell, f"within_days={days}"] for cell in trace.customdata]

@@ -6,16 +6,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from pages.components import charts, theme, words
+from pages.components.drawing import Drawing, drawn
 
 MOST_NUMBERED = 30
 _MOST_TRACKS = 3
 _TRACK = 0.26
 
 
-def journey_timeline(data_frame: pd.DataFrame, zone: str, chosen: str = "") -> go.Figure:
+@drawn
+def journey_timeline(data_frame: pd.DataFrame, zone: str, chosen: str = "") -> Drawing:
     """Each wait as a bar until its answer, or to the right edge where it is still open; red: beyond the target.
 
     Frame: `journeys` of one customer. A dot is the beginning of a conversation, red where we failed it in any
@@ -59,7 +60,7 @@ def journey_timeline(data_frame: pd.DataFrame, zone: str, chosen: str = "") -> g
         x=[None], y=[None], mode="lines", name="Waiting beyond the target", line={"width": 7, "color": theme.IGNORED}
     )
     figure.update_layout(legend=charts._legend(), margin={"t": 34, "r": 16})
-    figure.update_xaxes(type="date", title=None, nticks=8)
+    figure.update_xaxes(type="date", nticks=8)
     charts._name_axis(figure, [words.plotly(words.value("channel", channel)) for channel in lanes])
     figure.update_yaxes(range=[len(lanes) - 0.4, -0.6])
     return figure
@@ -94,7 +95,7 @@ def _stretches(waits: pd.DataFrame, beyond: bool) -> dict[str, list[object]]:
     return {"x": x, "y": y}
 
 
-def _add_openings(figure: go.Figure, shown: pd.DataFrame, chosen: str) -> None:
+def _add_openings(figure: Drawing, shown: pd.DataFrame, chosen: str) -> None:
     """One dot per conversation where it was opened, with its number; red where we failed it."""
     failed = shown.groupby("conversation_id")["is_failed"].any()
     steps = shown.drop_duplicates("conversation_id")

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE, Z95, net_share_interval
 from data_access.vocabulary import SENTIMENTS
 from pages.components import charts, theme, words
+from pages.components.drawing import Chart, Drawing, drawn
 
 NEGATIVE = theme.SENTIMENT_COLORS["negative"]
 RECOVERED = theme.SENTIMENT_COLORS["positive"]
@@ -24,9 +24,10 @@ MOST_UNPROVEN = 6
 _WEAK_SHADE = 0.55
 
 
+@drawn
 def negative_share_line(
     data_frame: pd.DataFrame, *, grain: str = "week", level_error: float = 0.0, measure: str = "scored"
-) -> go.Figure:
+) -> Drawing:
     """Negative share by period with its frozen control limits; only periods that break a rule are marked.
 
     Inner band: 95 % interval. Outer, fainter band: the same widened by `level_error`, a share.
@@ -57,7 +58,8 @@ def negative_share_line(
     return figure
 
 
-def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure: str = "scored") -> go.Figure:
+@drawn
+def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure: str = "scored") -> Drawing:
     """Net sentiment (positive less negative share) by period with its 95 % interval, around zero."""
     figure = charts._figure(300)
     if data_frame.empty:
@@ -90,7 +92,8 @@ def net_interval(data_frame: pd.DataFrame) -> tuple[Any, Any]:
     return low, high
 
 
-def said_on_about_heatmap(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def said_on_about_heatmap(data_frame: pd.DataFrame) -> Drawing:
     """Conversations of a channel (rows) that blame a channel (columns): number and share of the row's channel.
 
     Rows and columns by size; grey where the row's channel has fewer than 30 conversations.
@@ -152,10 +155,10 @@ def said_on_about_heatmap(data_frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def recovery_bar(data_frame: pd.DataFrame) -> go.Figure:
+def recovery_bar(data_frame: pd.DataFrame) -> Chart:
     """Share of negative openings that close neutral or positive, by how long the answer took; shortest first."""
     if not data_frame["written_again_count"].sum():
-        return _nothing(charts._figure(60))
+        return _nothing(charts._figure(60)).figure()
     return charts.share_bar(
         data_frame,
         "wait_band",
@@ -167,7 +170,8 @@ def recovery_bar(data_frame: pd.DataFrame) -> go.Figure:
     )
 
 
-def opening_to_closing_bar(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def opening_to_closing_bar(data_frame: pd.DataFrame) -> Drawing:
     """How conversations end that opened so: a bar per opening sentiment, its parts the closing ones; n right."""
     figure = charts._figure(150)
     if not len(data_frame):
@@ -221,7 +225,8 @@ def rising_shown(data_frame: pd.DataFrame) -> pd.DataFrame:
     return near.sort_values("z", ascending=False, kind="stable").head(MOST_UNPROVEN)
 
 
-def rising_terms_dot(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def rising_terms_dot(data_frame: pd.DataFrame) -> Drawing:
     """How many times as often as before, per topic or word, with 95 % interval; only rising ones in colour.
 
     Counts now and before stand beside each. Log axis; topics open their conversations, words open nothing.
@@ -299,7 +304,7 @@ def term_name(row: Any) -> str:
 # --- shared parts -------------------------------------------------------------------------------------
 
 
-def _nothing(figure: go.Figure) -> go.Figure:
+def _nothing(figure: Drawing) -> Drawing:
     """No marks, and no axes that would ask where they are."""
     figure.update_layout(height=60)
     figure.update_xaxes(visible=False)
@@ -307,7 +312,7 @@ def _nothing(figure: go.Figure) -> go.Figure:
     return figure
 
 
-def _band(figure: go.Figure, x: Any, low: Any, high: Any, opacity: float) -> None:
+def _band(figure: Drawing, x: Any, low: Any, high: Any, opacity: float) -> None:
     for values, fill in ((high, None), (low, "tonexty")):
         figure.add_scatter(
             x=x,
@@ -321,7 +326,7 @@ def _band(figure: go.Figure, x: Any, low: Any, high: Any, opacity: float) -> Non
         )
 
 
-def _limits(figure: go.Figure, x: Any, limits: Any) -> None:
+def _limits(figure: Drawing, x: Any, limits: Any) -> None:
     for column, name, dash in ((0, "lower limit", "dot"), (1, "usual", "solid"), (2, "upper limit", "dot")):
         figure.add_scatter(
             x=x,
@@ -344,7 +349,7 @@ def _limits(figure: go.Figure, x: Any, limits: Any) -> None:
 
 
 def _points(
-    figure: go.Figure,
+    figure: Drawing,
     x: Any,
     y: Any,
     n: Any,

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE, Z95
 from data_access.published import PublishedFigure
 from pages.components import charts, theme, words
+from pages.components.drawing import Chart, Drawing, drawn
 
 _Z998 = 3.090232306167813  # of the wider funnel limits, as in queries.teams
 _OUTSIDE = "#B0683A"
@@ -24,7 +24,8 @@ _SHARE_RAMP = [[0, "rgba(209,34,58,0.06)"], [1, theme.IGNORED]]
 _COUNT_RAMP = [[0, "rgba(46,121,173,0.06)"], [1, theme.ACCENT]]
 
 
-def definitions_dot(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def definitions_dot(data_frame: pd.DataFrame) -> Drawing:
     """One question under each competing definition: a dot per definition with its interval, ours filled.
 
     Shares on an axis from zero, minutes on a log axis; a median that is not reached stands as text.
@@ -96,7 +97,8 @@ def definitions_dot(data_frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "waits_target_due") -> go.Figure:
+@drawn
+def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "waits_target_due") -> Drawing:
     """In-target share at one channel mix against the number of waits, with 95 and 99.8 % limits of chance.
 
     Filled and named outside the wide limits, grey under n = 30; hollow grey where the group is alone on its
@@ -187,7 +189,8 @@ def is_alone(data_frame: pd.DataFrame) -> np.ndarray:
     return np.asarray(np.isclose(raw, expected, rtol=0, atol=1e-9))
 
 
-def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> go.Figure:
+@drawn
+def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> Drawing:
     """Hours of the week: how many complaints come (`count`), or the share of them ignored (`share`).
 
     Shares of fewer than 30 due complaints are grey. Grain: one row per weekday and hour, reporting zone.
@@ -263,14 +266,15 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> go.Fi
     return figure
 
 
+@drawn
 def ignored_by_period_line(
     data_frame: pd.DataFrame, expected: pd.DataFrame, *, grain: str = "week", measure: str = "complaints_due"
-) -> go.Figure:
+) -> Drawing:
     """The ignored share by period; provisional periods hatched, with the expected final share as hollow diamonds."""
     shown = data_frame.merge(
         expected.reindex(columns=["period", "young_count", *_EXPECTED]), on="period", how="left", validate="one_to_one"
     )
-    figure = charts.share_by_period_line(
+    figure = charts.share_by_period(
         shown, "ignored_share", "due_count", measure=measure, grain=grain, color=theme.IGNORED
     )
     later = shown[shown[_EXPECTED[0]].notna()]
@@ -278,12 +282,10 @@ def ignored_by_period_line(
         return figure
     value, low, high = (later[name].to_numpy(float) for name in _EXPECTED)
     for trace in figure.data:
-        if (
-            trace.type == "scatter" and trace.mode == "markers"
-        ):  # what is known so far stays, small, under what it will come to
+        if trace.get("mode") == "markers":  # what is known so far stays, small, under what it will come to
             is_young = shown[_EXPECTED[0]].notna().to_numpy(bool)
-            trace.marker.size = np.where(is_young, 5, 8).tolist()
-            trace.marker.line.width = np.where(is_young, 0, 1.5).tolist()
+            trace["marker"]["size"] = np.where(is_young, 5, 8).tolist()
+            trace["marker"]["line"]["width"] = np.where(is_young, 0, 1.5).tolist()
     figure.add_scatter(
         x=list(later["period"]),
         y=value,
@@ -313,14 +315,15 @@ def ignored_by_period_line(
         showlegend=False,
         name="expected",
     )
-    top = figure.layout.yaxis.range[1]
+    top = figure.layout["yaxis"]["range"][1]
     if float(high.max()) > top:
         figure.update_yaxes(range=[0, min(1.03, float(high.max()) * 1.08)])
     return figure
 
 
-def with_published(figure: go.Figure, dimension: str, figures: Sequence[PublishedFigure]) -> go.Figure:
+def with_published(figure: Chart, dimension: str, figures: Sequence[PublishedFigure]) -> Chart:
     """A bar chart of shares with published figures: marks on the rows of their group, a line where of everybody."""
+    figure = Chart(figure)
     bars = [trace for trace in figure.data if trace.type == "bar" and trace.customdata is not None]
     if not bars:
         return figure
@@ -365,69 +368,6 @@ def with_published(figure: go.Figure, dimension: str, figures: Sequence[Publishe
     return figure
 
 
-def standardised_dumbbell(
-    data_frame: pd.DataFrame, dimension: str = "age_group", *, measure: str = "target_due"
-) -> go.Figure:
-    """In-target share per group as it is (hollow) and at everybody's channel mix (filled), each with its interval."""
-    figure = charts._figure(86 + 38 * max(len(data_frame), 1))
-    if data_frame.empty:
-        return figure
-    order = {value: place for place, value in enumerate(theme.natural_order(dimension, list(data_frame[dimension])))}
-    shown = data_frame.sort_values(dimension, key=lambda column: column.map(order), kind="stable")
-    keys, n = [str(key) for key in shown[dimension]], shown["target_due_count"].to_numpy(int)
-    names = [words.plotly(words.shortened(words.value(dimension, key), 22)) for key in keys]
-    hues = [theme.CONTEXT if k < SMALL_SAMPLE else theme.color(dimension, key) for key, k in zip(keys, n, strict=True)]
-    rows = np.arange(len(keys))
-    figure.add_vline(x=float(shown["overall_share"].iloc[0]), line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
-    top, bottom = 0.05, 1.0
-    for share, label, shift, is_filled in (
-        ("in_target_share", "As it is", -0.16, False),
-        ("standardised_share", "At everybody's channel mix", 0.16, True),
-    ):
-        value, low, high = (shown[f"{share}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
-        top, bottom = max(top, *np.nan_to_num(high)), min(bottom, *np.nan_to_num(low, nan=1.0))
-        for row, hue in enumerate(hues):
-            if not math.isnan(value[row]):
-                figure.add_scatter(
-                    x=[low[row], high[row]], y=[row + shift] * 2, mode="lines",
-                    line={"color": hue, "width": 1.4}, opacity=0.6, hoverinfo="skip", showlegend=False,
-                )  # fmt: skip
-        figure.add_scatter(
-            x=value,
-            y=rows + shift,
-            mode="markers",
-            name=label,
-            customdata=[[measure, f"{dimension}={key}"] for key in keys],
-            hovertext=[
-                f"{name}, {words.in_sentence(label)}: {words.percent(s)} of {k:,} "
-                f"(95 %: {words.percent(lo)} to {words.percent(hi)})"
-                + ("; too few to judge" if k < SMALL_SAMPLE else "")
-                for name, s, lo, hi, k in zip(names, value, low, high, n, strict=True)
-            ],
-            hovertemplate="%{hovertext}<extra></extra>",
-            marker={
-                "size": 11,
-                "symbol": "circle" if is_filled else "circle-open",
-                "color": hues,
-                "line": {"width": 2, "color": hues},
-            },
-            showlegend=False,
-        )
-        figure.add_scatter(  # the key of the legend: one neutral colour
-            x=[None], y=[None], mode="markers", name=label,
-            marker={"size": 10, "symbol": "circle" if is_filled else "circle-open", "color": theme.CONTEXT,
-                    "line": {"width": 2, "color": theme.CONTEXT}},
-        )  # fmt: skip
-    for row, k in enumerate(n):
-        figure.add_annotation(
-            x=1, xref="paper", y=row, text=f"{k:,}", xanchor="left", xshift=5, showarrow=False, font={"size": 11}
-        )
-    figure.update_xaxes(range=[max(0.0, bottom - 0.03), min(1.02, top + 0.03)], tickformat=".0%", nticks=6)
-    figure.update_layout(legend=charts._legend(), margin={"t": 34, "r": 52})
-    charts._name_axis(figure, names)
-    return figure
-
-
 # --- parts ---------------------------------------------------------------------------------------------
 
 
@@ -443,7 +383,7 @@ def _lines(text: object, width: int = 24) -> str:
     return words.plotly(plain) if cut <= 0 else f"{words.plotly(plain[:cut])}<br>{words.plotly(plain[cut + 1 :])}"
 
 
-def _time_axis(figure: go.Figure, first: float, last: float) -> None:
+def _time_axis(figure: Drawing, first: float, last: float) -> None:
     ticks = [(at, text) for at, text in charts._TIME_TICKS if first <= math.log10(at) <= last]
     figure.update_xaxes(
         type="log", range=[first, last], tickvals=[at for at, _ in ticks], ticktext=[text for _, text in ticks],
@@ -495,6 +435,5 @@ __all__ = [
     "hour_weekday_heatmap",
     "ignored_by_period_line",
     "is_alone",
-    "standardised_dumbbell",
     "with_published",
 ]

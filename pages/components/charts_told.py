@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts, theme, words
+from pages.components.drawing import Drawing, drawn
 
 PAIR_ROWS = 12
 
@@ -29,7 +29,8 @@ def pair_name(row: pd.Series) -> str:
     return f"{before}, then {words.in_sentence(after)}"
 
 
-def told_again_bar(data_frame: pd.DataFrame, *, measure: str = "restatements") -> go.Figure:
+@drawn
+def told_again_bar(data_frame: pd.DataFrame, *, measure: str = "restatements") -> Drawing:
     """Times a customer said it again, per pair of channels, in the colour of the channel that was told first.
 
     At the right the share of the tellings that could be compared; pairs with fewer than 30 of them faded.
@@ -74,7 +75,8 @@ def told_again_bar(data_frame: pd.DataFrame, *, measure: str = "restatements") -
     return figure
 
 
-def silence_dumbbell(data_frame: pd.DataFrame) -> go.Figure:
+@drawn
+def silence_dumbbell(data_frame: pd.DataFrame) -> Drawing:
     """Share who fell silent of the ignored and of the answered.
 
     Filled: among comparable customers; hollow: of all followed, with its interval. The dotted line is the share of

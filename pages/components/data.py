@@ -8,17 +8,20 @@ are part of every cache key.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from data_access import annotations as annotations_store
 from data_access.audit import Finding, check_numbers
+from data_access.dialects import is_statement_timeout
 from data_access.errors import FrontdoorError, StoreError
 from data_access.filters import Filter
 from data_access.measures import Selection
@@ -80,20 +83,24 @@ from data_access.queries import (
     teams as teams_query,
 )
 from data_access.store import (
+    STATEMENT_SECONDS,
     StoreStatus,
     current_version,
     default_store_url,
+    one_line,
     open_reader,
+    open_watcher,
     read_status,
     resolved,
     shown_url,
 )
-from pages.components import auth
+from pages.components import auth, words
 
 _PIN = "frontdoor_pinned_store"
 _LOG = logging.getLogger("frontdoor")
 _ATTEMPTS = 3
 _ANNOTATIONS_SECONDS = 60
+RETRY_SECONDS = 5  # how often an open page looks whether a store that failed is back
 Dimensions = tuple[str, ...]
 _T = TypeVar("_T")
 
@@ -110,6 +117,37 @@ class _Pinned:
     status: StoreStatus
 
 
+@dataclasses.dataclass
+class _Contact:
+    """What all sessions know of one store: the last good look at it, and what has been wrong since."""
+
+    pinned: _Pinned | None = None
+    seen_at: dt.datetime = dt.datetime.min
+    problem: str = ""  # "" while the store answers
+    looked: float = 0.0  # on the clock that is never set back
+
+    def succeeded(self, pinned: _Pinned) -> None:
+        self.pinned, self.problem = pinned, ""
+        self.seen_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+    def failed(self, problem: str) -> None:
+        self.problem, self.looked = problem, time.monotonic()
+
+    def has_just_failed(self) -> bool:
+        """Another session has looked a moment ago: a look at a server that is away takes seconds."""
+        return bool(self.problem) and time.monotonic() - self.looked < RETRY_SECONDS / 2
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _contact(url: str) -> _Contact:
+    return _Contact()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _watcher(url: str) -> Engine | None:
+    return open_watcher(url)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _opened(url: str, version: int) -> tuple[Engine, StoreStatus]:
     engine = open_reader(url)
@@ -117,19 +155,44 @@ def _opened(url: str, version: int) -> tuple[Engine, StoreStatus]:
 
 
 def pin() -> StoreStatus:
-    """Fix the store's present version for this rerun. Raises StoreError in words where there is none."""
+    """Fix the store's present version for this rerun.
+
+    Where the store does not answer, the version that was read last stays pinned, and `trouble` says so; without one,
+    as at the first visit, StoreError says in words what is wrong.
+    """
     url = default_store_url()
-    for _ in range(_ATTEMPTS):
-        version = current_version(url)
+    contact = _contact(url)
+    if not contact.has_just_failed():
         try:
+            contact.succeeded(_look(url))
+        except StoreError as problem:
+            contact.failed(str(problem))
+    if contact.pinned is None:
+        raise StoreError(contact.problem)
+    st.session_state[_PIN] = contact.pinned
+    return contact.pinned.status
+
+
+def _look(url: str) -> _Pinned:
+    for _ in range(_ATTEMPTS):
+        try:
+            version = current_version(url, _watcher(url))
             engine, status = _opened(url, version)
         except SQLAlchemyError as problem:
-            raise StoreError(f"{shown_url(url)} does not answer; try again, or run: frontdoor check") from problem
+            raise StoreError(f"{shown_url(url)} does not answer: {one_line(problem)}") from problem
         if status.version == version:
             break
         _opened.clear(url, version)  # a load ended between the two looks
-    st.session_state[_PIN] = _Pinned(url, status.version, engine, status)
-    return status
+    return _Pinned(url, status.version, engine, status)
+
+
+def trouble() -> str:
+    """Why the store does not answer, and of when what is shown is; "" while it answers."""
+    contact = _contact(default_store_url())
+    if not contact.problem or contact.pinned is None:
+        return contact.problem
+    seen = words.moment(contact.seen_at, contact.pinned.status.settings.zone)
+    return f"{contact.problem}. Shown is what it last said, at {seen}; the page is up to date again by itself."
 
 
 def unpin() -> None:
@@ -150,8 +213,7 @@ def store_name() -> str:
 def warm_up() -> None:
     """Open the store and import what the first visitor would wait for; never fails."""
     try:
-        url = default_store_url()
-        _opened(url, current_version(url))
+        _look(default_store_url())
     except Exception as problem:  # the pages say what is wrong; the server must start all the same
         _LOG.warning("store not opened yet: %s", problem)
 
@@ -194,10 +256,20 @@ def _ask(query: Callable[..., Any], wanted: Any, *rest: Any, **named: Any) -> An
     name = f"{query.__module__}.{query.__qualname__}"
 
     def run() -> Any:
+        contact = _contact(pinned.url)
+        if contact.problem and _watcher(pinned.url) is not None:
+            raise StoreError(f"This was not asked before, and now {contact.problem}")
         try:
             return query(pinned.engine, *arguments, **named)
         except SQLAlchemyError as problem:
             _LOG.exception("query %s failed", name)
+            if is_statement_timeout(problem):
+                raise StoreError(
+                    f"{shown_url(pinned.url)} stopped this question after {STATEMENT_SECONDS} seconds; "
+                    "choose a shorter period or more filters"
+                ) from problem
+            if isinstance(problem, OperationalError):
+                contact.failed(f"{shown_url(pinned.url)} does not answer: {one_line(problem)}")
             raise StoreError(
                 f"{shown_url(pinned.url)} did not answer this question; reload the page, and if it stays so "
                 "look into the server's log"
@@ -239,8 +311,15 @@ def resolution_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(response_times_query.resolution_times, wanted, by)
 
 
+# What pages show side by side is counted in one pass; few combinations, so no more rows come than are shown.
+_COMPLAINTS_AT_ONCE: tuple[Dimensions, ...] = ((), ("channel",), ("team",), ("brand",))
+
+
 def ignored_complaints(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Complaints by response state; one row per group."""
+    if by in _COMPLAINTS_AT_ONCE:
+        found = _ask(ignored_complaints_query.ignored_complaints_by, scoped(wanted), _COMPLAINTS_AT_ONCE)
+        return cast("pd.DataFrame", found[by])
     return _frame(ignored_complaints_query.ignored_complaints, wanted, by)
 
 
@@ -472,6 +551,11 @@ def coverage(wanted: Filter) -> pd.DataFrame:
     return _frame(data_quality_query.coverage, wanted)
 
 
+def response_recorded(wanted: Filter) -> tuple[int, int]:
+    """Conversations whose source can tell whether anybody answered, and all."""
+    return cast("tuple[int, int]", _ask(data_quality_query.response_recorded, scoped(wanted)))
+
+
 def shared_identities(wanted: Filter) -> pd.DataFrame:
     """Addresses and numbers that join nobody, masked."""
     return _frame(data_quality_query.shared_identities, wanted)
@@ -575,12 +659,11 @@ def row_parts(
 
     Raises StoreError where the store was loaded anew since: the rows would not be those of the page.
     """
-    url = default_store_url()
-    if current_version(url) != version:
+    pinned = _look(default_store_url())
+    if pinned.version != version:
         raise StoreError("The store was loaded again since this page was opened. Reload it and click again.")
-    engine, found = _opened(url, version)
-    limited = resolved(selection.filter, found).replace(scope_teams=teams, scope_brands=brands)
-    return conversations_query.selected_row_parts(engine, dataclasses.replace(selection, filter=limited))
+    limited = resolved(selection.filter, pinned.status).replace(scope_teams=teams, scope_brands=brands)
+    return conversations_query.selected_row_parts(pinned.engine, dataclasses.replace(selection, filter=limited))
 
 
 def worklist_later(wanted: Filter, order: str) -> Callable[[], pd.DataFrame]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
+from data_access.errors import StoreError
 from data_access.filters import Filter
 from pages.components import data, filter_bar, words
 
@@ -13,6 +16,23 @@ def no_store(problem: Exception) -> None:
     st.error(words.markdown(problem), title="The store cannot be opened")
     st.text("To see a simulated company:   frontdoor demo")
     st.text("To load your own file:        frontdoor load FILE --source NAME")
+    look_again()
+
+
+def trouble() -> None:
+    """The store does not answer any more: say so and of when the page is, and be up to date again by itself."""
+    if data.trouble():
+        st.warning(words.markdown(data.trouble()), title="The store does not answer")
+        look_again()
+
+
+@st.fragment(run_every=data.RETRY_SECONDS)
+def look_again() -> None:
+    """Look again and again whether the store answers, and run the page when it does."""
+    with contextlib.suppress(StoreError):
+        data.pin()
+    if not data.trouble():
+        st.rerun()
 
 
 def empty_store() -> None:
@@ -53,3 +73,5 @@ def problem(message: Exception) -> None:
         query_params=filter_bar.params(),
         icon=":material/refresh:",
     )
+    if data.trouble():
+        look_again()

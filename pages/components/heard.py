@@ -14,7 +14,7 @@ _MEASURES = {"answer": "answered", "seen": "seen", "read": "read_by_scorer"}
 
 def show(wanted: Filter) -> None:
     """One chart: share of the conversations against share of the answers, largest gaps first."""
-    options = {key: label for key, label in GROUPS.items() if key != "brand" or panel.brand_or_age() == "brand"}
+    options = {key: label for key, label in GROUPS.items() if key != "brand" or panel.has_brands()}
     with st.container(horizontal=True, gap="small"):
         group = silence.choice("Split", options, "heard_by") or None
         listened = silence.choice("Heard means", LISTENERS, "heard_means")

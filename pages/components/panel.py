@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from data_access.estimates import SMALL_SAMPLE
@@ -14,6 +13,7 @@ from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.vocabulary import PUBLIC_CHANNELS
 from pages.components import charts, data, downloads, findings, selection, tables, theme, words
+from pages.components.drawing import Chart, Sent
 from pages.components.selection import Cell
 
 PUBLIC = PUBLIC_CHANNELS
@@ -24,7 +24,7 @@ _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "
 
 def chart(
     name: str,
-    figure: go.Figure,
+    figure: Chart,
     data_frame: pd.DataFrame,
     wanted: Filter,
     *,
@@ -55,14 +55,9 @@ def chart(
     selection.follow_click(f"chart_{name}", event, wanted)
 
 
-def readable(figure: go.Figure) -> go.Figure:
+def readable(figure: Chart) -> Sent:
     """Text dark (or light) enough to read: Streamlit's own chart grey has too little contrast."""
-    color = {"light": "#3A4046", "dark": "#C9CED3"}.get(str(st.context.theme.type))
-    if color:
-        figure.update_layout(font={"color": color}, legend={"font": {"color": color}})
-        figure.update_xaxes(tickfont={"color": color}, title={"font": {"color": color}})
-        figure.update_yaxes(tickfont={"color": color})
-    return figure
+    return figure.sent({"light": "#3A4046", "dark": "#C9CED3"}.get(str(st.context.theme.type), ""))
 
 
 def share_over_time(
@@ -201,9 +196,14 @@ def thresholds_words() -> str:
     return "; ".join(parts)
 
 
+def has_brands() -> bool:
+    """The store has several brands: a split by brand would show more than everybody again."""
+    return len(data.filter_options()["brand"]) > 1
+
+
 def brand_or_age() -> str:
     """The dimension that tells more: brands where there are several, else age groups."""
-    return "brand" if len(data.filter_options()["brand"]) > 1 else "age_group"
+    return "brand" if has_brands() else "age_group"
 
 
 def dimension_words(dimension: str) -> str:

@@ -14,6 +14,7 @@ from data_access.published import PublishedFigure, figures_for
 from pages.components import (
     cards,
     charts,
+    charts_age,
     charts_silence,
     data,
     downloads,
@@ -313,10 +314,9 @@ def listed(wanted: Filter) -> Filter:
 
 def unrecorded(wanted: Filter) -> None:
     """Why conversations are missing here: their source cannot tell whether anybody answered."""
-    known: Any = data.coverage(wanted).set_index("item").loc["response_recorded"]
-    missing = int(known["conversation_count"] - known["known_count"])
+    known, total = data.response_recorded(wanted)
+    missing = total - known
     if missing:
-        total = int(known["conversation_count"])
         st.caption(
             f"Left out of every figure here: {missing:,} of {total:,} conversations whose source cannot tell whether "
             "anybody answered, such as service requests, or tickets without their comments. The page Data names the "
@@ -365,7 +365,9 @@ def standardised(wanted: Filter) -> None:
     covered = words.percent(float(frame["covered_share"].iloc[0]))
     panel.chart(
         "standardised",
-        charts_silence.standardised_dumbbell(frame),
+        charts_age.standardised_dumbbell(
+            frame, "in_target_share", "standardised_share", "target_due_count", "overall_share", measure="target_due"
+        ),
         frame,
         wanted,
         finding=findings_silence.channel_part(frame),
