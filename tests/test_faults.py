@@ -241,6 +241,37 @@ def test_a_full_temporary_folder_is_said_with_its_name(base, tmp_path, monkeypat
     assert rows_of(url) == before
 
 
+def test_tables_that_the_temporary_folder_cannot_hold_are_said_in_one_line(base, tmp_path):
+    """In a process of its own: SQLite asks for TMPDIR once."""
+    names = "".join(f"{n},{'User' * 50} {n},u{n}@mail.example,end-user,,\n" for n in range(3_000))
+    export = tmp_path / "export"
+    export.mkdir()
+    (export / "users.csv").write_text(f"id,name,email,role,organization_id,phone\n{names}")
+    (export / "tickets.csv").write_text(
+        "id,created_at,description,subject,requester_id,submitter_id,status,is_public,via_channel\n"
+        "1,2025-01-01 00:00:00,Where is it?,Parcel,7,7,open,TRUE,email\n"
+    )
+    disk = tmp_path / "temporary"
+    url = f"duckdb:///{tmp_path / 'store'}"
+    before = rows_of(url)
+    script = (
+        "import sys; from data_access.cli import main; from data_access.sources import files; "
+        "files.REMEMBERED, files.LOOKUP_MEMORY_KIB = 100, 16; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "load", str(export), "--store", url]
+    for room, status in (("64k", 2), ("16m", 0)):
+        with mounted(disk, f"size={room}"):
+            ended = subprocess.run(
+                command, env=os.environ | {"TMPDIR": str(disk)}, capture_output=True, text=True, check=False
+            )
+        disk.rmdir()
+        assert ended.returncode == status, ended.stderr
+        if status:
+            assert "the temporary folder (TMPDIR) cannot hold the tables of this export: " in ended.stderr
+            assert "Traceback" not in ended.stderr
+            assert rows_of(url) == before
+
+
 def test_a_read_only_disk_is_read_and_not_written(base, tmp_path, capsys):
     _, more = base
     disk = tmp_path / "disk"
