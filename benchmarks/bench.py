@@ -72,7 +72,10 @@ _COLUMN = re.compile(r"\b(waits|conversations|interactions|customers)(?:_\d+)?\.
 
 
 class Figures:
-    """What was measured, one entry a figure; saved after each, so that a stopped run keeps what it had."""
+    """What was measured, one entry a figure; saved after each, so that a stopped run keeps what it had.
+
+    Figures of another size, or of parts that were not measured again, stay in the file.
+    """
 
     def __init__(self, rows: int) -> None:
         commit = subprocess.run(
@@ -87,18 +90,20 @@ class Figures:
             "duckdb": duckdb.__version__,
             "rows": rows,
         }
-        self.entries: list[dict[str, Any]] = []
+        self.parts: dict[str, list[dict[str, Any]]] = {}
 
     def add(self, part: str, name: str, value: float, unit: str, **reference: Any) -> None:
         """One figure; `reference` and `reference_value` in the same unit give the ratio value / reference."""
-        entry = {"part": part, "name": name, "value": round(value, 4), "unit": unit, **reference}
+        entry = {"name": name, "value": round(value, 4), "unit": unit, **reference}
         if reference.get("reference_value"):
             entry["reference_value"] = round(reference["reference_value"], 4)
             entry["ratio"] = round(value / reference["reference_value"], 3)
-        self.entries.append(entry)
-        print(json.dumps(entry), flush=True)
+        self.parts.setdefault(part, []).append(entry)
+        print(json.dumps({"part": part, **entry}), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({"about": self.about, "figures": self.entries}, indent=1) + "\n")
+        found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        found[f"{part}, {self.about['rows']:,} interactions"] = {"about": self.about, "figures": self.parts[part]}
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def _total_memory_mb() -> int:
@@ -395,12 +400,12 @@ def measure_pandas(figures: Figures, url: str) -> None:
 # --- postgresql ------------------------------------------------------------------------------------------
 
 
-def measure_postgresql(figures: Figures, rows: int, folder: Path) -> None:
+def measure_postgresql(figures: Figures, rows: int) -> None:
     """The pages on a PostgreSQL started here."""
     sys.path.insert(0, str(ROOT / "tests"))
     from postgresql_server import running_server  # noqa: PLC0415
 
-    with running_server(folder / "postgresql") as url:
+    with tempfile.TemporaryDirectory(prefix="frontdoor-postgresql-") as data, running_server(Path(data)) as url:
         make_store(figures, rows, url)
         measure_pages(figures, url, "postgresql")
 
@@ -435,26 +440,29 @@ def query_milliseconds(url: str, page: str) -> float:
 
 def write_readme() -> None:
     """The table of `benchmarks/README.md`, from the last results."""
-    found = json.loads(RESULTS.read_text())
-    about = found["about"]
-    lines = [
-        f"Commit `{about['commit']}`, {about['measured_at'][:10]}, {about['machine']}, load average "
-        f"{about['load_average']:.1f} at the start, {about['rows']:,} interactions.",
-        "",
-        "| part | figure | value | reference | ratio |",
-        "|---|---|---|---|---|",
-    ]
-    for entry in found["figures"]:
-        reference = ""
-        if "reference_value" in entry:
-            reference = f"{entry['reference']}: {entry['reference_value']:,.4g}"
-        ratio = f"{entry['ratio']:.2f}" if "ratio" in entry else ""
-        value = f"{entry['value']:,.4g} {entry['unit']}"
-        lines.append(f"| {entry['part']} | {entry['name']} | {value} | {reference} | {ratio} |")
+    lines = []
+    for title, part in json.loads(RESULTS.read_text()).items():
+        about = part["about"]
+        lines += [
+            f"### {title[:1].upper()}{title[1:]}",
+            "",
+            f"Commit `{about['commit']}`, {about['measured_at'][:10]}, {about['machine']}, load average "
+            f"{about['load_average']:.1f} at the start.",
+            "",
+            "| figure | value | reference | ratio |",
+            "|---|---|---|---|",
+        ]
+        for entry in part["figures"]:
+            reference = ""
+            if "reference_value" in entry:
+                reference = f"{entry['reference']}: {entry['reference_value']:,.4g}"
+            ratio = f"{entry['ratio']:.2f}" if "ratio" in entry else ""
+            lines.append(f"| {entry['name']} | {entry['value']:,.4g} {entry['unit']} | {reference} | {ratio} |")
+        lines.append("")
     text = README.read_text(encoding="utf-8")
     start, end = "<!-- results -->", "<!-- end of results -->"
     before, after = text.split(start)[0], text.split(end)[1]
-    README.write_text(f"{before}{start}\n" + "\n".join(lines) + f"\n{end}{after}", encoding="utf-8")
+    README.write_text(f"{before}{start}\n" + "\n".join(lines) + f"{end}{after}", encoding="utf-8")
 
 
 def main() -> int:
@@ -481,7 +489,7 @@ def main() -> int:
             measure_pages(figures, url, "pages")
             measure_pandas(figures, url)
         if "postgresql" in parts:
-            measure_postgresql(figures, wanted.rows // 10, folder)
+            measure_postgresql(figures, wanted.rows // 10)
         if "sessions" in parts:
             served.measure_sessions(figures, url, folder)
         if "browser" in parts:

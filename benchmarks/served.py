@@ -52,12 +52,17 @@ class Server:
         Path(f"/proc/{self.process}/clear_refs").write_text("5", encoding="ascii")
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def running(script: str, folder: Path, **environment: str) -> Iterator[Server]:
     """Start a Streamlit script of the repository, or any other by its full path."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}"]
     known = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     with (folder / "server.log").open("w") as log:

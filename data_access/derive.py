@@ -69,7 +69,7 @@ from data_access.schema import (
     waits,
 )
 from data_access.store import write_info
-from data_access.tellings import TELLING_SECONDS, against_earlier, told
+from data_access.tellings import TELLING_SECONDS, WINDOW, against_earlier, told
 from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
@@ -771,38 +771,54 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
 
 
 def _fill_tellings(connection: Connection, settings: Settings) -> None:
-    """Set each telling against the customer's earlier ones; only customers with several are read."""
+    """Set each telling against the customer's earlier ones; only those with another in the window are read."""
     w, e, i = _waits.c, _events.c, interactions.c
     tells = and_(w.kind.in_(("customer_opened", "fragment")), w.needs_reply_at.is_not(None))
-    several = select(w.customer_id).where(tells).group_by(w.customer_id).having(func.count() > 1)
-    customer_ids = connection.scalars(several.order_by(w.customer_id)).all()
-    statement = (
+    in_time: dict[str, Any] = {"partition_by": w.customer_id, "order_by": w.started_at}
+    told_waits = (
         select(
             w.customer_id, w.conversation_id, w.wait_number, w.channel, w.brand, w.started_at, w.response_at,
-            w.responder_agent, e.at, i.text, customers.c.display_name, customers.c.handle,
+            w.responder_agent,
+            func.lag(w.started_at).over(**in_time).label("before_at"),
+            func.lead(w.started_at).over(**in_time).label("after_at"),
         )
-        .select_from(_waits)
+        .where(tells)
+        .subquery("told_waits")
+    )  # fmt: skip
+    t = told_waits.c
+    reach = int(WINDOW.total_seconds()) + TELLING_SECONDS
+    has_other = or_(
+        t.started_at <= dialects.add_seconds(t.before_at, literal(reach)),
+        t.after_at <= dialects.add_seconds(t.started_at, literal(reach)),
+    )
+    customer_ids = connection.scalars(select(t.customer_id).where(has_other).distinct().order_by(t.customer_id)).all()
+    statement = (
+        select(
+            t.customer_id, t.conversation_id, t.wait_number, t.channel, t.brand, t.started_at, t.response_at,
+            t.responder_agent, e.at, i.text, customers.c.display_name, customers.c.handle,
+        )
+        .select_from(told_waits)
         .join(
             _events,
             and_(
-                e.customer_id == w.customer_id,
-                e.conversation_id == w.conversation_id,
+                e.customer_id == t.customer_id,
+                e.conversation_id == t.conversation_id,
                 e.is_inbound.is_(True),
-                e.at >= w.started_at,
-                or_(w.response_at.is_(None), e.at <= w.response_at),
-                e.at <= dialects.add_seconds(w.started_at, literal(TELLING_SECONDS)),
+                e.at >= t.started_at,
+                or_(t.response_at.is_(None), e.at <= t.response_at),
+                e.at <= dialects.add_seconds(t.started_at, literal(TELLING_SECONDS)),
             ),
         )
         .join(interactions, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
         .outerjoin(customers, customers.c.customer_id == i.customer_id)
-        .where(tells, w.customer_id.in_(several))
-        .order_by(w.customer_id, w.conversation_id, w.wait_number, e.position)
+        .where(has_other)
+        .order_by(t.customer_id, t.conversation_id, t.wait_number, e.position)
     )  # fmt: skip
     schema = dialects.arrow_schema(_tellings)
     brand_words = [word.lower() for word in settings.brand_words]
     for start in range(0, len(customer_ids), _CUSTOMERS_AT_ONCE):
         part = customer_ids[start : start + _CUSTOMERS_AT_ONCE]
-        rows = connection.execute(statement.where(w.customer_id >= part[0], w.customer_id <= part[-1])).all()
+        rows = connection.execute(statement.where(t.customer_id >= part[0], t.customer_id <= part[-1])).all()
         found = against_earlier(told(rows, brand_words))
         if found:
             dialects.bulk_insert(connection, _tellings, pa.Table.from_pylist(found, schema=schema))

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from data_access.text.retelling import Telling, likeness, telling_of
+from data_access.text.retelling import NOTHING_TOLD, Telling, likeness, telling_of
 
 WINDOW = dt.timedelta(days=30)
 TELLING_SECONDS = 3600
@@ -45,7 +45,6 @@ def told(rows: Iterable[Any], brand_words: Sequence[str]) -> list[Told]:
     last: Any = None
     for row in (*rows, None):
         if last is not None and (row is None or _key(row) != _key(last)):
-            ignored = {*brand_words, *_words(last.brand), *_words(last.display_name), *_words(last.handle)}
             found.append(
                 Told(
                     last.customer_id,
@@ -56,14 +55,21 @@ def told(rows: Iterable[Any], brand_words: Sequence[str]) -> list[Told]:
                     last.at,
                     last.response_at,
                     last.responder_agent,
-                    telling_of("\n".join(parts), ignored),
+                    _telling(parts, last, brand_words),
                 )
             )
             parts = []
-        if row is not None:
-            parts.append(row.text or "")
+        if row is not None and row.text:
+            parts.append(row.text)
         last = row
     return found
+
+
+def _telling(texts: Sequence[str], row: Any, brand_words: Sequence[str]) -> Telling:
+    if not texts:  # a call, or a source without texts
+        return NOTHING_TOLD
+    ignored = {*brand_words, *_words(row.brand), *_words(row.display_name), *_words(row.handle)}
+    return telling_of("\n".join(texts), ignored)
 
 
 def _key(row: Any) -> tuple[str, str, int]:

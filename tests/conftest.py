@@ -7,12 +7,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 from hypothesis import settings as hypothesis_settings
 from postgresql_server import running_server
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from data_access.cli import main
 from data_access.filters import Filter
@@ -28,6 +29,15 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 _numbers = itertools.count(1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+
+    @event.listens_for(Engine, "connect")
+    def _one_thread(connection: Any, _record: object) -> None:
+        """One process of tests a core: more threads of each engine would only stand in each other's way."""
+        if type(connection).__module__.startswith("duckdb_sqlalchemy"):
+            connection.execute("SET threads = 1")
+
 
 TINY_MAPPING = {
     "source": "tiny",

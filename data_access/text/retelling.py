@@ -80,6 +80,9 @@ class Telling:
         return len(self.words) + len(self.numbers)
 
 
+NOTHING_TOLD = Telling((), frozenset())
+
+
 def telling_of(text: str, ignored_words: Collection[str] = ()) -> Telling:
     """Content words and numbers of a text; `ignored_words` (brands, lower case) never count."""
     plain = _LINKS.sub(" ", html.unescape(text[:MAX_CHARACTERS]))
