@@ -798,12 +798,12 @@ _ALL = (
     _conversation(
         "hour_due",
         "conversations opened an hour ago or earlier",
-        lambda f: [*_opened(f), is_hour_due(conversations, f)],
+        lambda f: [*_asked(f), is_hour_due(conversations, f)],
     ),
     _conversation(
         "in_hour",
         "conversations answered within an hour",
-        lambda f: [*_opened(f), is_in_hour(conversations, f)],
+        lambda f: [*_asked(f), is_in_hour(conversations, f)],
     ),
     _conversation("seen", "conversations that a human of ours saw", lambda f: [*_opened(f), is_seen(f)]),
     _conversation(

@@ -29,7 +29,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from data_access import dialects
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
-from data_access.errors import StoreError, StoreLockedError
+from data_access.errors import FrontdoorError, StoreError, StoreLockedError
 from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
 
@@ -489,6 +489,8 @@ def _disk_said(folder: Path, advice: str) -> Iterator[None]:
     """Turn a full or write-protected disk into words."""
     try:
         yield
+    except FrontdoorError:
+        raise  # says which folder is full or write-protected: not always the store's
     except BaseException as problem:
         reason = _disk_reason(problem, advice)
         if reason:

@@ -29,6 +29,7 @@ from data_access.filters import Filter
 from data_access.loader import LoadOrder, load
 from data_access.queries.response_times import response_times
 from data_access.schema import load_runs
+from data_access.sources import threads
 from data_access.store import (
     WRITER_LOCK,
     current_generation,
@@ -205,6 +206,70 @@ def test_a_full_disk_changes_nothing_and_says_so(base, tmp_path, capsys, copies)
         (tmp_path / "small.csv").write_text(tweets(9000, 3))
         assert main(["load", str(tmp_path / "small.csv"), "--source", "twcs", "--store", url]) == 0
         assert conversation_count(url) == 23
+
+
+@pytest.mark.parametrize(
+    ("room", "what"),
+    [
+        pytest.param("4k", "tweets.duckdb", id="no room to begin"),
+        pytest.param("512k", "Failed to commit", id="none for the tweets"),
+        pytest.param("4m", "Error writing bytes", id="none to put them into groups"),
+        pytest.param("16m", None, id="enough"),
+    ],
+)
+def test_a_full_temporary_folder_is_said_with_its_name(base, tmp_path, monkeypatch, capsys, room, what):
+    _, more = base
+    more.write_text(tweets(100, 1000, 1000))
+    url = f"duckdb:///{tmp_path / 'store'}"
+    before = rows_of(url)
+    disk = tmp_path / "temporary"
+    monkeypatch.setattr(threads, "IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    with mounted(disk, f"size={room}"):
+        status = main(["load", str(more), "--source", "twcs", "--store", url])
+        assert [*disk.iterdir()] == []
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    if what is None:
+        assert status == 0
+        return
+    assert status == 2
+    assert f"{disk}/frontdoor-" in err
+    assert "the temporary folder cannot hold the tweets: " in err
+    assert what in err
+    assert len(err.strip().splitlines()) == 1
+    assert rows_of(url) == before
+
+
+def test_tables_that_the_temporary_folder_cannot_hold_are_said_in_one_line(base, tmp_path):
+    """In a process of its own: SQLite asks for TMPDIR once."""
+    names = "".join(f"{n},{'User' * 50} {n},u{n}@mail.example,end-user,,\n" for n in range(3_000))
+    export = tmp_path / "export"
+    export.mkdir()
+    (export / "users.csv").write_text(f"id,name,email,role,organization_id,phone\n{names}")
+    (export / "tickets.csv").write_text(
+        "id,created_at,description,subject,requester_id,submitter_id,status,is_public,via_channel\n"
+        "1,2025-01-01 00:00:00,Where is it?,Parcel,7,7,open,TRUE,email\n"
+    )
+    disk = tmp_path / "temporary"
+    url = f"duckdb:///{tmp_path / 'store'}"
+    before = rows_of(url)
+    script = (
+        "import sys; from data_access.cli import main; from data_access.sources import files; "
+        "files.REMEMBERED, files.LOOKUP_MEMORY_KIB = 100, 16; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "load", str(export), "--store", url]
+    for room, status in (("64k", 2), ("16m", 0)):
+        with mounted(disk, f"size={room}"):
+            ended = subprocess.run(
+                command, env=os.environ | {"TMPDIR": str(disk)}, capture_output=True, text=True, check=False
+            )
+        disk.rmdir()
+        assert ended.returncode == status, ended.stderr
+        if status:
+            assert "the temporary folder (TMPDIR) cannot hold the tables of this export: " in ended.stderr
+            assert "Traceback" not in ended.stderr
+            assert rows_of(url) == before
 
 
 def test_a_read_only_disk_is_read_and_not_written(base, tmp_path, capsys):

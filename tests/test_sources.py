@@ -33,6 +33,8 @@ from stored_rows import frame_of
 from data_access.cli import main
 from data_access.errors import SourceError
 from data_access.filters import Filter
+from data_access.queries.age_fairness import age_fairness
+from data_access.queries.conversations import Selection, count_rows
 from data_access.queries.data_quality import coverage, sources
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import response_times
@@ -466,6 +468,16 @@ def test_every_source_has_its_recipe_in_the_documentation():
 
 
 # --- the shared data: real files and the vendors' own shapes
+
+
+@pytest.mark.parametrize("measure", ["first_responses", "hour_due", "in_hour"])
+def test_requests_of_which_no_answer_is_known_open_no_rows_of_a_response_measure(loaded, measure):
+    loaded(SF311)
+    engine = open_reader(loaded.url)
+    wanted = resolved(Filter(), read_status(engine, loaded.url))
+    assert count_rows(engine, Selection(wanted, "opened")) > 0
+    assert age_fairness(engine, wanted).empty
+    assert count_rows(engine, Selection(wanted, measure)) == 0
 
 
 @pytest.mark.real_data

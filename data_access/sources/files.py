@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import marshal
 import sqlite3
@@ -15,6 +16,8 @@ from data_access.sources.records import Row, column_names, form_of, look_through
 
 # Entries of a lookup in memory, some hundred bytes each: tables are mostly in the order in which others refer to them.
 REMEMBERED = 20_000
+# What SQLite holds of a lookup before it writes to the temporary folder.
+LOOKUP_MEMORY_KIB = 32_000
 # Kinds of records, by the names of their values, that a file may have before they are told apart anew.
 _SHAPES_KNOWN = 1_000
 # Lists that say nothing of what they hold: their records are known by their keys.
@@ -141,6 +144,17 @@ class Files:
         return self._part_of_shape[shape]
 
 
+@contextlib.contextmanager
+def _saying_full() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        # Without TMPDIR it is SQLite that chooses the folder.
+        raise SourceError(
+            f"the temporary folder (TMPDIR) cannot hold the tables of this export: {problem}"
+        ) from problem
+
+
 class Lookup:
     """Key to tuple, on disk where it grows: what one table of an export says of the rows of another."""
 
@@ -159,7 +173,8 @@ class Lookup:
             return None
         value = self._recent.get(key)
         if value is None and self._database is not None:
-            row = self._database.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
+            with _saying_full():
+                row = self._database.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
             if row is not None:
                 value = marshal.loads(row[0])  # noqa: S302 - written by us, never a file
                 self._remember(key, value)
@@ -174,14 +189,15 @@ class Lookup:
         self._recent[key] = value
 
     def _write(self) -> None:
-        if self._database is None:
-            self._database = sqlite3.connect("", isolation_level=None)
-            self._database.execute("PRAGMA cache_size = -32000")
-            self._database.execute("PRAGMA journal_mode = OFF")
-            self._database.execute("CREATE TABLE entries (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
-            self._database.execute("BEGIN")
-        entries = ((key, marshal.dumps(self._recent[key])) for key in self._unwritten)
-        self._database.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", entries)
+        with _saying_full():
+            if self._database is None:
+                self._database = sqlite3.connect("", isolation_level=None)
+                self._database.execute(f"PRAGMA cache_size = -{LOOKUP_MEMORY_KIB}")
+                self._database.execute("PRAGMA journal_mode = OFF")
+                self._database.execute("CREATE TABLE entries (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+                self._database.execute("BEGIN")
+            entries = ((key, marshal.dumps(self._recent[key])) for key in self._unwritten)
+            self._database.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", entries)
         self._unwritten.clear()
         self._recent.clear()
 

@@ -191,7 +191,8 @@ class _Disk:
             "temp_directory": str(path / "spill"),
             "autoinstall_known_extensions": False,
         }
-        self._connection = duckdb.connect(path / "tweets.duckdb", config=config)
+        with self._saying():
+            self._connection = duckdb.connect(path / "tweets.duckdb", config=config)
         columns = (
             'place BIGINT, id VARCHAR, author VARCHAR, is_inbound BOOLEAN, "at" TIMESTAMP, text VARCHAR, '
             "responses VARCHAR[], parent VARCHAR, line BIGINT, raw VARCHAR, is_from_file BOOLEAN"
@@ -231,7 +232,9 @@ class _Disk:
     def _saying(self) -> Iterator[None]:
         try:
             yield
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as problem:
+        # A write that fails at the end of a statement is a TransactionException, later ones a FatalException. OSError
+        # is what pyarrow makes of all that goes wrong in its files and in the engine's batches.
+        except (duckdb.OperationalError, duckdb.FatalException, OSError) as problem:
             reason = (str(problem).splitlines() or [""])[0]
             raise SourceError(
                 f"{self._folder.name}: the temporary folder cannot hold the tweets: {reason}"
