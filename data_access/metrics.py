@@ -902,7 +902,7 @@ _ALL = (
         "Times per matter",
         "times",
         _WAIT,
-        "restatement_count over restated_issue_count.",
+        "restatement_count over restated_issue_count; its interval is that of the share of restatements that begin a matter.",
         "lower",
     ),
     _m(

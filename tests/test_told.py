@@ -117,6 +117,9 @@ def test_restatements_are_counted_as_on_paper(store):
     assert row["restated_customer_share_low"] == pytest.approx(0.0945, abs=1e-4)  # Wilson, 1 of 2
     # one matter told three times: 5 January 09:00 to 7 January 10:10 is 49 h 10 min
     assert (row["restated_issue_count"], row["restatements_per_issue"]) == (1, 2.0)
+    # One of two restatements begins a matter: Wilson's interval of 1 of 2 is 0.0945 to 0.9055, turned over.
+    bounds = row["restatements_per_issue_low"], row["restatements_per_issue_high"]
+    assert bounds == pytest.approx((1 / 0.9055, 1 / 0.0945), rel=1e-3)
     assert row["between_tellings_minutes"] == row["median_issue_minutes"] == 49 * 60 + 10
 
 

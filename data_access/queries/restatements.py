@@ -37,6 +37,8 @@ _KINDS = {
     "restated_customer_share_high": "share",
     "restated_issue_count": "count",
     "restatements_per_issue": "share",
+    "restatements_per_issue_low": "share",
+    "restatements_per_issue_high": "share",
     "between_tellings_minutes": "minutes",
     "median_issue_minutes": "minutes",
 }
@@ -81,7 +83,12 @@ def restatements(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.D
     issues = _issues(engine, wanted, by)
     issues = issues.astype({name: frame[name].dtype for name in by})  # of nothing the engine gives no types
     frame = frame.merge(issues, on=list(by), how="left") if by else frame.join(issues)
-    frame["restatements_per_issue"] = share(frame["restatement_count"], frame["restated_issue_count"].fillna(0))
+    # Every restatement begins a matter said again or goes on with one: the interval is that of the share that begin.
+    begun = frame["restated_issue_count"].fillna(0)
+    frame["restatements_per_issue"] = share(frame["restatement_count"], begun)
+    low, high = wilson_interval(begun, frame["restatement_count"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["restatements_per_issue_low"], frame["restatements_per_issue_high"] = 1 / high, 1 / low
     frame["between_tellings_minutes"] = frame["between_tellings_minutes"].fillna(0.0)
     kinds = {**dimension_kinds(by), **_KINDS}
     return in_natural_order(typed(frame, kinds), by, "telling_count")
