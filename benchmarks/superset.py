@@ -139,12 +139,10 @@ class Superset:
         except urllib.error.HTTPError as problem:
             raise SystemExit(f"Superset refused {path}: {problem.read().decode()[:500]}") from problem
 
-    def add_tables(self, url: str) -> dict[str, int]:
-        """Make the database known, and its two tables that the charts read; their numbers by name."""
-        plain = url.replace("postgresql+psycopg://", "postgresql+psycopg2://")
-        database = self.ask("/api/v1/database/", {"database_name": "frontdoor", "sqlalchemy_uri": plain})["id"]
+    def add_tables(self) -> dict[str, int]:
+        """Make the two tables known that the charts read; their numbers by name."""
         return {
-            table: self.ask("/api/v1/dataset/", {"database": database, "schema": "public", "table_name": table})["id"]
+            table: self.ask("/api/v1/dataset/", {"database": 1, "schema": "public", "table_name": table})["id"]
             for table in ("conversations", "waits")
         }
 
@@ -157,8 +155,8 @@ class Superset:
 
 
 @contextlib.contextmanager
-def running_superset(environment: Path, folder: Path) -> Iterator[Superset]:
-    """Start the Superset of an environment with an empty database of its own."""
+def running_superset(environment: Path, folder: Path, url: str) -> Iterator[Superset]:
+    """Start the Superset of an environment with a database of its own, in which only the store's is known."""
     password = secrets.token_hex(16)
     (folder / "superset_config.py").write_text(CONFIG.format(secret=secrets.token_hex(32), folder=folder))
     variables = {
@@ -170,7 +168,13 @@ def running_superset(environment: Path, folder: Path) -> Iterator[Superset]:
     port = free_port()
     program = str(environment / "bin" / "superset")
     user = ["--username", "bench", "--firstname", "b", "--lastname", "b", "--email", "b@x.example"]
-    for step in (["db", "upgrade"], ["fab", "create-admin", *user, "--password", password], ["init"]):
+    store = ["--database_name", "frontdoor", "--uri", url.replace("+psycopg://", "+psycopg2://")]
+    for step in (
+        ["db", "upgrade"],
+        ["fab", "create-admin", *user, "--password", password],
+        ["init"],
+        ["set-database-uri", *store],
+    ):
         done = subprocess.run([program, *step], env=variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"superset {step[0]} failed: {done.stderr[-1000:]}")
@@ -184,6 +188,9 @@ def running_superset(environment: Path, folder: Path) -> Iterator[Superset]:
                     break
                 time.sleep(1)
             yield Superset(f"http://127.0.0.1:{port}", password)
+        except SystemExit:
+            print((folder / "superset.log").read_text()[-3000:], file=sys.stderr)
+            raise
         finally:
             process.terminate()
             process.wait(timeout=60)
@@ -214,8 +221,8 @@ def main() -> int:
         make_store(figures, wanted.rows, url)
         engine = open_reader(url)
         everything = resolved(Filter(), read_status(engine, url))
-        with running_superset(wanted.environment.resolve(), Path(name)) as superset:
-            tables = superset.add_tables(url)
+        with running_superset(wanted.environment.resolve(), Path(name), url) as superset:
+            tables = superset.add_tables()
             for title, (table, query, ours) in CHARTS.items():
                 if not superset.chart_data(tables[table], query):
                     raise SystemExit(f"Superset gave no rows for {title}")
