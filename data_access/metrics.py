@@ -1167,6 +1167,13 @@ _ALL = (
         "Median of all customers of the filter, silence included; empty where fewer than half were answered so far.",
     ),
     _m(
+        "recorded_share",
+        "Share whose answers are recorded",
+        "share",
+        _CONVERSATION,
+        "Of all conversations that customers of the group opened, those whose source can tell whether anybody answered: what heard or not stands on.",
+    ),
+    _m(
         "covered_share",
         "Share covered by the comparison",
         "share",

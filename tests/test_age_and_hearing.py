@@ -196,6 +196,7 @@ def test_the_gap_between_talk_and_answers_is_counted_in_conversations_per_week(c
     assert list(frame["answer_gap_share"]) == pytest.approx([7 / 15 - 3 / 9, 1 / 15, 7 / 15 - 6 / 9])
     assert frame["weeks"].tolist() == pytest.approx([2, 2, 2])
     assert list(frame["answer_gap_per_week"]) == pytest.approx([1.0, 0.5, -1.5])
+    assert list(frame["recorded_share"]) == [1, 1, 1]  # this source tells of every answer
 
 
 def test_who_saw_and_what_was_read_is_told_apart_from_who_was_answered(counted):

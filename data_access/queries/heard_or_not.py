@@ -30,7 +30,8 @@ def heard_or_not(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.D
     `read_share` of those whose opening the scorer read. `*_gap_share` is the share of inbound less that share,
     above 0 where customers talk more than anybody listens; within a group the gaps add up to 0.
     `*_gap_per_week` is that gap times the group's conversations per week. Intervals are 95 %; a gap is empty
-    where nobody of the group was answered, seen or read at all.
+    where nobody of the group was answered, seen or read at all. `recorded_share` is the coverage: of all
+    conversations that customers of the group opened, those whose source can tell whether anybody answered.
     """
     outer = tuple(name for name in by if name != "channel")
     dimensions = (*outer, "channel")
@@ -47,6 +48,7 @@ def heard_or_not(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.D
     whole = _of_group(frame, "conversation_count", outer)
     frame["group_conversation_count"] = whole.astype(np.int64)
     frame["weeks"] = _weeks(engine, wanted, frame, outer)
+    frame["recorded_share"] = share(whole, _opened(engine, wanted, frame, outer))
     _add_share(frame, "inbound_share", n, whole)
     _add_share(frame, "answered_share", frame["answered_count"].to_numpy(float), n)
     per_week = whole / frame["weeks"].to_numpy(float)
@@ -63,6 +65,7 @@ def heard_or_not(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.D
         "conversation_count": "count",
         "group_conversation_count": "count",
         "weeks": "share",
+        "recorded_share": "share",
         **{f"{name}_count": "count" for name, _ in _LISTENERS},
         **{f"{name}_share{end}": "share" for name in ("inbound", "answered") for end in _INTERVAL},
         **{
@@ -99,6 +102,17 @@ def _of_group(frame: pd.DataFrame, column: str, outer: Sequence[str]) -> np.ndar
     if outer and len(frame):
         return frame.groupby(list(outer))[column].transform("sum").to_numpy(float)
     return np.full(len(frame), float(frame[column].sum()))
+
+
+def _opened(engine: Engine, wanted: Filter, frame: pd.DataFrame, outer: Sequence[str]) -> np.ndarray:
+    """Conversations that customers of each row's group opened, whether or not their source knows of answers."""
+    rows = row_query(MEASURES["opened"], wanted, outer, {"conversation_id": conversations.c.conversation_id})
+    counts = grouped(engine, rows, outer, {"opened_count": count_all()})
+    if not outer:
+        return np.full(len(frame), float(counts["opened_count"].sum()))
+    keys = counts[list(outer)].itertuples(index=False, name=None)
+    of_group = dict(zip(keys, counts["opened_count"], strict=True))
+    return np.array([of_group[key] for key in frame[list(outer)].itertuples(index=False, name=None)], dtype=float)
 
 
 def _weeks(engine: Engine, wanted: Filter, frame: pd.DataFrame, outer: Sequence[str]) -> np.ndarray:

@@ -369,6 +369,7 @@ COLUMN_LABELS = {
     "index_low": "Index, lower limit",
     "index_high": "Index, upper limit",
     "covered_share": "Conversations compared",
+    "recorded_share": "Answers recorded",
     "ignored_channel_count": "Channels on which ignored",
     "channel_count": "Channels",
     "late_count": "Past the target",
