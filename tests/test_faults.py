@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from stored_rows import frame_of, rows_of
 from data_access.cli import main
 from data_access.errors import StoreError
 from data_access.filters import Filter
-from data_access.loader import LoadOrder, load
+from data_access.loader import LoadOrder, Progress, load
 from data_access.queries.response_times import response_times
 from data_access.schema import load_runs
 from data_access.sources import threads
@@ -369,7 +369,7 @@ def served(new_database, tmp_path) -> tuple[str, LoadOrder]:
     return url, LoadOrder(tmp_path / "more.csv", "twcs")
 
 
-def fails_in_one_line(url: str, order: LoadOrder, words: str, progress: Callable[[str, int], None] | None = None):
+def fails_in_one_line(url: str, order: LoadOrder, words: str, progress: Progress | None = None):
     before = rows_of(url)
     with pytest.raises(StoreError, match=words) as caught:
         load(url, [order], progress=progress)
@@ -386,7 +386,7 @@ def test_a_connection_lost_in_the_middle_of_a_load_is_one_line_and_changes_nothi
     holders = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = :key")
     for stage in ("reading", "reading texts", "deriving"):
 
-        def lose(now: str, _rows: int, stage: str = stage) -> None:
+        def lose(now: str, _rows: int, _expected: int | None = None, *, stage: str = stage) -> None:
             if now == stage:
                 with server.connect() as connection:
                     assert connection.scalars(holders, {"key": WRITER_LOCK}).all() == [True]
