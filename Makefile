@@ -60,7 +60,7 @@ bench-text: $(VENV)/.installed-test
 
 # Speed, size and memory as ratios to references of the same run; see benchmarks/README.md.
 ROWS ?= 1000000
-PARTS ?= load,store,pages,postgresql,sessions,export
+PARTS ?= load,store,pages,postgresql,sessions,browser,export
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/bench.py --rows $(ROWS) --parts $(PARTS)
 
