@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,6 +172,14 @@ def twcs_store_url(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
     url = f"duckdb:///{tmp_path_factory.mktemp('twcs') / 'store'}"
     load(url, [LoadOrder(shared_data / "twcs" / "twcs_first5000.csv", "twcs")])
     return url
+
+
+@pytest.fixture(autouse=True)
+def _the_main_module_is_kept() -> Iterator[None]:
+    """An `AppTest` leaves its page as `__main__`, which worker processes of a later test would run as theirs."""
+    kept = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = kept
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -67,7 +67,7 @@ def test_a_store_without_ages_says_what_cannot_be_known_and_draws_no_age(opened_
     assert not app.exception
     assert "The age of these customers is not known" in said(app)
     assert "no birth date, birth year or age group" in said(app)
-    assert drawn(app) == 2
+    assert drawn(app) == 1
     assert "Only one channel here" in said(app)
 
 
