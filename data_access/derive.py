@@ -54,7 +54,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access import dialects
+from data_access import dialects, tellings
 from data_access.calendars import expanded
 from data_access.config import Settings, age_band_bounds
 from data_access.schema import (
@@ -69,7 +69,6 @@ from data_access.schema import (
     waits,
 )
 from data_access.store import write_info
-from data_access.tellings import TELLING_SECONDS, WINDOW, against_earlier, told
 from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
@@ -109,6 +108,7 @@ _events = Table(
     Column("topics", Text),
     Column("blamed_channel", Text),
     Column("audience", BigInteger),
+    Column("has_text", Boolean),
     prefixes=["TEMPORARY"],
 )
 _opened = Table(
@@ -180,15 +180,6 @@ _points = Table(
     Column("seconds", BigInteger),
     prefixes=["TEMPORARY"],
 )
-_TELLING_COLUMNS = tuple(c.name for c in waits.columns if c.name == "told_at" or c.name.startswith("other_"))
-_tellings = Table(
-    "derive_tellings",
-    _work,
-    *(Column(c.name, c.type) for c in waits.columns if c.name in _TELLING_COLUMNS),
-    *(Column(name, waits.c[name].type) for name in ("customer_id", "conversation_id", "wait_number")),
-    prefixes=["TEMPORARY"],
-)
-_CUSTOMERS_AT_ONCE = 20_000
 _elsewhere = Table(
     "derive_elsewhere",
     _work,
@@ -224,7 +215,7 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     mine = select(touched.c.customer_id)
     connection.execute(delete(waits).where(waits.c.customer_id.in_(mine)))
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
-    for table in (_misdated, _events, _opened, _waits, _thresholds, _tellings, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):
         dialects.create_temporary(connection, table)
     _fill(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
     _fill(connection, _events, _ordered_events())
@@ -233,13 +224,13 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill_thresholds(connection, settings)
     _fill(connection, _waits, _runs())
     _fill_business_time(connection, settings)
-    _fill_tellings(connection, settings)
+    tellings.fill(connection, waits=_waits, events=_events, brand_words=settings.brand_words)
     _fill(connection, _elsewhere, _answers_elsewhere())
     _fill(connection, waits, _final_waits())
     _fill(connection, conversations, _final_conversations())
     _refresh_agents(connection)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
-    for table in (_misdated, _events, _opened, _waits, _thresholds, _tellings, _elsewhere):
+    for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):
         table.drop(connection)
 
 
@@ -362,6 +353,7 @@ def _ordered_events() -> Select[Any]:
         is_response.label("is_response"),
         is_bot.label("is_bot"),
         *(has_reported_answer.label(name) if name == "has_reported_answer" else i.c[name] for name in shared),
+        func.coalesce(i.c.text != "", false()).label("has_text"),
     ).where(
         i.c.customer_id.in_(select(touched.c.customer_id)),
         i.c.is_visible.is_(True),
@@ -394,6 +386,7 @@ def _ordered_events() -> Select[Any]:
             else (true() if name == "is_addressed" else sql_cast(null(), i.c[name].type)).label(name)
             for name in shared
         ),
+        false().label("has_text"),
     ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
     events = union_all(from_events, from_facts).subquery("events")
     # One order for everything that follows: whatever is "first" or "last" is so by `position`.
@@ -770,60 +763,6 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
     _points.drop(connection)
 
 
-def _fill_tellings(connection: Connection, settings: Settings) -> None:
-    """Set each telling against the customer's earlier ones; only those with another in the window are read."""
-    w, e, i = _waits.c, _events.c, interactions.c
-    tells = and_(w.kind.in_(("customer_opened", "fragment")), w.needs_reply_at.is_not(None))
-    in_time: dict[str, Any] = {"partition_by": w.customer_id, "order_by": w.started_at}
-    told_waits = (
-        select(
-            w.customer_id, w.conversation_id, w.wait_number, w.channel, w.brand, w.started_at, w.response_at,
-            w.responder_agent,
-            func.lag(w.started_at).over(**in_time).label("before_at"),
-            func.lead(w.started_at).over(**in_time).label("after_at"),
-        )
-        .where(tells)
-        .subquery("told_waits")
-    )  # fmt: skip
-    t = told_waits.c
-    reach = int(WINDOW.total_seconds()) + TELLING_SECONDS
-    has_other = or_(
-        t.started_at <= dialects.add_seconds(t.before_at, literal(reach)),
-        t.after_at <= dialects.add_seconds(t.started_at, literal(reach)),
-    )
-    customer_ids = connection.scalars(select(t.customer_id).where(has_other).distinct().order_by(t.customer_id)).all()
-    statement = (
-        select(
-            t.customer_id, t.conversation_id, t.wait_number, t.channel, t.brand, t.started_at, t.response_at,
-            t.responder_agent, e.at, i.text, customers.c.display_name, customers.c.handle,
-        )
-        .select_from(told_waits)
-        .join(
-            _events,
-            and_(
-                e.customer_id == t.customer_id,
-                e.conversation_id == t.conversation_id,
-                e.is_inbound.is_(True),
-                e.at >= t.started_at,
-                or_(t.response_at.is_(None), e.at <= t.response_at),
-                e.at <= dialects.add_seconds(t.started_at, literal(TELLING_SECONDS)),
-            ),
-        )
-        .join(interactions, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
-        .outerjoin(customers, customers.c.customer_id == i.customer_id)
-        .where(has_other)
-        .order_by(t.customer_id, t.conversation_id, t.wait_number, e.position)
-    )  # fmt: skip
-    schema = dialects.arrow_schema(_tellings)
-    brand_words = [word.lower() for word in settings.brand_words]
-    for start in range(0, len(customer_ids), _CUSTOMERS_AT_ONCE):
-        part = customer_ids[start : start + _CUSTOMERS_AT_ONCE]
-        rows = connection.execute(statement.where(t.customer_id >= part[0], t.customer_id <= part[-1])).all()
-        found = against_earlier(told(rows, brand_words))
-        if found:
-            dialects.bulk_insert(connection, _tellings, pa.Table.from_pylist(found, schema=schema))
-
-
 def _answers_elsewhere() -> Select[Any]:
     """Per wait: the first human reply to the same customer, for the same brand, on another channel.
 
@@ -889,7 +828,7 @@ def _final_waits() -> Select[Any]:
         "elsewhere_channel": _elsewhere.c.channel,
         "complaint_elsewhere_at": _elsewhere.c.complaint_at,
         "complaint_elsewhere_channel": _elsewhere.c.complaint_channel,
-        **{name: _tellings.c[name] for name in _TELLING_COLUMNS},
+        **{name: tellings.found.c[name] for name in tellings.RESULT_COLUMNS},
     }
     o = _opened.c
     is_public, is_ours = o.channel.in_(sorted(PUBLIC_CHANNELS)), o.kind != "not_addressed"
@@ -915,11 +854,11 @@ def _final_waits() -> Select[Any]:
             ),
         )
         .outerjoin(
-            _tellings,
+            tellings.found,
             and_(
-                _tellings.c.customer_id == _waits.c.customer_id,
-                _tellings.c.conversation_id == _waits.c.conversation_id,
-                _tellings.c.wait_number == _waits.c.wait_number,
+                tellings.found.c.customer_id == _waits.c.customer_id,
+                tellings.found.c.conversation_id == _waits.c.conversation_id,
+                tellings.found.c.wait_number == _waits.c.wait_number,
             ),
         )
     )
