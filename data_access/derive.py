@@ -147,6 +147,7 @@ _waits = Table(
     "derive_waits",
     _work,
     *(Column(c.name, c.type) for c in waits.columns),
+    Column("number", BigInteger),  # what is found of a wait is joined by it: whole numbers are the quickest
     prefixes=["TEMPORARY"],
 )
 _thresholds = Table(
@@ -174,8 +175,7 @@ _misdated = Table(
 _points = Table(
     "derive_points",
     _work,
-    Column("conversation_id", Text),
-    Column("wait_number", Integer),
+    Column("number", BigInteger),
     Column("name", Text),
     Column("seconds", BigInteger),
     prefixes=["TEMPORARY"],
@@ -183,8 +183,7 @@ _points = Table(
 _elsewhere = Table(
     "derive_elsewhere",
     _work,
-    Column("conversation_id", Text),
-    Column("wait_number", Integer),
+    Column("number", BigInteger),
     Column("at", DateTime),
     Column("channel", Text),
     Column("complaint_at", DateTime),
@@ -388,8 +387,9 @@ def _ordered_events() -> Select[Any]:
         ),
         false().label("has_text"),
     ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
-    events = union_all(from_events, from_facts).subquery("events")
-    # One order for everything that follows: whatever is "first" or "last" is so by `position`.
+    events = union_all(from_events, from_facts).cte("events")
+    # One order for everything that follows: whatever is "first" or "last" is so by `position`. Only what orders
+    # is sorted: rows with all their columns take several times as long.
     in_order: dict[str, Any] = {
         "partition_by": (events.c.customer_id, events.c.conversation_id),
         "order_by": (
@@ -399,10 +399,16 @@ def _ordered_events() -> Select[Any]:
         ),
     }
     responses_before = func.sum(case((events.c.is_response, 1), else_=0)).over(**in_order, rows=(None, -1))
-    return select(
-        *events.columns,
+    places = select(
+        events.c.event_id,
+        events.c.is_response,
         func.row_number().over(**in_order).label("position"),
         sql_cast(func.coalesce(responses_before, 0), BigInteger).label("run"),
+    ).subquery("places")
+    p = places.c
+    # A ticket's first message and its reported answer have one id.
+    return select(*events.columns, p.position, p.run).join(
+        places, and_(p.event_id == events.c.event_id, p.is_response == events.c.is_response)
     )
 
 
@@ -570,6 +576,7 @@ def _runs() -> Select[Any]:
             dialects.add_seconds(w.first_complaint_at, t.target_seconds).label("complaint_target_due_at"),
             dialects.add_seconds(w.first_complaint_at, t.ignored_after_seconds).label("complaint_ignored_due_at"),
             w.audience,
+            func.row_number().over().label("number"),
         )
         .select_from(numbered)
         .outerjoin(
@@ -709,32 +716,30 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
             connection,
             _points,
             select(
-                w.conversation_id,
-                w.wait_number,
+                w.number,
                 literal(name).label("name"),
                 sql_cast(func.min(d.open_seconds_before) + func.sum(length), BigInteger).label("seconds"),
             )
             .select_from(_waits)
             .join(calendar_days, and_(d.calendar == w.calendar, d.day == sql_cast(at, Date)))
             .where(at.is_not(None))
-            .group_by(w.conversation_id, w.wait_number),
+            .group_by(w.number),
         )
     points = (
         select(
-            _points.c.conversation_id,
-            _points.c.wait_number,
+            _points.c.number,
             *(
                 func.max(case((_points.c.name == name, _points.c.seconds))).label(name)
                 for name in ("start", "complaint", "response")
             ),
         )
-        .group_by(_points.c.conversation_id, _points.c.wait_number)
+        .group_by(_points.c.number)
         .subquery("points")
     )
     p = points.c
     connection.execute(
         update(_waits)
-        .where(w.conversation_id == p.conversation_id, w.wait_number == p.wait_number)
+        .where(w.number == p.number)
         .values(
             business_start_seconds=p.start,
             business_complaint_start_seconds=p.complaint,
@@ -786,8 +791,7 @@ def _answers_elsewhere() -> Select[Any]:
     wait_fits = and_(r.at > w.c.started_at, r.at <= w.c.ignored_due_at)
     pairs = (
         select(
-            w.c.conversation_id,
-            w.c.wait_number,
+            w.c.number,
             case((wait_fits, r.at)).label("at"),
             case((complaint_fits, r.at)).label("complaint_at"),
             r.channel,
@@ -808,18 +812,17 @@ def _answers_elsewhere() -> Select[Any]:
     p = pairs.c
     firsts = select(
         *pairs.columns,
-        func.min(p.at).over(partition_by=(p.conversation_id, p.wait_number)).label("first_at"),
-        func.min(p.complaint_at).over(partition_by=(p.conversation_id, p.wait_number)).label("first_complaint"),
+        func.min(p.at).over(partition_by=p.number).label("first_at"),
+        func.min(p.complaint_at).over(partition_by=p.number).label("first_complaint"),
     ).subquery("firsts")
     f = firsts.c
     return select(
-        f.conversation_id,
-        f.wait_number,
+        f.number,
         func.min(f.at).label("at"),
         func.min(case((f.at == f.first_at, f.channel))).label("channel"),
         func.min(f.complaint_at).label("complaint_at"),
         func.min(case((f.complaint_at == f.first_complaint, f.channel))).label("complaint_channel"),
-    ).group_by(f.conversation_id, f.wait_number)
+    ).group_by(f.number)
 
 
 def _final_waits() -> Select[Any]:
@@ -846,21 +849,8 @@ def _final_waits() -> Select[Any]:
         select(*(filled[c.name].label(c.name) if c.name in filled else _waits.c[c.name] for c in waits.columns))
         .select_from(_waits)
         .join(since, since.c.customer_id == _waits.c.customer_id)
-        .outerjoin(
-            _elsewhere,
-            and_(
-                _elsewhere.c.conversation_id == _waits.c.conversation_id,
-                _elsewhere.c.wait_number == _waits.c.wait_number,
-            ),
-        )
-        .outerjoin(
-            tellings.found,
-            and_(
-                tellings.found.c.customer_id == _waits.c.customer_id,
-                tellings.found.c.conversation_id == _waits.c.conversation_id,
-                tellings.found.c.wait_number == _waits.c.wait_number,
-            ),
-        )
+        .outerjoin(_elsewhere, _elsewhere.c.number == _waits.c.number)
+        .outerjoin(tellings.found, tellings.found.c.number == _waits.c.number)
     )
 
 
@@ -901,13 +891,7 @@ def _final_conversations() -> Select[Any]:
         .group_by(w.customer_id, w.conversation_id)
         .subquery("totals")
     )
-    # Only conversations in which the customer spoke are contacts that another can follow.
-    spoke = case((o.first_inbound_at.is_not(None), 0), else_=1)
-    window: dict[str, Any] = {
-        "partition_by": (o.customer_id, spoke),
-        "order_by": (o.opened_at, o.conversation_id),
-    }
-    previous_opened_at = func.lag(o.opened_at).over(**window)
+    neighbours = _neighbours().subquery("neighbours")
     is_answered = or_(first.c.response_at.is_not(None), first.c.has_reported_answer.is_(True))
     filled: dict[str, Any] = {
         "is_public": o.channel.in_(sorted(PUBLIC_CHANNELS)),
@@ -942,13 +926,9 @@ def _final_conversations() -> Select[Any]:
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),
-        "previous_conversation_id": func.lag(o.conversation_id).over(**window),
-        "previous_opened_at": previous_opened_at,
-        "previous_channel": func.lag(o.channel).over(**window),
-        "previous_gap_seconds": dialects.seconds_between(previous_opened_at, o.opened_at),
         "is_recognisable": o.customer_id.in_(select(customer_identities.c.customer_id)),
-        **_contact_gaps(),
     }
+    filled |= {c.name: c for c in neighbours.columns if c.name not in ("customer_id", "conversation_id")}
 
     def same(table: Any) -> ColumnElement[bool]:
         return and_(table.customer_id == o.customer_id, table.conversation_id == o.conversation_id)
@@ -959,6 +939,31 @@ def _final_conversations() -> Select[Any]:
         .outerjoin(first, same(first.c))
         .outerjoin(totals, same(totals.c))
         .outerjoin(reported, same(f))
+        .join(neighbours, same(neighbours.c))
+    )
+
+
+def _neighbours() -> Select[Any]:
+    """One row per conversation of `derive_conversations`: the customer's contact before it, and `_contact_gaps`.
+
+    Apart from the other columns of conversations: windows sort only what they need.
+    """
+    o = _opened.c
+    # Only conversations in which the customer spoke are contacts that another can follow.
+    spoke = case((o.first_inbound_at.is_not(None), 0), else_=1)
+    window: dict[str, Any] = {
+        "partition_by": (o.customer_id, spoke),
+        "order_by": (o.opened_at, o.conversation_id),
+    }
+    previous_opened_at = func.lag(o.opened_at).over(**window)
+    return select(
+        o.customer_id,
+        o.conversation_id,
+        func.lag(o.conversation_id).over(**window).label("previous_conversation_id"),
+        previous_opened_at.label("previous_opened_at"),
+        func.lag(o.channel).over(**window).label("previous_channel"),
+        dialects.seconds_between(previous_opened_at, o.opened_at).label("previous_gap_seconds"),
+        *(gap.label(name) for name, gap in _contact_gaps().items()),
     )
 
 

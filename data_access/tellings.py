@@ -55,7 +55,8 @@ _work = MetaData()
 found = Table(
     "derive_tellings",
     _work,
-    *(Column(name, waits.c[name].type) for name in ("customer_id", "conversation_id", "wait_number", *RESULT_COLUMNS)),
+    Column("number", BigInteger),
+    *(Column(name, waits.c[name].type) for name in RESULT_COLUMNS),
     prefixes=["TEMPORARY"],
 )
 _told = Table(
@@ -95,7 +96,7 @@ _alike = Table(
 
 
 def fill(connection: Connection, *, waits: Table, events: Table, brand_words: Sequence[str]) -> None:
-    """Fill `found`: one row per telling of `waits` that has an earlier one to be set against.
+    """Fill `found`: one row per telling of `waits` that has an earlier one to be set against, by number of the wait.
 
     `waits` and `events` are those of derive, for the customers that it derives. The caller makes and drops `found`.
     """
@@ -115,13 +116,13 @@ def _fill(connection: Connection, table: Table, rows: Select[Any]) -> bool:
 
 
 def _tellings(waits: Table, events: Table) -> Select[Any]:
-    """The tellings whose customer told something else within the window, numbered."""
+    """The tellings whose customer told something else within the window."""
     w, e = waits.c, events.c
     in_time: dict[str, Any] = {"partition_by": w.customer_id, "order_by": w.started_at}
     near = (
         select(
-            w.customer_id, w.conversation_id, w.wait_number, w.channel, w.brand, w.started_at, w.response_at,
-            w.responder_agent,
+            w.number, w.customer_id, w.conversation_id, w.wait_number, w.channel, w.brand, w.started_at,
+            w.response_at, w.responder_agent,
             func.lag(w.started_at).over(**in_time).label("before_at"),
             func.lead(w.started_at).over(**in_time).label("after_at"),
         )
@@ -134,26 +135,20 @@ def _tellings(waits: Table, events: Table) -> Select[Any]:
         n.started_at <= dialects.add_seconds(n.before_at, reach),
         n.after_at <= dialects.add_seconds(n.started_at, reach),
     )
-    told = (
+    names = ("customer_id", "conversation_id", "wait_number", "channel", "brand", "started_at", "response_at")
+    return (
         select(
-            n.customer_id,
-            n.conversation_id,
-            n.wait_number,
-            func.max(n.channel).label("channel"),
-            func.max(n.brand).label("brand"),
-            func.max(n.started_at).label("started_at"),
-            func.max(e.at).label("told_at"),
-            func.max(n.response_at).label("response_at"),
+            n.number,
+            *(func.max(n[name]).label(name) for name in names),
             func.max(n.responder_agent).label("agent"),
+            func.max(e.at).label("told_at"),
             func.bool_or(e.has_text).label("has_text"),
         )
         .select_from(near)
         .join(events, _is_part_of(n, n.started_at, n.response_at, events))
         .where(has_other)
-        .group_by(n.customer_id, n.conversation_id, n.wait_number)
-        .subquery("told")
+        .group_by(n.number)
     )
-    return select(func.row_number().over().label("number"), *told.columns)
 
 
 def _is_part_of(
@@ -302,9 +297,7 @@ def _most_alike() -> Select[Any]:
 
     return (
         select(
-            o.customer_id,
-            o.conversation_id,
-            o.wait_number,
+            o.number,
             o.told_at,
             *(of(other, r.rounded).label(f"other_{other}_likeness") for other in _OTHERS),
             *(of(other, b.conversation_id).label(f"other_{other}_conversation_id") for other in _OTHERS),
@@ -316,5 +309,5 @@ def _most_alike() -> Select[Any]:
         .join(one, o.number == r.number)
         .join(earlier, b.number == r.earlier)
         .where(r.place == 1)
-        .group_by(o.number, o.customer_id, o.conversation_id, o.wait_number, o.told_at)
+        .group_by(o.number, o.told_at)
     )
