@@ -465,21 +465,26 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
         .group_by(e.customer_id, e.conversation_id)
         .subquery("grouped")
     )
-    names = [c.name for c in _opened.columns if c.name in grouped.c and c.name != "topic"]
+    # Step by step, so that local time and age are worked out once a row, not in each use.
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    return (
-        select(
-            *(grouped.c[name] for name in names),
-            func.coalesce(grouped.c.topic, UNKNOWN).label("topic"),
-            _age_group(dialects.local_time(grouped.c.opened_at, settings.zone, now), settings).label("age_group"),
-        )
-        .select_from(grouped)
-        .outerjoin(customers, customers.c.customer_id == grouped.c.customer_id)
+    local = dialects.local_time(grouped.c.opened_at, settings.zone, now)
+    opened = select(*grouped.columns, local.label("opened_local")).subquery("opened")
+    aged = (
+        select(*opened.columns, _age(opened.c.opened_local).label("age"), customers.c.age_group_given)
+        .select_from(opened)
+        .outerjoin(customers, customers.c.customer_id == opened.c.customer_id)
+        .subquery("aged")
+    )
+    names = [c.name for c in _opened.columns if c.name in grouped.c and c.name != "topic"]
+    return select(
+        *(aged.c[name] for name in names),
+        func.coalesce(aged.c.topic, UNKNOWN).label("topic"),
+        _age_group(aged.c.age, aged.c.age_group_given, settings).label("age_group"),
     )
 
 
-def _age_group(at: ColumnElement[Any], settings: Settings) -> ColumnElement[str]:
-    """Band of the customer's age on that local day; by birth date, else birth year (as if 1 July), else as given."""
+def _age(at: ColumnElement[Any]) -> ColumnElement[int]:
+    """Years of a customer at a local time: by birth date, else birth year (as if born on 1 July)."""
     year, month, day = (func.extract(part, at) for part in ("year", "month", "day"))
     born = customers.c.birth_date
     had_birthday = or_(
@@ -488,13 +493,16 @@ def _age_group(at: ColumnElement[Any], settings: Settings) -> ColumnElement[str]
     )
     exact = year - func.extract("year", born) - case((had_birthday, 0), else_=1)
     by_year = year - customers.c.birth_year - case((month >= 7, 0), else_=1)
-    age = case((born.is_not(None), exact), else_=by_year)
+    return case((born.is_not(None), exact), else_=by_year)
+
+
+def _age_group(age: ColumnElement[int], given: ColumnElement[str], settings: Settings) -> ColumnElement[str]:
+    """Band of an age, else the band that the source gives."""
     bands = []
     for band in settings.age_bands:
         low, high = age_band_bounds(band)
-        bands.append((and_(age >= low, age <= high), band))
-    given = case((customers.c.age_group_given.in_(settings.age_bands), customers.c.age_group_given), else_=UNKNOWN)
-    return case(*bands, else_=given)
+        bands.append((age.between(low, high), band))
+    return case(*bands, else_=case((given.in_(settings.age_bands), given), else_=UNKNOWN))
 
 
 def _runs() -> Select[Any]:
@@ -944,67 +952,98 @@ def _final_conversations() -> Select[Any]:
 
 
 def _neighbours() -> Select[Any]:
-    """One row per conversation of `derive_conversations`: the customer's contact before it, and `_contact_gaps`.
+    """One row per conversation of `derive_conversations`: the customer's contact before it, and `schema.CONTACT_GAPS`.
 
     Apart from the other columns of conversations: windows sort only what they need.
     """
     o = _opened.c
-    # Only conversations in which the customer spoke are contacts that another can follow.
-    spoke = case((o.first_inbound_at.is_not(None), 0), else_=1)
-    window: dict[str, Any] = {
-        "partition_by": (o.customer_id, spoke),
-        "order_by": (o.opened_at, o.conversation_id),
-    }
-    previous_opened_at = func.lag(o.opened_at).over(**window)
-    return select(
+    is_contact = and_(o.kind.in_(("customer_opened", "fragment")), o.first_inbound_at.is_not(None))
+    placed = select(
         o.customer_id,
         o.conversation_id,
-        func.lag(o.conversation_id).over(**window).label("previous_conversation_id"),
-        previous_opened_at.label("previous_opened_at"),
-        func.lag(o.channel).over(**window).label("previous_channel"),
-        dialects.seconds_between(previous_opened_at, o.opened_at).label("previous_gap_seconds"),
-        *(gap.label(name) for name, gap in _contact_gaps().items()),
+        o.opened_at,
+        o.channel,
+        o.topic,
+        case((o.topic == UNKNOWN, o.opened_at)).label("topicless_at"),
+        # Only conversations in which the customer spoke are contacts that another can follow.
+        o.first_inbound_at.is_not(None).label("spoke"),
+        is_contact.label("is_contact"),
+    ).subquery("placed")
+    p = placed.c
+    order = (p.opened_at, p.conversation_id)
+
+    def before(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.lag(column).over(partition_by=(p.customer_id, p.spoke), order_by=order)
+
+    def nearest(function: Any, *partition: ColumnElement[Any]) -> ColumnElement[Any]:
+        found: ColumnElement[Any] = function(p.opened_at).over(
+            partition_by=(p.customer_id, p.is_contact, *partition), order_by=order
+        )
+        return found
+
+    def topicless(function: Any, rows: tuple[int | None, int | None], *partition: ColumnElement[Any]) -> Any:
+        return function(p.topicless_at).over(
+            partition_by=(p.customer_id, p.is_contact, *partition), order_by=order, rows=rows
+        )
+
+    beside = select(
+        p.customer_id,
+        p.conversation_id,
+        p.opened_at,
+        p.topic,
+        p.is_contact,
+        before(p.conversation_id).label("previous_conversation_id"),
+        before(p.opened_at).label("previous_opened_at"),
+        before(p.channel).label("previous_channel"),
+        nearest(func.lag).label("before_at"),
+        nearest(func.lag, p.topic).label("before_same_at"),
+        topicless(func.max, (None, -1)).label("before_topicless_at"),
+        nearest(func.lead).label("after_at"),
+        nearest(func.lead, p.topic).label("after_same_at"),
+        topicless(func.min, (1, None)).label("after_topicless_at"),
+        nearest(func.lead, p.channel).label("after_channel_at"),
+        nearest(func.lead, p.channel, p.topic).label("after_channel_same_at"),
+        topicless(func.min, (1, None), p.channel).label("after_channel_topicless_at"),
+    ).subquery("beside")
+    n = beside.c
+    gaps = {
+        "repeats_any_topic_after_seconds": dialects.seconds_between(n.before_at, n.opened_at),
+        "repeats_after_seconds": dialects.seconds_between(
+            _fitting(n, n.before_at, n.before_same_at, n.before_topicless_at, func.greatest), n.opened_at
+        ),
+        "again_any_topic_after_seconds": dialects.seconds_between(n.opened_at, n.after_at),
+        "again_after_seconds": dialects.seconds_between(
+            n.opened_at, _fitting(n, n.after_at, n.after_same_at, n.after_topicless_at, func.least)
+        ),
+        "again_same_channel_any_topic_after_seconds": dialects.seconds_between(n.opened_at, n.after_channel_at),
+        "again_same_channel_after_seconds": dialects.seconds_between(
+            n.opened_at,
+            _fitting(n, n.after_channel_at, n.after_channel_same_at, n.after_channel_topicless_at, func.least),
+        ),
+    }
+    return select(
+        n.customer_id,
+        n.conversation_id,
+        n.previous_conversation_id,
+        n.previous_opened_at,
+        n.previous_channel,
+        dialects.seconds_between(n.previous_opened_at, n.opened_at).label("previous_gap_seconds"),
+        *(case((n.is_contact, gap)).label(name) for name, gap in gaps.items()),
     )
 
 
-def _contact_gaps() -> dict[str, ColumnElement[Any]]:
-    """The gaps of `schema.CONTACT_GAPS`, by window functions over a customer's contacts; null for what is none."""
-    o = _opened.c
-    is_contact = and_(o.kind.in_(("customer_opened", "fragment")), o.first_inbound_at.is_not(None))
-    customer = (o.customer_id, case((is_contact, 1), else_=0))
-    order = (o.opened_at, o.conversation_id)
+def _fitting(
+    contact: Any,
+    nearest: ColumnElement[Any],
+    same_topic: ColumnElement[Any],
+    topicless: ColumnElement[Any],
+    nearer: Any,
+) -> ColumnElement[Any]:
+    """The nearest contact of the same topic or of none; to a contact without a topic every one fits.
 
-    def nearest(function: Any, *partition: ColumnElement[Any]) -> ColumnElement[Any]:
-        found: ColumnElement[Any] = function(o.opened_at).over(partition_by=(*customer, *partition), order_by=order)
-        return found
-
-    def nearest_fitting(*partition: ColumnElement[Any], is_next: bool) -> ColumnElement[Any]:
-        """The nearest of the same topic or of none; to a contact without a topic every one fits."""
-        function, rows = (func.lead, (1, None)) if is_next else (func.lag, (None, -1))
-        topicless = (func.min if is_next else func.max)(case((o.topic == UNKNOWN, o.opened_at))).over(
-            partition_by=(*customer, *partition), order_by=order, rows=rows
-        )
-        same = nearest(function, *partition, o.topic)
-        is_nearer = topicless < same if is_next else topicless > same
-        return case(
-            (o.topic == UNKNOWN, nearest(function, *partition)),
-            (or_(same.is_(None), is_nearer), topicless),
-            else_=same,
-        )
-
-    before = {
-        "repeats_after_seconds": nearest_fitting(is_next=False),
-        "repeats_any_topic_after_seconds": nearest(func.lag),
-    }
-    after = {
-        "again_after_seconds": nearest_fitting(is_next=True),
-        "again_any_topic_after_seconds": nearest(func.lead),
-        "again_same_channel_after_seconds": nearest_fitting(o.channel, is_next=True),
-        "again_same_channel_any_topic_after_seconds": nearest(func.lead, o.channel),
-    }
-    gaps = {name: dialects.seconds_between(at, o.opened_at) for name, at in before.items()}
-    gaps |= {name: dialects.seconds_between(o.opened_at, at) for name, at in after.items()}
-    return {name: case((is_contact, gap)) for name, gap in gaps.items()}
+    `nearer` passes over what is null: `least` and `greatest` do on each engine.
+    """
+    return case((contact.topic == UNKNOWN, nearest), else_=nearer(same_topic, topicless))
 
 
 def _refresh_agents(connection: Connection) -> None:
