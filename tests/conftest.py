@@ -28,6 +28,9 @@ from pages.components import drawing
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+TIMES = int(os.environ.get("FRONTDOOR_FUZZ", "1"))
+"""How many times as many examples the tests on random loads take: they load whole stores, so few by default."""
+
 _numbers = itertools.count(1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

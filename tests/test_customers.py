@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import TIMES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stored_rows import frame_of, rows_of
@@ -285,7 +286,7 @@ def messages(draw) -> list[dict[str, str]]:
     return found
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(everyone=messages(), seed=st.integers(0, 10**6))
 @example(everyone=[{"customer": "1", "email": "a@x.example"}, {"customer": "1"}, {"email": "a@x.example"}], seed=1)
 def test_random_identities_in_any_split_and_order_give_the_rows_of_one_load(tmp_path_factory, everyone, seed):

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
+from conftest import TIMES, TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -71,7 +71,7 @@ def _parts(path: Path, folder: Path, dice: random.Random, count: int) -> list[Pa
     return found
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_any_order_and_split_of_the_files_gives_the_rows_of_one_load(sources, at_once, tmp_path_factory, seed):
     folder, dice = tmp_path_factory.mktemp("split"), random.Random(seed)

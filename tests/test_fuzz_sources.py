@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import TIMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_files import FOLDERS, as_bytes, write_files
@@ -33,8 +33,6 @@ TRICKY = [
     -62135596801, "1767603600", "\x00", "\ud800", "\u202e", "caf\u00e9", "x" * 5000, "=1+1", "<b>", "&#0;", "a\nb",
     'say "x"', "user", "incoming", "closed",
 ]  # fmt: skip
-# A hunt: FRONTDOOR_FUZZ=50 HYPOTHESIS_PROFILE=default python -m pytest tests/test_fuzz_sources.py
-TIMES = int(os.environ.get("FRONTDOOR_FUZZ", "1"))
 SHAPES = [(name, shape) for name, shapes in FOLDERS.items() for shape in shapes]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import TIMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored_rows import frame_of, rows_of
@@ -467,7 +468,7 @@ def stated(draw) -> list[dict[str, str]]:
 LISTED = ("A,1980-01-01,id:desk=1;email=a@x.example\n", "B,2000-01-01,id:desk=2;id:desk=3;phone=+442079460121\n")
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(everyone=stated(), seed=st.integers(0, 10**6), shared=st.integers(1, 2), chained=st.integers(1, 3))
 def test_caps_and_decisions_give_the_rows_of_one_load_in_any_split_and_order(
     tmp_path_factory, everyone, seed, shared, chained

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import TIMES
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -371,7 +372,7 @@ def test_replies_before_questions_are_found_across_batches(load_text, monkeypatc
     assert frame_of(load_text.url, conversations)["has_reported_answer"].tolist() == [True]
 
 
-@hypothesis_settings(max_examples=8, phases=[Phase.generate])
+@hypothesis_settings(max_examples=4 * TIMES, phases=[Phase.generate])
 @given(seed=st.integers(0, 10**6), grain=st.sampled_from(["interaction", "conversation"]))
 def test_rows_split_over_files_in_any_order_give_the_rows_of_one_load(tmp_path_factory, seed, grain):
     """Also with replies dated before their questions, and several tickets in one conversation."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import TIMES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from stored_rows import differing, frame_of, rows_of
@@ -286,7 +287,7 @@ def test_calling_unknown_times_unanswered_moves_exactly_those_conversations(twcs
 
 
 @real_data
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_any_split_of_the_tweets_in_any_order_gives_the_rows_of_one_load(shared_data, tmp_path_factory, seed):
     folder, dice = tmp_path_factory.mktemp("split"), random.Random(seed)
@@ -601,7 +602,7 @@ def test_a_correction_of_the_wrong_time_makes_it_an_answer(load_rows):
     assert (row.response_seconds, row.has_reported_answer) == (600, False)
 
 
-@settings(max_examples=6, phases=[Phase.generate])
+@settings(max_examples=3 * TIMES, phases=[Phase.generate])
 @given(seed=st.integers(0, 10**6))
 def test_threads_with_wrong_times_give_the_same_rows_in_any_order_of_loads(tmp_path_factory, seed):
     folder, dice = tmp_path_factory.mktemp("misdated"), random.Random(seed)
@@ -751,7 +752,7 @@ def any_tweet(dice: random.Random) -> Row:
     return tweet(dice.randrange(1, 25), author, dice.randrange(8), text, parent, answers, dice.choice([True, False]))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_tweets_in_the_temporary_file_give_the_events_of_those_in_memory(tmp_path, monkeypatch, seed):
     dice = random.Random(seed)
