@@ -370,29 +370,36 @@ def _front_order() -> tuple[ColumnElement[Any], ...]:
     return _front.c.started_at, _front.c.conversation_id, _front.c.wait_number
 
 
-def newest_front_at(wanted: Filter) -> ColumnElement[dt.datetime]:
-    """When the last failed private contact before a public complaint began; null where there was none."""
-    newest = select(func.max(_front.c.started_at)).where(*_failed_fronts(wanted))
-    return newest.correlate(waits).scalar_subquery()
+def failed_fronts(wanted: Filter, longest_days: int, by: Sequence[str] = ()) -> Select[Any]:
+    """One row per complaint in public of a customer known in private and private contact that had failed it.
 
-
-def failed_fronts(wanted: Filter) -> Select[Any]:
-    """One row per complaint of the measure `back_door` and private contact that had failed it, in one join.
-
-    `place` 1 is the contact that had waited longest, that of `front_of`.
+    In one join, of contacts in the `longest_days` before the complaint. `is_within`: in the N days of the filter.
+    `place` 1 is the contact that had waited longest of these, that of `front_of`; without one, any.
     """
-    complaint = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
-    return (
+    measure = MEASURES["public_complaints_known"]
+    widest = wanted.replace(within_days=longest_days)
+    w = waits.c
+    is_within = w.first_complaint_at <= dialects.add_seconds(_front.c.started_at, literal(wanted.window_seconds))
+    complaint = (w.customer_id, w.conversation_id, w.wait_number)
+    best_first = (case((is_within, 0), else_=1), *_front_order())
+    statement = (
         select(
+            *(dimension(name, measure, wanted).label(name) for name in by),
             known_or_unknown(_front.c.channel).label("front_channel"),
-            known_or_unknown(waits.c.channel).label("channel"),
+            known_or_unknown(w.channel).label("public_channel"),
             _front.c.started_at.label("front_started_at"),
-            waits.c.first_complaint_at.label("complained_at"),
-            func.row_number().over(partition_by=complaint, order_by=_front_order()).label("place"),
+            w.first_complaint_at.label("complained_at"),
+            is_within.label("is_within"),
+            func.row_number().over(partition_by=complaint, order_by=best_first).label("place"),
+            func.max(_front.c.started_at).over(partition_by=complaint).label("newest_started_at"),
         )
-        .select_from(waits.join(_front, _front.c.customer_id == waits.c.customer_id))
-        .where(*MEASURES["public_complaints_known"].clauses(wanted), *_failed_fronts(wanted))
+        .select_from(waits.join(_front, _front.c.customer_id == w.customer_id))
+        .where(*measure.clauses(wanted), *_failed_fronts(widest))
     )
+    start, end = wanted.bounds_utc()
+    if start is not None:  # follows from the rest, and spares reading what lies outside
+        statement = statement.where(_front.c.started_at >= start - dt.timedelta(days=longest_days))
+    return statement if end is None else statement.where(_front.c.started_at < end)
 
 
 def is_back_door(wanted: Filter) -> Clause:

@@ -456,17 +456,23 @@ def windows(wanted: Filter) -> list[int]:
 
 def back_door(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Complaints in public after a private channel failed; one row per group."""
-    return _frame(back_door_query.back_door, wanted, by)
+    return _frame(back_door_query.back_door, wanted, by) if by else _back_door_at_once(wanted)[0]
 
 
 def back_door_flow(wanted: Filter) -> pd.DataFrame:
     """From the private channel that failed to the public one; one row per pair."""
-    return _frame(back_door_query.back_door_flow, wanted)
+    return _back_door_at_once(wanted)[1]
 
 
 def back_door_range(wanted: Filter) -> pd.DataFrame:
     """The back-door share for a range of days; one row per number of days."""
-    return _frame(back_door_query.back_door_range, wanted)
+    return _back_door_at_once(wanted)[2]
+
+
+def _back_door_at_once(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    return cast(
+        "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]", _ask(back_door_query.back_door_at_once, scoped(wanted))
+    )
 
 
 def front_doors(wanted: Filter, by: Dimensions = ("channel",)) -> pd.DataFrame:
