@@ -330,7 +330,7 @@ def _page_run(page: str, params: dict[str, str]) -> dict[str, Any]:
 
 def _scan_seconds(engine: Engine, columns: set[tuple[str, str]]) -> float:
     """One pass over these columns, table by table: the least that a page's data can cost."""
-    known = {table.name: {column.name for column in table.columns} for table in (waits, conversations)}
+    known = {table.name: {column.name for column in table.columns} for table in (waits, conversations, interactions)}
     best = float("inf")
     with engine.connect() as connection:
         for _ in range(3):

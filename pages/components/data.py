@@ -368,6 +368,11 @@ def backlog(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(backlog_query.backlog, wanted, by)
 
 
+def backlog_and_ages(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Who waits now, in one row, and by age."""
+    return cast("tuple[pd.DataFrame, pd.DataFrame]", _ask(backlog_query.backlog_and_ages, scoped(wanted)))
+
+
 def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Where who talks; one row per age group and channel."""
     return _frame(channel_mix_query.channel_mix, wanted, by)
