@@ -22,6 +22,7 @@ from data_access.frames import (
     grouped,
     in_natural_order,
     row_query,
+    summed,
     typed,
 )
 from data_access.measures import MEASURES, period_start
@@ -34,6 +35,19 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
 
     Shares are of the scored (`scored_count`); the others are counted beside them (`not_scored_count`).
     """
+    return _with_shares(_counted(engine, wanted, by), by)
+
+
+def sentiment_at_once(engine: Engine, wanted: Filter) -> tuple[dict[tuple[str, ...], pd.DataFrame], pd.DataFrame]:
+    """The frames of `sentiment`, whole and by channel, and that of `sentiment_trend`, from one look at the period."""
+    dimensions = ("period", "channel")
+    counts = _counted(engine, wanted, dimensions)
+    groupings: tuple[tuple[str, ...], ...] = ((), ("channel",), ("period",))
+    frames = {by: _with_shares(summed(counts, dimensions, by), by) for by in groupings}
+    return frames, _trend(engine, wanted, (), frames["period",])
+
+
+def _counted(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
     label = conversations.c.sentiment_label
     rows = row_query(
         MEASURES["contacts"],
@@ -58,7 +72,11 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
             "score_millionths": lambda c: func.sum(c.score_millionths).filter(c.is_scored),
         },
     )
-    total = pd.to_numeric(frame["score_millionths"]).fillna(0).astype("float64")
+    return frame.assign(score_millionths=pd.to_numeric(frame["score_millionths"]).fillna(0).astype("int64"))
+
+
+def _with_shares(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    total = frame["score_millionths"].astype("float64")
     frame["mean_score"] = share(total, frame["scored_count"]) / 1_000_000
     for name in SENTIMENTS:
         frame[f"{name}_share"] = share(frame[f"{name}_count"], frame["scored_count"])
@@ -92,7 +110,11 @@ def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> p
     that a period breaks. `net_share` is the positive less the negative share.
     """
     outer = tuple(name for name in by if name != "period")
-    frame = sentiment(engine, wanted, (*outer, "period")).assign(is_shown=True)
+    return _trend(engine, wanted, outer, sentiment(engine, wanted, (*outer, "period")))
+
+
+def _trend(engine: Engine, wanted: Filter, outer: tuple[str, ...], of_period: pd.DataFrame) -> pd.DataFrame:
+    frame = of_period.assign(is_shown=True)
     if wanted.date_from is not None:
         # Whole periods before the one in which the filter begins; a piece of a period is no baseline.
         first = period_start(wanted.date_from, wanted.grain)

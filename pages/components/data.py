@@ -409,9 +409,12 @@ def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(sentiment_query.sentiment, wanted, by)
 
 
-def sentiment_trend(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
-    """Negative share by period with control limits; one row per group and period."""
-    return _frame(sentiment_query.sentiment_trend, wanted, by)
+def sentiment_at_once(wanted: Filter) -> tuple[dict[Dimensions, pd.DataFrame], pd.DataFrame]:
+    """How customers sound, whole, by channel and by period; and the negative share by period with control limits."""
+    return cast(
+        "tuple[dict[Dimensions, pd.DataFrame], pd.DataFrame]",
+        _ask(sentiment_query.sentiment_at_once, scoped(wanted)),
+    )
 
 
 def said_on_about(wanted: Filter) -> pd.DataFrame:
