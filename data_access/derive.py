@@ -225,8 +225,8 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     _fill_business_time(connection, settings)
     tellings.fill(connection, waits=_waits, events=_events, brand_words=settings.brand_words)
     _fill(connection, _elsewhere, _answers_elsewhere())
-    _fill(connection, waits, _final_waits())
-    _fill(connection, conversations, _final_conversations())
+    _fill(connection, waits, dialects.in_order_of(_waits.c.started_at, _final_waits(), connection))
+    _fill(connection, conversations, dialects.in_order_of(_opened.c.opened_at, _final_conversations(), connection))
     _refresh_agents(connection)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
     for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Engine,
     Executable,
     MetaData,
+    Select,
     String,
     Table,
     case,
@@ -281,6 +282,15 @@ def bounded_memory(connection: Connection, limit: str) -> Iterator[None]:
     connection.execute(text(f"SET memory_limit = '{limit}'"))
     yield
     connection.execute(text("RESET memory_limit"))
+
+
+def in_order_of(moment: ColumnElement[dt.datetime], rows: Select[Any], connection: Connection) -> Select[Any]:
+    """Rows that are about to be stored, on DuckDB in order of time; elsewhere as they come.
+
+    DuckDB keeps the first and last value of each block of 122,880 rows, and a page that looks at 90 days then reads
+    the blocks of these days. Rows that later loads touch are appended, so a rebuild brings the order back.
+    """
+    return rows.order_by(moment) if connection.dialect.name == "duckdb" else rows
 
 
 # What the engines call the types of the store, and how the store names them.

@@ -102,10 +102,10 @@ def is_answered_untimed(table: Table, wanted: Filter) -> Clause:
     """The source says answered, but not when; never true where the setting calls that unanswered."""
     if wanted.unknown_time_counts_as == "unanswered":
         return false()
-    return and_(_is_not_timed(table, wanted), table.c.has_reported_answer.is_(True))
+    return and_(is_not_timed(table, wanted), table.c.has_reported_answer.is_(True))
 
 
-def _is_not_timed(table: Table, wanted: Filter) -> Clause:
+def is_not_timed(table: Table, wanted: Filter) -> Clause:
     """No human answered by `as_of` at a time that is known; never null, and plain enough to be told while reading."""
     response = table.c.first_response_at if table is conversations else table.c.response_at
     return or_(response.is_(None), response > wanted.now)
@@ -213,6 +213,17 @@ def response_state(wanted: Filter, *, of_complaint: bool) -> ColumnElement[str]:
         (due > wanted.censored_at(waits), "waiting"),
         else_="ignored",
     )
+
+
+def is_in_states(wanted: Filter, states: Sequence[str], *, of_complaint: bool) -> list[Clause]:
+    """The response state of the wait is one of these.
+
+    Where none of them has an answer at a known time, that is said first: it can be told while reading, and few rows
+    are left whose state must be worked out.
+    """
+    is_one = response_state(wanted, of_complaint=of_complaint).in_(states)
+    has_timed = not {"answered_in_target", "answered_late"}.isdisjoint(states)
+    return [is_one] if has_timed else [is_not_timed(waits, wanted), is_one]
 
 
 def wait_state(wanted: Filter) -> ColumnElement[str]:
@@ -359,29 +370,36 @@ def _front_order() -> tuple[ColumnElement[Any], ...]:
     return _front.c.started_at, _front.c.conversation_id, _front.c.wait_number
 
 
-def newest_front_at(wanted: Filter) -> ColumnElement[dt.datetime]:
-    """When the last failed private contact before a public complaint began; null where there was none."""
-    newest = select(func.max(_front.c.started_at)).where(*_failed_fronts(wanted))
-    return newest.correlate(waits).scalar_subquery()
+def failed_fronts(wanted: Filter, longest_days: int, by: Sequence[str] = ()) -> Select[Any]:
+    """One row per complaint in public of a customer known in private and private contact that had failed it.
 
-
-def failed_fronts(wanted: Filter) -> Select[Any]:
-    """One row per complaint of the measure `back_door` and private contact that had failed it, in one join.
-
-    `place` 1 is the contact that had waited longest, that of `front_of`.
+    In one join, of contacts in the `longest_days` before the complaint. `is_within`: in the N days of the filter.
+    `place` 1 is the contact that had waited longest of these, that of `front_of`; without one, any.
     """
-    complaint = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
-    return (
+    measure = MEASURES["public_complaints_known"]
+    widest = wanted.replace(within_days=longest_days)
+    w = waits.c
+    is_within = w.first_complaint_at <= dialects.add_seconds(_front.c.started_at, literal(wanted.window_seconds))
+    complaint = (w.customer_id, w.conversation_id, w.wait_number)
+    best_first = (case((is_within, 0), else_=1), *_front_order())
+    statement = (
         select(
+            *(dimension(name, measure, wanted).label(name) for name in by),
             known_or_unknown(_front.c.channel).label("front_channel"),
-            known_or_unknown(waits.c.channel).label("channel"),
+            known_or_unknown(w.channel).label("public_channel"),
             _front.c.started_at.label("front_started_at"),
-            waits.c.first_complaint_at.label("complained_at"),
-            func.row_number().over(partition_by=complaint, order_by=_front_order()).label("place"),
+            w.first_complaint_at.label("complained_at"),
+            is_within.label("is_within"),
+            func.row_number().over(partition_by=complaint, order_by=best_first).label("place"),
+            func.max(_front.c.started_at).over(partition_by=complaint).label("newest_started_at"),
         )
-        .select_from(waits.join(_front, _front.c.customer_id == waits.c.customer_id))
-        .where(*MEASURES["public_complaints_known"].clauses(wanted), *_failed_fronts(wanted))
+        .select_from(waits.join(_front, _front.c.customer_id == w.customer_id))
+        .where(*measure.clauses(wanted), *_failed_fronts(widest))
     )
+    start, end = wanted.bounds_utc()
+    if start is not None:  # follows from the rest, and spares reading what lies outside
+        statement = statement.where(_front.c.started_at >= start - dt.timedelta(days=longest_days))
+    return statement if end is None else statement.where(_front.c.started_at < end)
 
 
 def is_back_door(wanted: Filter) -> Clause:
@@ -512,11 +530,10 @@ def is_followed(wanted: Filter) -> Clause:
     begin, end = silent_from(wanted), silent_to(wanted)
     ends = sorted({moment for _, moment in wanted.complete_to})
     k = customer_identities.c
-    is_known = exists().where(k.customer_id == waits.c.customer_id, k.reason.is_(None)).correlate(waits)
     return and_(
         end <= wanted.censored_at(waits),
         *(or_(literal(moment) <= begin, literal(moment) >= end) for moment in ends),
-        is_known,
+        waits.c.customer_id.in_(select(k.customer_id).where(k.reason.is_(None))),
     )
 
 
@@ -526,22 +543,33 @@ def is_silent(wanted: Filter) -> Clause:
     A message in a conversation that began before, or a repeat contact of one, is still the same matter. The ignored
     have more of these, because nobody answered: to count them as coming back would hide who stays away.
     """
-    c = conversations.c
-    came_back = exists().where(
-        c.customer_id == waits.c.customer_id,
-        c.first_inbound_at > silent_from(wanted),
-        c.first_inbound_at <= silent_to(wanted),
-        ~is_within(c.repeats_after_seconds, wanted),
-    )
+    came_back = exists().where(*came_back_between(waits.c.customer_id, silent_from(wanted), silent_to(wanted), wanted))
     return ~came_back.correlate(waits)
+
+
+def came_back_between(customer_id: Any, begin: Any, end: Any, wanted: Filter) -> list[Clause]:
+    """Of conversations: the customer began something new after `begin` and by `end`."""
+    c = conversations.c
+    return [
+        c.customer_id == customer_id,
+        c.first_inbound_at > begin,
+        c.first_inbound_at <= end,
+        ~is_within(c.repeats_after_seconds, wanted),
+    ]
+
+
+def complaint_place() -> ColumnElement[int]:
+    """Which of its customer's complaints a complaint is, the first being 1."""
+    w = waits.c
+    order = (w.first_complaint_at, w.conversation_id, w.wait_number)
+    return func.row_number().over(partition_by=w.customer_id, order_by=order)
 
 
 def _first_complaint(wanted: Filter) -> list[Clause]:
     """Each customer once: by the first complaint of the filter, so that nobody counts twice."""
     key = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
-    order = (waits.c.first_complaint_at, waits.c.conversation_id, waits.c.wait_number)
     ranked = (
-        select(*key, func.row_number().over(partition_by=waits.c.customer_id, order_by=order).label("place"))
+        select(*key, complaint_place().label("place"))
         .where(*MEASURES["complaints"].clauses(wanted))
         .subquery("ranked")
     )
@@ -581,8 +609,7 @@ class Measure:
         found = [*wanted.clauses(self.table, self.owning_time), *self.where(wanted)]
         if wanted.states:
             if self.table is waits:
-                of_complaint = self.owning == "first_complaint_at"
-                found.append(response_state(wanted, of_complaint=of_complaint).in_(wanted.states))
+                found += is_in_states(wanted, wanted.states, of_complaint=self.owning == "first_complaint_at")
             else:
                 states = conversation_states(wanted).subquery()
                 matching = select(states.c.conversation_id).where(states.c.response_state.in_(wanted.states))
@@ -630,7 +657,7 @@ def _open_wait(wanted: Filter) -> list[Clause]:
         *_addressed(waits),
         waits.c.is_response_known.is_(True),
         needs_reply(waits, wanted),
-        _is_not_timed(waits, wanted),
+        is_not_timed(waits, wanted),
         ~_is_true(is_answered_untimed(waits, wanted)),
         ~_is_true(elsewhere),
         ~_is_abandoned_call(),
@@ -750,7 +777,7 @@ def _state_measure(state: str) -> Measure:
     return _complaint(
         f"complaints_{state}",
         f"complaints {state.replace('_', ' ')}",
-        lambda f: [response_state(f, of_complaint=True) == state],
+        lambda f: is_in_states(f, (state,), of_complaint=True),
     )
 
 

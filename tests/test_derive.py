@@ -12,7 +12,7 @@ import pytest
 from conftest import TIMES, TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, literal_column, select
 from stored_rows import frame_of, rows_of
 
 from data_access import derive
@@ -21,7 +21,7 @@ from data_access.demo import write_demo_sources
 from data_access.loader import LoadOrder, load, rebuild
 from data_access.schema import conversations, interactions, waits
 from data_access.sources.mapping import mapping_of, read_mapping
-from data_access.store import open_writer, settings_file
+from data_access.store import open_reader, open_writer, settings_file
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +208,14 @@ def test_an_event_in_the_year_1900_has_its_thresholds_too(tmp_path):
         now=dt.datetime(2026, 1, 1),
     )
     assert len(frame_of(url, waits)) == 1
+
+
+@pytest.mark.parametrize(("table", "moment"), [(waits, "started_at"), (conversations, "opened_at")])
+def test_the_embedded_engine_stores_derived_rows_in_order_of_time(at_once: str, table: Table, moment: str):
+    at = table.c[moment]
+    engine = open_reader(at_once)
+    with engine.connect() as connection:
+        stored = list(connection.scalars(select(at).order_by(literal_column("rowid"))))
+    engine.dispose()
+    assert len(stored) > 100
+    assert stored == sorted(stored)

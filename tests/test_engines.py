@@ -18,6 +18,9 @@ from data_access.demo import write_demo_sources
 from data_access.export import to_csv
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, load, rebuild
+from data_access.queries.back_door import back_door, back_door_at_once, back_door_flow, back_door_range
+from data_access.queries.backlog import backlog, backlog_and_ages
+from data_access.queries.sentiment import sentiment, sentiment_at_once, sentiment_trend
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import open_reader, read_status, resolved
@@ -73,6 +76,27 @@ def test_every_report_gives_the_same_rows_on_both_engines(two_stores, name):
         for by in dimensions if report.takes_by else [()]:
             texts = [report_text(engine, report.name, wanted, by) for engine, wanted in opened]
             assert texts[0] == texts[1], f"{report.name} by {by}"
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_what_pages_ask_at_once_is_what_reports_ask_apart(two_stores, name):
+    for url in two_stores:
+        engine = open_reader(url)
+        wanted = resolved(FILTERS[name], read_status(engine, url))
+        door, flow, days = back_door_at_once(engine, wanted)
+        waiting, ages = backlog_and_ages(engine, wanted)
+        tone, trend = sentiment_at_once(engine, wanted)
+        pairs = [
+            (door, back_door(engine, wanted)),
+            (flow, back_door_flow(engine, wanted)),
+            (days, back_door_range(engine, wanted)),
+            (waiting, backlog(engine, wanted)),
+            (ages, backlog(engine, wanted, ("age",))),
+            (trend, sentiment_trend(engine, wanted)),
+            *((frame, sentiment(engine, wanted, by)) for by, frame in tone.items()),
+        ]
+        for together, apart in pairs:
+            assert to_csv(together) == to_csv(apart)
 
 
 def report_text(engine, report, wanted, by) -> str:

@@ -126,6 +126,15 @@ def test_the_most_eventful_customer_is_who_was_ignored_on_most_channels(tiny, do
         assert ignored["channel"].nunique() == customer["ignored_channel_count"]
 
 
+def test_a_few_eventful_customers_are_the_first_of_all_of_them(demo_store_url):
+    demo = reporting(demo_store_url)
+    everybody = eventful_customers(demo.engine, demo.wanted)
+    assert len(everybody) > 100
+    for number in (1, 8, len(everybody) - 1, len(everybody) + 1):
+        few = eventful_customers(demo.engine, demo.wanted, number)
+        assert few.to_dict("records") == everybody.head(number).to_dict("records")
+
+
 def test_who_hung_up_waited_until_then_and_was_failed_all_the_same(demo_store_url):
     demo = reporting(demo_store_url)
     calls = demo("journeys").query("is_abandoned")

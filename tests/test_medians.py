@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import BigInteger, cast, column, create_engine, func, select, values
 
 from data_access.estimates import percentile_of_counts
-from data_access.frames import percentile
+from data_access.frames import percentile, percentiles
 from data_access.queries.response_times import answer_curve, response_times
 
 
@@ -26,12 +26,16 @@ def test_the_percentiles_of_the_engines_are_ours_and_medians_to_the_last_digit(p
         ]
         table = values(column("n", BigInteger), name="numbers").data([(number,) for number in numbers])
         seconds = cast(table.c.n, BigInteger)
-        statement = select(percentile(seconds, 0.5), percentile(seconds, 0.9), func.count()).select_from(table)
+        one = percentile(seconds, 0.5)
+        both = percentiles(seconds, 0.5, 0.9)
+        nobody = percentiles(seconds, 0.5, 0.9).filter(seconds < 0)
+        statement = select(one, both, nobody, func.count()).select_from(table)
         for engine in engines:
             with engine.connect() as connection:
-                *found, counted = connection.execute(statement).one()
+                median, found, nothing, counted = connection.execute(statement).one()
+                assert nothing is None
                 assert [round(value, 6) for value in found] == [round(value, 6) for value in ours], (engine.name, size)
-                assert (found[0], counted) == (ours[0], size)
+                assert (median, found[0], counted) == (ours[0], ours[0], size)
     for engine in engines:
         engine.dispose()
 

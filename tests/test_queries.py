@@ -7,9 +7,11 @@ import math
 
 import pandas as pd
 import pytest
+from conftest import TINY_MAPPING, TINY_MESSAGES
 
 from data_access.errors import FilterError
 from data_access.filters import Filter
+from data_access.loader import LoadOrder, load
 from data_access.queries.channel_mix import channel_mix, customers_using
 from data_access.queries.conversations import (
     conversation_events,
@@ -21,6 +23,7 @@ from data_access.queries.data_quality import coverage, loads, sources, unknown_t
 from data_access.queries.ignored_complaints import ignored_worklist
 from data_access.queries.options import filter_options
 from data_access.reports import REPORTS, run_report
+from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved
 
 AT = "2026-01-05T18:00:00"
@@ -411,6 +414,28 @@ def test_a_scope_limits_every_figure_and_the_empty_scope_shows_nothing(tiny):
 
 
 # --- the data behind it -------------------------------------------------------------------------------------------
+
+
+def test_a_customer_who_was_written_to_and_called_is_known_on_both_channels(tmp_path):
+    header = TINY_MESSAGES.splitlines()[0]
+    rows = [
+        "1,a,zoe,email,outbound,agent,Bo,Mail,Acme,2026-01-05T09:00:00Z,Your contract ends,neutral,,,,,true",
+        "2,b,zoe,phone,inbound,customer,,Phone,Acme,2026-01-06T09:00:00Z,Why?,neutral,false,true,contract,,",
+        "3,c,yan,phone,inbound,customer,,Phone,Acme,2026-01-07T09:00:00Z,Hello,neutral,false,true,contract,,",
+        "4,d,yan,chat,inbound,customer,,Chat,Acme,2026-01-08T09:00:00Z,Hello,neutral,false,true,contract,,",
+        "5,e,xia,chat,inbound,customer,,Chat,Acme,2026-01-08T10:00:00Z,Hello,neutral,false,true,contract,,",
+    ]
+    file, url = tmp_path / "messages.csv", f"duckdb:///{tmp_path / 'store'}"
+    file.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    load(url, [LoadOrder(file, "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    engine = open_reader(url)
+    found = []
+    for as_of in (dt.datetime(2026, 1, 7, 12), dt.datetime(2026, 1, 9)):
+        wanted = resolved(Filter(as_of=as_of), read_status(engine, url))
+        known = coverage(engine, wanted).set_index("item").loc["known_on_several_channels"]
+        found.append((known["known_count"], known["conversation_count"]))
+    engine.dispose()
+    assert found == [(1, 2), (3, 4)]  # Zoe's call; then also both of Yan's contacts, the first before he came by chat
 
 
 def test_coverage_names_what_is_missing(tiny):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, func, select, true
+from sqlalchemy import Engine, case, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
@@ -32,16 +32,14 @@ from data_access.measures import (
     MEASURES,
     came_out_in_public,
     failed_fronts,
-    is_back_door,
     is_known_in_private,
     is_known_in_public,
-    newest_front_at,
 )
-from data_access.schema import waits
 
 # The range of N in which figures are shown, so that nobody picks the handy one; the setting joins it.
 WINDOWS = (1, 3, 7, 14, 30)
 _PERCENTILES = {"p25_minutes_waited": 0.25, "median_minutes_waited": 0.5, "p75_minutes_waited": 0.75}
+_DAY_SECONDS = 86_400
 _FLOW = ("front_channel", "channel")
 
 
@@ -56,34 +54,15 @@ def back_door(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
     `back_door_share` is `back_door_count` over `known_private_count`, the complaints whose customer was known on a
     private channel when they posted; Wilson interval. `known_private_share` is the coverage: their part of all.
     """
-    measure = MEASURES["public_complaints"]
     if "front_channel" in by:
         raise FilterError("back_door has no front_channel for those whom no channel failed: see back_door_flow")
-    flags: dict[str, ColumnElement[Any]] = {
-        "is_known": is_known_in_private(wanted),
-        "is_back_door": is_back_door(wanted) & is_known_in_private(wanted),
-    }
-    frame = grouped(
-        engine,
-        row_query(measure, wanted, by, flags),
-        by,
-        {
-            "public_complaint_count": count_all(),
-            "known_private_count": count_if("is_known"),
-            "back_door_count": count_if("is_back_door"),
-        },
-    )
-    kinds = {
-        **dimension_kinds(by),
-        "public_complaint_count": "count",
-        "known_private_count": "count",
-        "known_private_share": "share",
-        "back_door_count": "count",
-        **_share_kinds("back_door_share"),
-    }
-    frame["known_private_share"] = share(frame["known_private_count"], frame["public_complaint_count"])
-    frame = _with_share(frame, "back_door_share", "back_door_count", "known_private_count")
-    return in_natural_order(typed(frame, kinds), by, "public_complaint_count")
+    return _shares(_public(engine, wanted, by), _failed(engine, wanted, by), by)
+
+
+def back_door_at_once(engine: Engine, wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The frames of `back_door`, `back_door_flow` and `back_door_range`, from one look at the contacts that failed."""
+    public, failed = _public(engine, wanted, ()), _failed(engine, wanted, ())
+    return _shares(public, failed, ()), _flow(failed), _range(public, failed, wanted)
 
 
 def back_door_flow(engine: Engine, wanted: Filter) -> pd.DataFrame:
@@ -92,14 +71,70 @@ def back_door_flow(engine: Engine, wanted: Filter) -> pd.DataFrame:
     Each complaint counts once, under the contact that had waited longest; `*_minutes_waited` are how long that was
     at the moment of the post. `back_door_count` adds up to that of `back_door`.
     """
-    ranked = failed_fronts(wanted).subquery("ranked")
-    r = ranked.c
-    seconds = dialects.seconds_between(r.front_started_at, r.complained_at)
-    counted = select(r.front_channel, r.channel, seconds.label("seconds")).where(r.place == 1)
-    rows = grouped(engine, counted, (*_FLOW, "seconds"), {"back_door_count": count_all()})
+    return _flow(_failed(engine, wanted, ()))
+
+
+def back_door_range(engine: Engine, wanted: Filter) -> pd.DataFrame:
+    """The back-door share for a range of N, in one scan. One row per `within_days`."""
+    return _range(_public(engine, wanted, ()), _failed(engine, wanted, ()), wanted)
+
+
+def _public(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
+    """Per group the complaints in public, and those of customers known on a private channel."""
+    rows = row_query(MEASURES["public_complaints"], wanted, by, {"is_known": is_known_in_private(wanted)})
+    counts = {"public_complaint_count": count_all(), "known_private_count": count_if("is_known")}
+    return grouped(engine, rows, by, counts)
+
+
+def _failed(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
+    """Complaints of the measure `back_door` for the longest of the windows, counted.
+
+    One row per group, both channels, seconds waited and window: the contact that had waited longest is that of the N
+    days of the filter where `is_within`, and `within_days` the shortest of the windows in which one had failed.
+    """
+    days = windows(wanted)
+    pairs = failed_fronts(wanted, max(days), by).subquery("pairs")
+    p = pairs.c
+    gap = dialects.seconds_between(p.newest_started_at, p.complained_at)
+    rows = select(
+        *(p[name] for name in by),
+        p.front_channel,
+        p.public_channel,
+        p.is_within,
+        dialects.seconds_between(p.front_started_at, p.complained_at).label("seconds"),
+        case(*((gap <= n * _DAY_SECONDS, n) for n in days), else_=max(days)).label("within_days"),
+    ).where(p.place == 1)
+    keys = (*by, "front_channel", "public_channel", "is_within", "seconds", "within_days")
+    return grouped(engine, rows, keys, {"complaint_count": count_all()})
+
+
+def _shares(public: pd.DataFrame, failed: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    came = failed[failed["is_within"].astype(bool)]
+    if by:
+        counts = came.groupby(list(by))[["complaint_count"]].sum().reset_index()
+        counts = counts.astype({name: public[name].dtype for name in by})  # of nothing the engine gives no types
+        frame = public.merge(counts.rename(columns={"complaint_count": "back_door_count"}), on=list(by), how="left")
+    else:
+        frame = public.assign(back_door_count=came["complaint_count"].sum())
+    frame["back_door_count"] = frame["back_door_count"].fillna(0).astype("int64")
+    frame["known_private_share"] = share(frame["known_private_count"], frame["public_complaint_count"])
+    frame = _with_share(frame, "back_door_share", "back_door_count", "known_private_count")
+    kinds = {
+        **dimension_kinds(by),
+        "public_complaint_count": "count",
+        "known_private_count": "count",
+        "known_private_share": "share",
+        "back_door_count": "count",
+        **_share_kinds("back_door_share"),
+    }
+    return in_natural_order(typed(frame, kinds), by, "public_complaint_count")
+
+
+def _flow(failed: pd.DataFrame) -> pd.DataFrame:
+    rows = failed[failed["is_within"].astype(bool)].rename(columns={"public_channel": "channel"})
     found = []
     for keys, part in rows.groupby(list(_FLOW), sort=False):
-        waited, counts = part["seconds"].to_numpy(np.float64), part["back_door_count"].to_numpy(np.int64)
+        waited, counts = part["seconds"].to_numpy(np.float64), part["complaint_count"].to_numpy(np.int64)
         percentiles = {name: percentile_of_counts(waited, counts, q) / 60 for name, q in _PERCENTILES.items()}
         found.append({**dict(zip(_FLOW, keys, strict=True)), "back_door_count": counts.sum(), **percentiles})
     kinds = {**dimension_kinds(_FLOW), "back_door_count": "count", **dict.fromkeys(_PERCENTILES, "minutes")}
@@ -107,23 +142,11 @@ def back_door_flow(engine: Engine, wanted: Filter) -> pd.DataFrame:
     return frame.sort_values(["back_door_count", *_FLOW], ascending=[False, True, True]).reset_index(drop=True)
 
 
-def back_door_range(engine: Engine, wanted: Filter) -> pd.DataFrame:
-    """The back-door share for a range of N, in one scan. One row per `within_days`."""
+def _range(public: pd.DataFrame, failed: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
     days = windows(wanted)
-    widest = wanted.replace(within_days=max(days))
-    gap = dialects.seconds_between(newest_front_at(widest), waits.c.first_complaint_at)
-    counted = grouped(
-        engine,
-        row_query(MEASURES["public_complaints_known"], wanted, (), {"gap": gap}),
-        (),
-        {
-            "known_private_count": count_all(),
-            **{f"within_{n}": _gap_within(n) for n in days},
-        },
-    ).iloc[0]
     frame = pd.DataFrame({"within_days": days})
-    frame["known_private_count"] = int(counted["known_private_count"])
-    frame["back_door_count"] = [int(counted[f"within_{n}"]) for n in days]
+    frame["known_private_count"] = int(public["known_private_count"].iloc[0])
+    frame["back_door_count"] = [int(failed.loc[failed["within_days"] <= n, "complaint_count"].sum()) for n in days]
     frame = _with_share(frame, "back_door_share", "back_door_count", "known_private_count")
     frame["is_ours"] = frame["within_days"] == wanted.within_days
     kinds = {
@@ -134,10 +157,6 @@ def back_door_range(engine: Engine, wanted: Filter) -> pd.DataFrame:
         "is_ours": "flag",
     }
     return typed(frame, kinds)
-
-
-def _gap_within(days: int) -> Any:
-    return lambda columns: func.count().filter(columns["gap"] <= days * 86_400)
 
 
 def front_doors(engine: Engine, wanted: Filter, by: Sequence[str] = ("channel",)) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
-from sqlalchemy import Engine, and_, func, or_, select
+from sqlalchemy import CompoundSelect, Engine, and_, func, or_, select, union_all
 
 from data_access.estimates import share
 from data_access.filters import Filter
@@ -103,12 +105,6 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
         .group_by(k.customer_id)
         .having(func.count(k.identity_kind.distinct()) > 1)
     )
-    by_contact = (
-        select(c.customer_id)
-        .where(c.opened_at <= wanted.now)
-        .group_by(c.customer_id)
-        .having(func.min(c.channel) != func.max(c.channel))
-    )
     identified = select(k.customer_id).where(k.reason.is_(None))
     contacts = MEASURES["contacts"]
     answered = is_answered(conversations, wanted)
@@ -119,7 +115,7 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
         func.count().filter(c.topic != UNKNOWN).label("topic_known"),
         func.count().filter(c.team.is_not(None)).label("team_known"),
         func.count()
-        .filter(or_(c.customer_id.in_(by_identity), c.customer_id.in_(by_contact)))
+        .filter(or_(c.customer_id.in_(by_identity), c.customer_id.in_(_on_two_channels(wanted))))
         .label("known_on_several_channels"),
         func.count().filter(c.customer_id.in_(identified)).label("customer_identified"),
         func.count().filter(c.is_response_known.is_(True)).label("response_recorded"),
@@ -155,6 +151,25 @@ def coverage(engine: Engine, wanted: Filter) -> pd.DataFrame:
     return typed(
         frame, {"item": "text", "known_count": "count", "conversation_count": "count", "known_share": "share"}
     )
+
+
+def _on_two_channels(wanted: Filter) -> CompoundSelect[Any]:
+    """Customers with conversations on more than one channel by `as_of`; some are named more than once.
+
+    Then one of these follows one on another channel, which is stored; but contacts in which the customer spoke and
+    outreach without an answer each know only those of their own kind, so customers with both are looked at anew.
+    """
+    c = conversations.c
+    is_begun = c.opened_at <= wanted.now
+    changed = select(c.customer_id).where(is_begun, c.previous_channel != c.channel)
+    unspoken = select(c.customer_id).where(is_begun, c.first_inbound_at.is_(None))
+    several = (
+        select(c.customer_id)
+        .where(is_begun, c.customer_id.in_(unspoken))
+        .group_by(c.customer_id)
+        .having(func.min(c.channel) != func.max(c.channel))
+    )
+    return union_all(changed, several)
 
 
 def response_recorded(engine: Engine, wanted: Filter) -> tuple[int, int]:

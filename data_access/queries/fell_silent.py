@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from sqlalchemy import Engine, and_, false, func, select
+from sqlalchemy import Engine, Subquery, and_, false, func, select
 
 from data_access import dialects
 from data_access.estimates import mantel_haenszel_difference, share, wilson_interval
@@ -13,12 +13,15 @@ from data_access.filters import Filter, known_or_unknown
 from data_access.frames import dimension_kinds, fetch, in_natural_order, row_query, typed
 from data_access.measures import (
     MEASURES,
+    came_back_between,
+    complaint_place,
     is_complaint_due,
     is_complaint_ignored_in_time,
     is_followed,
-    is_silent,
+    silent_from,
+    silent_to,
 )
-from data_access.schema import waits
+from data_access.schema import conversations, waits
 
 _STRATUM = ("in_channel", "in_topic", "in_sentiment", "in_month")
 _KINDS = {
@@ -54,23 +57,7 @@ def fell_silent(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
     channel, topic, opening sentiment and local month; `silence_difference_share` is the Mantel-Haenszel
     difference, `matched_*` what it stands on and `left_out_count` the followed customers without a counterpart.
     """
-    w = waits.c
-    is_ignored = func.coalesce(is_complaint_ignored_in_time(wanted), false())
-    rows = row_query(
-        MEASURES["first_complaints"],
-        wanted,
-        by,
-        {
-            "in_channel": w.channel,
-            "in_topic": w.topic,
-            "in_sentiment": known_or_unknown(w.sentiment_label),
-            "in_month": dialects.local_bucket(w.first_complaint_at, "month", wanted.zone, wanted.now),
-            "is_followed": func.coalesce(and_(is_complaint_due(wanted), is_followed(wanted)), false()),
-            "is_ignored": is_ignored,
-            "is_silent": is_silent(wanted),
-        },
-    ).subquery("counted")
-    r = rows.c
+    r = _first_complaints(wanted, by).c
     keys = [r[name] for name in (*by, *_STRATUM)]
     ignored, answered = and_(r.is_followed, r.is_ignored), and_(r.is_followed, ~r.is_ignored)
     counts = fetch(
@@ -89,6 +76,44 @@ def fell_silent(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
     kinds = {**dimension_kinds(by), **_KINDS}
     frame = typed(pd.DataFrame(found, columns=list(kinds)), kinds)
     return in_natural_order(frame, by, "complaining_customer_count")
+
+
+def _first_complaints(wanted: Filter, by: Sequence[str]) -> Subquery:
+    """One row per customer: the first complaint of the filter, and what became of it. Rows of `first_complaints`.
+
+    Who came back is found in one join with the conversations of those who are followed, not by a search per row.
+    """
+    w = waits.c
+    ranked = row_query(
+        MEASURES["complaints"],
+        wanted,
+        by,
+        {
+            "in_channel": w.channel,
+            "in_topic": w.topic,
+            "in_sentiment": known_or_unknown(w.sentiment_label),
+            "in_month": dialects.local_bucket(w.first_complaint_at, "month", wanted.zone, wanted.now),
+            "is_followed": func.coalesce(and_(is_complaint_due(wanted), is_followed(wanted)), false()),
+            "is_ignored": func.coalesce(is_complaint_ignored_in_time(wanted), false()),
+            "customer_id": w.customer_id,
+            "begin_at": silent_from(wanted),
+            "end_at": silent_to(wanted),
+            "place": complaint_place(),
+        },
+    ).subquery("ranked")
+    first = select(*ranked.c).where(ranked.c.place == 1).cte("first_complaints")
+    f = first.c
+    came_back = (
+        select(f.customer_id)
+        .distinct()
+        .select_from(first)
+        .join(conversations, and_(*came_back_between(f.customer_id, f.begin_at, f.end_at, wanted)))
+        .where(f.is_followed)
+        .subquery("came_back")
+    )
+    back = came_back.c.customer_id
+    is_silent = back.is_(None).label("is_silent")
+    return select(*f, is_silent).select_from(first.outerjoin(came_back, back == f.customer_id)).subquery("counted")
 
 
 def _key(key: object) -> tuple[object, ...]:

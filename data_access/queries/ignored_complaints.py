@@ -27,12 +27,32 @@ from data_access.measures import (
     MEASURES,
     is_complaint_due,
     is_complaint_ignored_in_time,
+    is_in_states,
     is_provisional,
     response_state,
 )
 from data_access.schema import conversations, waits
 from data_access.vocabulary import RESPONSE_STATES
 
+_WORKLIST_KINDS = {
+    "conversation_id": "text",
+    "customer_id": "text",
+    "channel": "text",
+    "brand": "text",
+    "team": "text",
+    "response_state": "text",
+    "complained_at": "at",
+    "waited_minutes": "minutes",
+    "minutes_to_ignored": "minutes",
+    "audience": "count",
+    "topic": "text",
+    "sentiment_label": "text",
+    "age_group": "text",
+    "complaint_count": "count",
+    "earlier_conversation_count": "count",
+    "last_agent": "text",
+    "is_bot_answered": "flag",
+}
 _STATE_COUNTS = tuple(f"{name}_count" for name in RESPONSE_STATES)
 
 
@@ -108,58 +128,58 @@ def ignored_worklist(
     `order="audience"` puts the most seen first. `minutes_to_ignored` counts down and is negative once
     ignored; `earlier_conversation_count` are the customer's conversations before this one.
     """
-    state = response_state(wanted, of_complaint=True)
-    c = conversations.c
+    w, c = waits.c, conversations.c
+    now = wanted.censored_at(waits)
+    of_wait: dict[str, ColumnElement[Any]] = {
+        "conversation_id": w.conversation_id,
+        "customer_id": w.customer_id,
+        "wait_number": w.wait_number,
+        "channel": w.channel,
+        "brand": w.brand,
+        "team": w.team,
+        "response_state": response_state(wanted, of_complaint=True),
+        "complained_at": w.first_complaint_at,
+        "waited_minutes": dialects.seconds_between(w.first_complaint_at, now) / 60.0,
+        "minutes_to_ignored": dialects.seconds_between(now, w.complaint_ignored_due_at) / 60.0,
+        "audience": func.coalesce(w.audience, 0),
+        "topic": w.topic,
+        "sentiment_label": w.sentiment_label,
+        "age_group": w.age_group,
+        "complaint_count": w.complaint_count,
+        "is_bot_answered": w.first_bot_response_at <= wanted.now,
+    }
+    unanswered = select(*(expression.label(name) for name, expression in of_wait.items())).where(
+        *MEASURES["complaints"].clauses(wanted), *is_in_states(wanted, ("waiting", "ignored"), of_complaint=True)
+    )
+    if limit is not None:  # only the rows that are shown are joined with what else is known of their customers
+        unanswered = unanswered.order_by(*_worklist_order(unanswered.selected_columns, order)).limit(limit)
+    listed = unanswered.subquery("listed")
+    s = listed.c
     earlier = conversations.alias("earlier")
     attempts = (
         select(func.count())
         .select_from(earlier)
         .where(
-            earlier.c.customer_id == waits.c.customer_id,
+            earlier.c.customer_id == s.customer_id,
             earlier.c.opened_at < c.opened_at,
             earlier.c.first_inbound_at.is_not(None),
         )
-        .correlate(waits, conversations)
+        .correlate(listed, conversations)
         .scalar_subquery()
     )
-    now = wanted.censored_at(waits)
-    columns: dict[str, tuple[ColumnElement[Any], str]] = {
-        "conversation_id": (waits.c.conversation_id, "text"),
-        "customer_id": (waits.c.customer_id, "text"),
-        "channel": (waits.c.channel, "text"),
-        "brand": (waits.c.brand, "text"),
-        "team": (waits.c.team, "text"),
-        "response_state": (state, "text"),
-        "complained_at": (waits.c.first_complaint_at, "at"),
-        "waited_minutes": (dialects.seconds_between(waits.c.first_complaint_at, now) / 60.0, "minutes"),
-        "minutes_to_ignored": (
-            dialects.seconds_between(now, waits.c.complaint_ignored_due_at) / 60.0,
-            "minutes",
-        ),
-        "audience": (func.coalesce(waits.c.audience, 0), "count"),
-        "topic": (waits.c.topic, "text"),
-        "sentiment_label": (waits.c.sentiment_label, "text"),
-        "age_group": (waits.c.age_group, "text"),
-        "complaint_count": (waits.c.complaint_count, "count"),
-        "earlier_conversation_count": (attempts, "count"),
-        "last_agent": (case((c.first_response_at <= wanted.now, c.last_agent)), "text"),
-        "is_bot_answered": (waits.c.first_bot_response_at <= wanted.now, "flag"),
-    }
     statement = (
-        select(*(expression.label(name) for name, (expression, _) in columns.items()))
-        .select_from(waits)
-        .join(
-            conversations,
-            and_(c.customer_id == waits.c.customer_id, c.conversation_id == waits.c.conversation_id),
+        select(
+            *s,
+            attempts.label("earlier_conversation_count"),
+            case((c.first_response_at <= wanted.now, c.last_agent)).label("last_agent"),
         )
+        .select_from(listed)
+        .join(conversations, and_(c.customer_id == s.customer_id, c.conversation_id == s.conversation_id))
+        .order_by(*_worklist_order(s, order))
     )
-    in_it = (*MEASURES["complaints"].clauses(wanted), state.in_(("waiting", "ignored")))
-    by_age = (waits.c.first_complaint_at, waits.c.conversation_id, waits.c.wait_number)
-    in_order = (func.coalesce(waits.c.audience, 0).desc(), *by_age) if order == "audience" else by_age
-    if limit is None:
-        statement = statement.where(*in_it)
-    else:  # only the rows that are shown are joined with what else is known of their customers
-        key = (waits.c.customer_id, waits.c.conversation_id, waits.c.wait_number)
-        shown = select(*key).where(*in_it).order_by(*in_order).limit(limit).subquery("shown")
-        statement = statement.join(shown, and_(*(column == shown.c[column.name] for column in key)))
-    return typed(fetch(engine, statement.order_by(*in_order)), {name: kind for name, (_, kind) in columns.items()})
+    return typed(fetch(engine, statement), _WORKLIST_KINDS)
+
+
+def _worklist_order(columns: Any, order: str) -> list[ColumnElement[Any]]:
+    by_age = [columns.complained_at, columns.conversation_id, columns.wait_number]
+    return [columns.audience.desc(), *by_age] if order == "audience" else by_age

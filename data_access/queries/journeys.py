@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, and_, case, exists, func, literal, null, or_, select, true
+from sqlalchemy import Engine, Select, and_, case, exists, func, literal, null, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.filters import Filter, known_or_unknown
 from data_access.frames import fetch, typed
-from data_access.measures import MEASURES, answered_at, is_answered, is_failed, needs_reply, wait_state
+from data_access.measures import MEASURES, answered_at, is_answered, is_failed, is_not_timed, needs_reply, wait_state
 from data_access.queries.conversations import is_in_scope
 from data_access.schema import conversations, waits
 from data_access.vocabulary import UNKNOWN
 
 _DAY_SECONDS = 86_400
+_CANDIDATES = 5  # looked at for each customer that is listed: some have one conversation only and are left out
 
 
 def journeys(engine: Engine, wanted: Filter, customer: str | None = None, *, repeat_days: int = 7) -> pd.DataFrame:
@@ -153,22 +154,61 @@ def eventful_customers(engine: Engine, wanted: Filter, limit: int | None = None)
     Counts are of the waits in the filter that ask for a reply: `ignored_count`, and `late_count` for those
     answered late or still waiting past the target.
     """
-    measure = MEASURES["waits"]
+    kinds = {
+        "customer_id": "text",
+        "conversation_count": "count",
+        "channel_count": "count",
+        "ignored_count": "count",
+        "ignored_channel_count": "count",
+        "late_count": "count",
+        "first_at": "at",
+        "last_at": "at",
+    }
+    if limit is not None:
+        found = fetch(engine, _eventful(wanted, limit, _most_ignored(wanted, limit * _CANDIDATES)))
+        if len(found) == limit:
+            return typed(found, kinds)
+    return typed(fetch(engine, _eventful(wanted, limit)), kinds)
+
+
+def _most_ignored(wanted: Filter, number: int) -> Select[Any]:
+    """The customers who are first by ignored channels and ignored waits, with all who are equal to the last of them.
+
+    Everybody else comes after all of these in `eventful_customers`. Only the ignored waits are looked at.
+    """
     w = waits.c
-    state = wait_state(wanted)
-    rows = (
+    ignored = (
         select(
             w.customer_id,
-            w.conversation_id,
-            w.channel,
-            w.started_at,
-            func.coalesce(is_failed(wanted, state), ~true()).label("is_failed"),
-            (state == "ignored").label("is_ignored"),
+            func.count(w.channel.distinct()).label("channels"),
+            func.count().label("ignored"),
         )
-        .where(*measure.clauses(wanted))
-        .subquery("counted")
+        .where(*MEASURES["waits"].clauses(wanted), is_not_timed(waits, wanted), wait_state(wanted) == "ignored")
+        .group_by(w.customer_id)
+        .subquery("ignored")
     )
-    r = rows.c
+    i = ignored.c
+    placed = select(
+        i.customer_id, func.rank().over(order_by=(i.channels.desc(), i.ignored.desc())).label("place")
+    ).subquery("placed")
+    return select(placed.c.customer_id).where(placed.c.place <= number)
+
+
+def _eventful(wanted: Filter, limit: int | None, of: Select[Any] | None = None) -> Select[Any]:
+    """The figures of customers in the order of `eventful_customers`; of those in `of`, by default of all."""
+    w = waits.c
+    state = wait_state(wanted)
+    chosen = select(
+        w.customer_id,
+        w.conversation_id,
+        w.channel,
+        w.started_at,
+        func.coalesce(is_failed(wanted, state), ~true()).label("is_failed"),
+        (state == "ignored").label("is_ignored"),
+    ).where(*MEASURES["waits"].clauses(wanted))
+    if of is not None:
+        chosen = chosen.where(w.customer_id.in_(of))
+    r = chosen.subquery("counted").c
     conversation_count = func.count(r.conversation_id.distinct())
     failed_count = func.count().filter(r.is_failed)
     ignored_count = func.count().filter(r.is_ignored)
@@ -195,16 +235,4 @@ def eventful_customers(engine: Engine, wanted: Filter, limit: int | None = None)
             r.customer_id,
         )
     )
-    if limit is not None:
-        statement = statement.limit(limit)
-    kinds = {
-        "customer_id": "text",
-        "conversation_count": "count",
-        "channel_count": "count",
-        "ignored_count": "count",
-        "ignored_channel_count": "count",
-        "late_count": "count",
-        "first_at": "at",
-        "last_at": "at",
-    }
-    return typed(fetch(engine, statement), kinds)
+    return statement if limit is None else statement.limit(limit)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Engine, Select, and_, case, func, literal, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
@@ -21,7 +22,7 @@ from data_access.frames import (
     fetch,
     grouped,
     in_natural_order,
-    percentile,
+    percentiles,
     row_query,
     typed,
 )
@@ -121,8 +122,7 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
     frame["is_provisional"] = frame["young_count"] > 0
     _add_share(frame, "answered_share", frame["answered_count"], frame[total])
     _add_share(frame, "in_target_share", frame["in_target_count"], frame["target_due_count"])
-    frame["median_minutes_answered"] = _minutes(frame["median_seconds"])
-    frame["p90_minutes_answered"] = _minutes(frame["p90_seconds"])
+    frame["median_minutes_answered"], frame["p90_minutes_answered"] = _answered_minutes(frame)
     frame["median_minutes_all"] = _medians_of_all(engine, rows, by, frame, measure, wanted)
     kinds = {**dimension_kinds(by), total: "count", **_TAIL}
     if table is waits:
@@ -186,8 +186,7 @@ def _with_known_end(columns: Any) -> ColumnElement[bool]:
 
 
 _TIMING: Mapping[str, Any] = {
-    "median_seconds": lambda c: percentile(c.seconds, 0.5).filter(_with_known_end(c), c.is_timed),
-    "p90_seconds": lambda c: percentile(c.seconds, 0.9).filter(_with_known_end(c), c.is_timed),
+    "answered_seconds": lambda c: percentiles(c.seconds, 0.5, 0.9).filter(_with_known_end(c), c.is_timed),
     "last_answered_seconds": lambda c: func.max(c.seconds).filter(_with_known_end(c), c.is_timed),
     "first_open_seconds": lambda c: func.min(c.seconds).filter(_with_known_end(c), ~c.is_timed),
     "half_seconds": lambda c: (
@@ -196,9 +195,15 @@ _TIMING: Mapping[str, Any] = {
 }
 
 
-def _minutes(seconds: pd.Series) -> pd.Series:
-    """Percentiles of whole seconds are multiples of a tenth; what an engine's arithmetic leaves beyond is rounded."""
-    return seconds.astype("float64").round(6) / 60
+def _answered_minutes(frame: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Median and 90th percentile of the answered; NaN where nobody was.
+
+    Percentiles of whole seconds are multiples of a tenth; what an engine's arithmetic leaves beyond is rounded.
+    """
+    nothing = (float("nan"), float("nan"))
+    both = [nothing if seconds is None else seconds for seconds in frame["answered_seconds"]]
+    minutes = np.array(both, dtype=np.float64).reshape(-1, 2).round(6) / 60
+    return minutes[:, 0], minutes[:, 1]
 
 
 def _medians_of_all(
@@ -392,8 +397,7 @@ def resolution_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> 
     counts = {"conversation_count": count_all(), "resolved_count": count_if("is_timed"), **_TIMING}
     frame = grouped(engine, rows, by, counts)
     _add_share(frame, "resolved_share", frame["resolved_count"], frame["conversation_count"])
-    frame["median_minutes_resolved"] = _minutes(frame["median_seconds"])
-    frame["p90_minutes_resolved"] = _minutes(frame["p90_seconds"])
+    frame["median_minutes_resolved"], frame["p90_minutes_resolved"] = _answered_minutes(frame)
     frame["median_minutes_all"] = _medians_of_all(engine, rows, by, frame, measure, wanted)
     kinds = {
         **dimension_kinds(by),

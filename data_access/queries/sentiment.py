@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import BigInteger, Engine, and_, cast, func, select
+from sqlalchemy import BigInteger, Engine, and_, case, cast, func, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.estimates import discoveries, laney_p_prime, log_odds_z, share, wilson_interval
@@ -21,11 +22,12 @@ from data_access.frames import (
     grouped,
     in_natural_order,
     row_query,
+    summed,
     typed,
 )
 from data_access.measures import MEASURES, period_start
 from data_access.schema import conversations, interactions
-from data_access.vocabulary import SENTIMENTS
+from data_access.vocabulary import SENTIMENTS, UNKNOWN
 
 
 def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -33,6 +35,19 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
 
     Shares are of the scored (`scored_count`); the others are counted beside them (`not_scored_count`).
     """
+    return _with_shares(_counted(engine, wanted, by), by)
+
+
+def sentiment_at_once(engine: Engine, wanted: Filter) -> tuple[dict[tuple[str, ...], pd.DataFrame], pd.DataFrame]:
+    """The frames of `sentiment`, whole and by channel, and that of `sentiment_trend`, from one look at the period."""
+    dimensions = ("period", "channel")
+    counts = _counted(engine, wanted, dimensions)
+    groupings: tuple[tuple[str, ...], ...] = ((), ("channel",), ("period",))
+    frames = {by: _with_shares(summed(counts, dimensions, by), by) for by in groupings}
+    return frames, _trend(engine, wanted, (), frames["period",])
+
+
+def _counted(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
     label = conversations.c.sentiment_label
     rows = row_query(
         MEASURES["contacts"],
@@ -57,7 +72,11 @@ def sentiment(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Data
             "score_millionths": lambda c: func.sum(c.score_millionths).filter(c.is_scored),
         },
     )
-    total = pd.to_numeric(frame["score_millionths"]).fillna(0).astype("float64")
+    return frame.assign(score_millionths=pd.to_numeric(frame["score_millionths"]).fillna(0).astype("int64"))
+
+
+def _with_shares(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    total = frame["score_millionths"].astype("float64")
     frame["mean_score"] = share(total, frame["scored_count"]) / 1_000_000
     for name in SENTIMENTS:
         frame[f"{name}_share"] = share(frame[f"{name}_count"], frame["scored_count"])
@@ -91,7 +110,11 @@ def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> p
     that a period breaks. `net_share` is the positive less the negative share.
     """
     outer = tuple(name for name in by if name != "period")
-    frame = sentiment(engine, wanted, (*outer, "period")).assign(is_shown=True)
+    return _trend(engine, wanted, outer, sentiment(engine, wanted, (*outer, "period")))
+
+
+def _trend(engine: Engine, wanted: Filter, outer: tuple[str, ...], of_period: pd.DataFrame) -> pd.DataFrame:
+    frame = of_period.assign(is_shown=True)
     if wanted.date_from is not None:
         # Whole periods before the one in which the filter begins; a piece of a period is no baseline.
         first = period_start(wanted.date_from, wanted.grain)
@@ -254,13 +277,14 @@ def rising_topics(engine: Engine, wanted: Filter) -> pd.DataFrame:
     }
     if before is None:
         return typed(pd.DataFrame(columns=list(kinds)), kinds)
-    total = _contact_count(engine, wanted)
-    total_before = _contact_count(engine, before)
+    # Both periods at once: the one before ends where this one begins.
+    period, is_now = wanted.replace(date_from=before.date_from), conversations.c.opened_at >= wanted.bounds_utc()[0]
+    topics, words = _topic_counts(engine, period, is_now), _word_counts(engine, period, is_now)
+    total, total_before = int(topics["n"].sum()), int(topics["n_before"].sum())
     parts = []
-    for term_kind, count in (("topic", _topic_counts), ("word", _word_counts)):
-        both = count(engine, wanted).merge(count(engine, before), on="term", how="outer", suffixes=("", "_before"))
-        both = both.fillna({"n": 0, "n_before": 0})
-        both = both[(both["n"] + both["n_before"]) >= MIN_TERM_CONVERSATIONS].reset_index(drop=True)
+    for term_kind, counts in (("topic", topics[topics["term"] != UNKNOWN]), ("word", words)):
+        both = counts[(counts["n"] + counts["n_before"]) >= MIN_TERM_CONVERSATIONS]
+        both = both.sort_values("term", kind="stable").reset_index(drop=True)
         now, then = both["n"].to_numpy(np.int64), both["n_before"].to_numpy(np.int64)
         odds, z = log_odds_z(now, then, total, total_before)
         p_values = np.array([math.erfc(value / math.sqrt(2)) / 2 for value in z], dtype=np.float64)
@@ -284,24 +308,23 @@ def rising_topics(engine: Engine, wanted: Filter) -> pd.DataFrame:
     return frame.sort_values(["is_rising", "z"], ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _contact_count(engine: Engine, wanted: Filter) -> int:
+def _topic_counts(engine: Engine, period: Filter, is_now: ColumnElement[bool]) -> pd.DataFrame:
+    """Conversations with us by topic, unknown included: `n` of this period, `n_before` of the one before."""
     frame = grouped(
-        engine, row_query(MEASURES["contacts"], wanted, (), {"one": conversations.c.channel}), (), {"n": count_all()}
+        engine,
+        row_query(MEASURES["contacts"], period, ("topic",), {"is_now": is_now, "is_before": ~is_now}),
+        ("topic",),
+        {"n": count_if("is_now"), "n_before": count_if("is_before")},
     )
-    return int(frame["n"].iloc[0])
+    return frame.rename(columns={"topic": "term"})
 
 
-def _topic_counts(engine: Engine, wanted: Filter) -> pd.DataFrame:
-    frame = grouped(engine, row_query(MEASURES["contacts"], wanted, ("topic",), {}), ("topic",), {"n": count_all()})
-    return frame[frame["topic"] != "unknown"].rename(columns={"topic": "term"}).reset_index(drop=True)
-
-
-def _word_counts(engine: Engine, wanted: Filter) -> pd.DataFrame:
-    """How many conversations open with each word."""
+def _word_counts(engine: Engine, period: Filter, is_now: ColumnElement[bool]) -> pd.DataFrame:
+    """How many conversations open with each word: `n` of this period, `n_before` of the one before."""
     i, c = interactions.c, conversations.c
-    measure = MEASURES["contacts"]
+    start, _ = period.bounds_utc()
     words = (
-        select(c.conversation_id, dialects.words_of(i.text).label("term"))
+        select(c.conversation_id, is_now.label("is_now"), dialects.words_of(i.text).label("term"))
         .select_from(conversations)
         .join(
             interactions,
@@ -312,12 +335,17 @@ def _word_counts(engine: Engine, wanted: Filter) -> pd.DataFrame:
                 i.direction == "inbound",
             ),
         )
-        .where(*measure.clauses(wanted))
+        .where(*MEASURES["contacts"].clauses(period), i.occurred_at >= start, i.text.is_not(None))
         .subquery("words")
     )
+    w = words.c
     statement = (
-        select(words.c.term, func.count(words.c.conversation_id.distinct()).label("n"))
-        .where(func.length(words.c.term) >= _MIN_WORD_LETTERS)
-        .group_by(words.c.term)
+        select(
+            w.term,
+            func.count(case((w.is_now, w.conversation_id)).distinct()).label("n"),
+            func.count(case((~w.is_now, w.conversation_id)).distinct()).label("n_before"),
+        )
+        .where(func.length(w.term) >= _MIN_WORD_LETTERS)
+        .group_by(w.term)
     )
     return fetch(engine, statement)

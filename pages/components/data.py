@@ -368,6 +368,11 @@ def backlog(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(backlog_query.backlog, wanted, by)
 
 
+def backlog_and_ages(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Who waits now, in one row, and by age."""
+    return cast("tuple[pd.DataFrame, pd.DataFrame]", _ask(backlog_query.backlog_and_ages, scoped(wanted)))
+
+
 def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Where who talks; one row per age group and channel."""
     return _frame(channel_mix_query.channel_mix, wanted, by)
@@ -404,9 +409,12 @@ def sentiment(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     return _frame(sentiment_query.sentiment, wanted, by)
 
 
-def sentiment_trend(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
-    """Negative share by period with control limits; one row per group and period."""
-    return _frame(sentiment_query.sentiment_trend, wanted, by)
+def sentiment_at_once(wanted: Filter) -> tuple[dict[Dimensions, pd.DataFrame], pd.DataFrame]:
+    """How customers sound, whole, by channel and by period; and the negative share by period with control limits."""
+    return cast(
+        "tuple[dict[Dimensions, pd.DataFrame], pd.DataFrame]",
+        _ask(sentiment_query.sentiment_at_once, scoped(wanted)),
+    )
 
 
 def said_on_about(wanted: Filter) -> pd.DataFrame:
@@ -456,17 +464,23 @@ def windows(wanted: Filter) -> list[int]:
 
 def back_door(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Complaints in public after a private channel failed; one row per group."""
-    return _frame(back_door_query.back_door, wanted, by)
+    return _frame(back_door_query.back_door, wanted, by) if by else _back_door_at_once(wanted)[0]
 
 
 def back_door_flow(wanted: Filter) -> pd.DataFrame:
     """From the private channel that failed to the public one; one row per pair."""
-    return _frame(back_door_query.back_door_flow, wanted)
+    return _back_door_at_once(wanted)[1]
 
 
 def back_door_range(wanted: Filter) -> pd.DataFrame:
     """The back-door share for a range of days; one row per number of days."""
-    return _frame(back_door_query.back_door_range, wanted)
+    return _back_door_at_once(wanted)[2]
+
+
+def _back_door_at_once(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    return cast(
+        "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]", _ask(back_door_query.back_door_at_once, scoped(wanted))
+    )
 
 
 def front_doors(wanted: Filter, by: Dimensions = ("channel",)) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data_access.filters import Filter
+from data_access.measures import Selection
 from pages.components import data, downloads, panel, selection, tables, words
 
 MOST_ROWS = 200
@@ -54,7 +55,7 @@ def show(wanted: Filter) -> None:
 
 def oldest(wanted: Filter, number: int = 10) -> None:
     """The oldest ignored complaints."""
-    ignored_count = int(data.ignored_complaints(wanted).iloc[0]["ignored_count"])
+    ignored_count = data.count_rows(Selection(wanted, "complaints_ignored"))
     found = data.ignored_worklist(wanted.replace(states=("ignored",)), number)
     if found.empty:
         st.text("No complaint is ignored: everyone was answered, or there is still time.")

@@ -17,7 +17,8 @@ if not total["conversation_count"]:
 before = cards.before(wanted)
 past = data.response_times(before).iloc[0] if before else None
 now = cards.any_period(wanted)
-waiting = data.backlog(now).iloc[0]
+backlog, ages = data.backlog_and_ages(now)
+waiting = backlog.iloc[0]
 cards.row(
     [
         headlines.in_target(total, past, wanted),
@@ -67,7 +68,6 @@ with left:
         )  # fmt: skip
 with right:
     silence.in_target_or_published(data.response_times(wanted, ("channel",)), wanted, OF_DUE)
-    ages = data.backlog(now, ("age",))
     panel.chart(
         "backlog_by_age", charts.backlog_by_age_bar(ages), ages, now, finding=findings.backlog(waiting),
         counted="Open waits by age, whenever they began: a reply is needed, and no human gave one, here or elsewhere.",

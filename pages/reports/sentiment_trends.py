@@ -9,7 +9,8 @@ FIGURES = {"negative": "Negative share", "net": "Net sentiment"}
 SPLITS = {"channel": "Channel", "topic": "Topic", "brand": "Brand", "age_group": "Age group"}
 
 wanted = filter_bar.current()
-total = data.sentiment(wanted).iloc[0]
+tone, trend = data.sentiment_at_once(wanted)
+total = tone[()].iloc[0]
 if not total["scored_count"] + total["not_scored_count"]:
     empty.nothing(wanted, "conversations with us")
     st.stop()
@@ -25,7 +26,7 @@ said = findings.honesty(data.measured_error())
 shown = st.segmented_control(
     "Trend of", list(FIGURES), format_func=FIGURES.__getitem__, default="negative", key="trend_of", required=True
 )
-trend, grain = data.sentiment_trend(wanted), wanted.grain
+grain = wanted.grain
 is_net, has_begin = shown == "net", wanted.date_from is not None
 panel.chart(
     "sentiment_by_period",
@@ -47,8 +48,9 @@ with left:
     split = st.segmented_control(
         "Negative share by", list(SPLITS), format_func=SPLITS.__getitem__, default="channel", key="by", required=True
     ) or "channel"  # fmt: skip
+    groups = tone[(split,)] if (split,) in tone else data.sentiment(wanted, (split,))
     panel.share_by_group(
-        f"negative_by_{split}", data.sentiment(wanted, (split,)), split, SHARE, SCORED, wanted, measure="scored",
+        f"negative_by_{split}", groups, split, SHARE, SCORED, wanted, measure="scored",
         done="open negative", color=charts_sentiment.NEGATIVE, counted="Share of negative openings, 95 % interval",
     )  # fmt: skip
     recovered.show(wanted)
