@@ -206,6 +206,7 @@ def settle_again(
     dialects.bulk_columns(connection, _subjects, {"statement_id": list(conversations)})
     _state_conversations(connection, rules, _showing(interactions))
     _settle(connection, rules)
+    _touch_subjects(connection)
     refresh(connection)
 
 
@@ -223,7 +224,14 @@ def settle_near(connection: Connection, identities: Iterable[Identity], rules: I
         dialects.bulk_columns(connection, _subjects, {"statement_id": named})
         _state_conversations(connection, rules, _showing(interactions))
     _settle(connection, rules)
+    _touch_subjects(connection)
     refresh(connection)
+
+
+def _touch_subjects(connection: Connection) -> None:
+    """Have the customers of the subjects derived again: what is stated may say more of them, also where none moved."""
+    theirs = select(owners.c.customer_id).where(owners.c.statement_id.in_(select(_subjects.c.statement_id)))
+    _fill(connection, derive.touched, theirs.distinct())
 
 
 def _showing(table: Table, rows: FromClause | None = None) -> Select[Any]:
