@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import (
     Column,
     Connection,
@@ -31,7 +32,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    true,
     union,
     union_all,
 )
@@ -48,6 +48,7 @@ from data_access.identities import (
     People,
     Statement,
     customer_of,
+    customers_of,
     normalised,
     opaque_id,
     own_customer,
@@ -65,6 +66,7 @@ from data_access.schema import (
     reported_facts,
     stated_identities,
 )
+from data_access.sources.base import BATCH_ROWS
 
 FILE_FIELDS = ("birth_date", "birth_year", "age_group_given", "segment", "followers", "display_name")
 
@@ -89,10 +91,11 @@ _known = _temporary(
     "identity_value",
     "identity_customer_id",
     "reason",
-    Column("seen", Integer),
 )
 _near = _temporary("settle_near", "identity_kind", "identity_value")
 _near_statements = _temporary("settle_statements", "statement_id")
+_writers = _temporary("settle_writers", "statement_id", "customer_id", Column("id_count", Integer))
+_unsettled = _temporary("settle_unsettled", "customer_id")
 _solved = _temporary("settle_solved", "identity_kind", "identity_value", "customer_id", "reason")
 _solved_statements = _temporary("settle_answers", "statement_id", "customer_id")
 owners = _temporary("settle_owners", "statement_id", "customer_id")
@@ -102,6 +105,7 @@ _moving = {
     table.name: _copy_of(table) for table in (interactions, reported_facts, stated_identities, customer_records)
 }
 _TABLES = (_subjects, _raw, _known, _near, _near_statements, _solved, _solved_statements, owners, _affected)
+FEW_STATEMENTS = 2_000  # up to so many, planning a handful of statements takes longer than looking at each
 
 
 # --- what is stated -----------------------------------------------------------------------------------
@@ -118,9 +122,9 @@ def settle_events(connection: Connection, stage: Table, rules: IdentityRules) ->
     left = select(i.conversation_id).join(stage, and_(s.interaction_id == i.interaction_id, writing))
     _fill(connection, _subjects, union(select(s.conversation_id).where(writing), left))
     unstaged = interactions.outerjoin(stage, s.interaction_id == i.interaction_id)
-    stored = _stated_by(interactions, s.interaction_id.is_(None), unstaged)
-    _fill(connection, _raw, union(*_stated_by(stage, true()), *stored))
-    _state_conversations(connection, rules)
+    _state_conversations(
+        connection, rules, _showing(stage), _showing(interactions, unstaged).where(s.interaction_id.is_(None))
+    )
     _settle(connection, rules)
 
 
@@ -168,8 +172,7 @@ def settle_all(connection: Connection, rules: IdentityRules) -> None:
     _begin(connection)
     i = interactions.c
     _fill(connection, _subjects, select(i.conversation_id).distinct())
-    _fill(connection, _raw, union(*_stated_by(interactions, true())))
-    _state_conversations(connection, rules)
+    _state_conversations(connection, rules, _showing(interactions))
     connection.execute(delete(_subjects))
     records = [dict(row) for row in connection.execute(select(customer_records)).mappings()]
     dialects.bulk_columns(connection, _subjects, {"statement_id": [record["record_id"] for record in records]})
@@ -201,9 +204,9 @@ def settle_again(
     _state_records(connection, lines, rules)
     connection.execute(delete(_subjects))
     dialects.bulk_columns(connection, _subjects, {"statement_id": list(conversations)})
-    _fill(connection, _raw, union(*_stated_by(interactions, true())))
-    _state_conversations(connection, rules)
+    _state_conversations(connection, rules, _showing(interactions))
     _settle(connection, rules)
+    _touch_subjects(connection)
     refresh(connection)
 
 
@@ -219,16 +222,28 @@ def settle_near(connection: Connection, identities: Iterable[Identity], rules: I
     named = [value for kind, value in pairs if kind == CONVERSATION_KIND]
     if named:
         dialects.bulk_columns(connection, _subjects, {"statement_id": named})
-        _fill(connection, _raw, union(*_stated_by(interactions, true())))
-        _state_conversations(connection, rules)
+        _state_conversations(connection, rules, _showing(interactions))
     _settle(connection, rules)
+    _touch_subjects(connection)
     refresh(connection)
 
 
-def _stated_by(table: Table, condition: ColumnElement[bool], rows: FromClause | None = None) -> list[Select[Any]]:
-    """What the events of the subjects gave: conversation, source, kind, value as given."""
+def _touch_subjects(connection: Connection) -> None:
+    """Have the customers of the subjects derived again: what is stated may say more of them, also where none moved."""
+    theirs = select(owners.c.customer_id).where(owners.c.statement_id.in_(select(_subjects.c.statement_id)))
+    _fill(connection, derive.touched, theirs.distinct())
+
+
+def _showing(table: Table, rows: FromClause | None = None) -> Select[Any]:
+    """The events of the subjects, as far as they show who wrote them; what many of them show alike stands there once.
+
+    `rows` is the table joined with others that a condition names.
+    """
+    names = ("conversation_id", "source", "channel", "customer", "email", "phone", "handle")
     mine = table.c.conversation_id.in_(select(_subjects.c.statement_id))
-    return given_by(table, and_(mine, condition), rows)
+    return (
+        select(*(table.c[name] for name in names)).select_from(table if rows is None else rows).where(mine).distinct()
+    )
 
 
 def given_kinds(source: str, channel: str) -> dict[str, str]:
@@ -236,47 +251,34 @@ def given_kinds(source: str, channel: str) -> dict[str, str]:
     return {"customer": f"id:{source}", "email": "email", "phone": "phone", "handle": f"handle:{channel}"}
 
 
-def given_by(
-    table: Table, condition: ColumnElement[bool] | None = None, rows: FromClause | None = None
-) -> list[Select[Any]]:
-    """What the events of a table gave: conversation, source, identity kind, value as given.
-
-    `rows` is the table joined with others that the condition names.
-    """
+def given_by(table: FromClause) -> list[Select[Any]]:
+    """What the events of a table gave: conversation, source, identity kind, value as given."""
     c = table.c
-    kinds: tuple[tuple[ColumnElement[str], Column[str]], ...] = (
+    kinds: tuple[tuple[ColumnElement[str], ColumnElement[str]], ...] = (
         (func.concat("id:", c.source), c.customer),
         (literal("email"), c.email),
         (literal("phone"), c.phone),
         (func.concat("handle:", c.channel), c.handle),
     )
     return [
-        select(c.conversation_id, c.source, kind.label("identity_kind"), given.label("given"))
-        .select_from(table if rows is None else rows)
-        .where(given.is_not(None), true() if condition is None else condition)
+        select(c.conversation_id, c.source, kind.label("identity_kind"), given.label("given")).where(
+            given.is_not(None)
+        )
         for kind, given in kinds
     ]
 
 
-def _state_conversations(connection: Connection, rules: IdentityRules) -> None:
-    """Replace what the subjects state by what stands in `settle_raw`, normalised."""
-    d = identity_decisions.c
-    decided = select(d.identity_value, null(), d.identity_kind, d.identity_value).where(
-        d.identity_kind == CONVERSATION_KIND, d.identity_value.in_(select(_subjects.c.statement_id))
-    )
-    _fill(connection, _raw, decided.distinct())
-    rows = connection.execute(select(_raw.c.identity_kind, _raw.c.given).distinct()).all()
-    known: dict[str, list[Any]] = {column.name: [] for column in _known.columns if column.name != "seen"}
-    for kind, given in rows:
-        value = normalised(kind, given, rules.phone_region)
-        if value is not None:
-            for name, cell in zip(
-                known,
-                (kind, given, value, customer_of((kind, value)), reason_of_itself(kind, value, rules)),
-                strict=True,
-            ):
-                known[name].append(cell)
-    dialects.bulk_columns(connection, _known, known)
+def _state_conversations(connection: Connection, rules: IdentityRules, *showing: Select[Any]) -> None:
+    """Replace what the subjects state by what these events (of `_showing`) show, normalised."""
+    shown = union_all(*showing).cte("shown") if len(showing) > 1 else showing[0].cte("shown")
+    _fill(connection, _raw, union_all(*given_by(shown)))
+    if _has_decisions(connection):
+        d = identity_decisions.c
+        decided = select(d.identity_value, null(), d.identity_kind, d.identity_value).where(
+            d.identity_kind == CONVERSATION_KIND, d.identity_value.in_(select(_subjects.c.statement_id))
+        )
+        _fill(connection, _raw, decided.distinct())
+    _know_given(connection, rules)
     _forget_stated(connection)
     k = _known.c
     stated = (
@@ -292,20 +294,44 @@ def _state_conversations(connection: Connection, rules: IdentityRules) -> None:
         .group_by(_raw.c.statement_id, k.identity_kind, k.identity_value)
         .subquery("stated")
     )
-    joining = func.count(case((stated.c.reason.is_(None), 1))).over(partition_by=stated.c.statement_id)
-    unknown = literal("a").concat(func.substr(stated.c.statement_id, 2))
+    of = stated.c
+    named_after = case((of.reason.is_(None), of.identity_customer_id))
+    of_id = case((and_(of.reason.is_(None), of.identity_kind.startswith("id:")), of.identity_customer_id))
+    together: dict[str, Any] = {"partition_by": of.statement_id}
     rows_of = {
-        "customer_id": unknown,
+        # Most are their id's, as will be found: what is at the right place at once need not move.
+        "customer_id": func.coalesce(
+            func.min(of_id).over(**together), func.min(named_after).over(**together), _unknown(of.statement_id)
+        ),
         "is_listed": false(),
         "is_own": false(),
-        "is_alone": joining == 1,
-        **{column.name: column for column in stated.c},
+        "is_alone": func.count(named_after).over(**together) == 1,
+        **{column.name: column for column in of},
     }
     names = [column.name for column in stated_identities.columns]
     connection.execute(
         insert(stated_identities).from_select(names, select(*(rows_of[name].label(name) for name in names)))
     )
     _look_near(connection)
+
+
+def _know_given(connection: Connection, rules: IdentityRules) -> None:
+    """Fill `settle_known` with the normalised form of all that `settle_raw` holds, each once."""
+    given = select(_raw.c.identity_kind, _raw.c.given).distinct()
+    # All of them before the first is written: one connection holds one open result.
+    for frame in list(dialects.column_batches(connection, given, BATCH_ROWS)):
+        for kind in frame["identity_kind"].unique():
+            texts = frame["given"][frame["identity_kind"] == kind].tolist()
+            values = {text: value for text in texts if (value := normalised(kind, text, rules.phone_region))}
+            found = pa.array(values.values(), pa.string())
+            columns = {
+                "identity_kind": pa.repeat(kind, len(found)),
+                "given": pa.array(values.keys(), pa.string()),
+                "identity_value": found,
+                "identity_customer_id": customers_of(kind, found),
+                "reason": pa.array([reason_of_itself(kind, value, rules) for value in values.values()], pa.string()),
+            }
+            dialects.bulk_insert(connection, _known, pa.table(columns))
 
 
 def _state_records(connection: Connection, records: Iterable[Mapping[str, Any]], rules: IdentityRules) -> None:
@@ -337,9 +363,11 @@ def _state_records(connection: Connection, records: Iterable[Mapping[str, Any]],
 
 def _forget_stated(connection: Connection) -> None:
     """Delete what the subjects stated so far; those with whom it joined them are looked at again."""
+    stated = stated_identities.c.statement_id.in_(select(_subjects.c.statement_id))
+    if connection.scalar(select(stated_identities.c.statement_id).where(stated).limit(1)) is None:
+        return
     _look_near(connection)
-    subjects = select(_subjects.c.statement_id)
-    connection.execute(delete(stated_identities).where(stated_identities.c.statement_id.in_(subjects)))
+    connection.execute(delete(stated_identities).where(stated))
 
 
 def _look_near(connection: Connection) -> None:
@@ -374,8 +402,144 @@ def _begin(connection: Connection) -> None:
 
 def _settle(connection: Connection, rules: IdentityRules) -> None:
     """Look at all that hangs together with `settle_near` again; fills `owners` and moves what changed hands."""
-    _widen(connection)
-    names, people = _solve(connection, rules)
+    is_decided = _has_decisions(connection)
+    statement_count = _widen(connection, is_decided=is_decided)
+    if statement_count > FEW_STATEMENTS:
+        _settle_plain(connection, is_decided=is_decided)
+    _settle_others(connection, rules, is_decided=is_decided)
+    _find_owners(connection)
+    _note_affected(connection)
+    for table, key in (
+        (interactions, "conversation_id"),
+        (reported_facts, "conversation_id"),
+        (stated_identities, "statement_id"),
+        (customer_records, "record_id"),
+    ):
+        _move(connection, table, key)
+    _refresh_identities(connection)
+    if is_decided:
+        _keep_split_off(connection)
+
+
+def _has_decisions(connection: Connection) -> bool:
+    return connection.scalar(select(identity_decisions.c.decision).limit(1)) is not None
+
+
+def _note_affected(connection: Connection) -> None:
+    """Whose rows may have to be written again: all who had or get what was settled."""
+    s, i, k = stated_identities.c, interactions.c, customer_identities.c
+    _fill(
+        connection,
+        _affected,
+        union(
+            select(s.customer_id).join(owners, owners.c.statement_id == s.statement_id),
+            select(i.customer_id).where(i.conversation_id.in_(select(owners.c.statement_id))),
+            select(owners.c.customer_id),
+            select(k.customer_id).join(_near, _same_identity(_near.c, k)),
+        ),
+    )
+
+
+def _widen(connection: Connection, *, is_decided: bool) -> int:
+    """Follow shared identities and decisions until nothing new is found; number of statements found."""
+    s, d = stated_identities.c, identity_decisions.c
+    other = identity_decisions.alias("other")
+    decided = (
+        select(other.c.identity_kind, other.c.identity_value)
+        .join(identity_decisions, d.decision == other.c.decision)
+        .where(_is_near(d), ~_is_near(other.c))
+    )
+    beside = (
+        select(s.statement_id)
+        .join(_near, _same_identity(_near.c, s))
+        .outerjoin(_near_statements, _near_statements.c.statement_id == s.statement_id)
+        .where(s.reason.is_(None), s.is_alone.is_(False), _near_statements.c.statement_id.is_(None))
+        .distinct()
+    )
+    stated = (
+        select(s.identity_kind, s.identity_value)
+        .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
+        .outerjoin(_near, _same_identity(_near.c, s))
+        .where(s.reason.is_(None), _near.c.identity_kind.is_(None))
+    )
+    sizes = select(
+        select(func.count()).select_from(_near).scalar_subquery(),
+        select(func.count()).select_from(_near_statements).scalar_subquery(),
+    )
+    seen = 0
+    while True:
+        near_count, statement_count = connection.execute(sizes).one()
+        if near_count == seen:
+            return int(statement_count)
+        seen = near_count
+        if is_decided:
+            _fill(connection, _near, decided.distinct())
+        _fill(connection, _near_statements, beside)
+        _fill(connection, _near, stated.distinct())
+
+
+def _settle_plain(connection: Connection, *, is_decided: bool) -> None:
+    """Settle the statements that need no thought at once, and leave the others in `settle_statements`.
+
+    Plain are all statements of an id, where each of them names no other id and every address that they show is shown
+    together with this id alone. `people_of` would say the same: the addresses have one writer each, so none is
+    shared, chained or of two customers, and the id is the strongest of all and names the customer. An id that
+    stands in a decision by hand, or one of whose addresses does, is not plain. What is left shares no identity with
+    what was settled.
+    """
+    s, w, u = stated_identities.c, _writers.c, _unsettled.c
+    is_id = s.identity_kind.startswith("id:")
+    of_statement = and_(w.statement_id == s.statement_id, s.reason.is_(None))
+    for table in (_writers, _unsettled):
+        dialects.create_temporary(connection, table)
+    _fill(
+        connection,
+        _writers,
+        select(s.statement_id, func.min(case((is_id, s.identity_customer_id))), func.count(case((is_id, 1))))
+        .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
+        .where(s.reason.is_(None))
+        .group_by(s.statement_id),
+    )
+    shared = (
+        select(s.identity_kind, s.identity_value)
+        .join(_writers, of_statement)
+        .where(~is_id)
+        .group_by(s.identity_kind, s.identity_value)
+        .having(or_(func.min(w.customer_id) != func.max(w.customer_id), func.min(w.id_count) != func.max(w.id_count)))
+        .subquery("shared")
+    )
+    ids = select(s.identity_customer_id).join(_writers, of_statement)
+    writers = select(w.customer_id).select_from(stated_identities).join(_writers, of_statement)
+    unsettled = [
+        ids.where(is_id, w.id_count != 1),
+        writers.join(shared, _same_identity(shared.c, s)).where(w.id_count == 1),
+    ]
+    if is_decided:
+        unsettled.append(
+            writers.join(identity_decisions, _same_identity(identity_decisions.c, s)).where(w.id_count == 1)
+        )
+    _fill(connection, _unsettled, union(*unsettled))
+    plain = (
+        select(w.statement_id, w.customer_id)
+        .outerjoin(_unsettled, u.customer_id == w.customer_id)
+        .where(w.id_count == 1, u.customer_id.is_(None))
+    )
+    _fill(connection, _solved_statements, plain)
+    a = _solved_statements.c
+    _fill(
+        connection,
+        _solved,
+        select(s.identity_kind, s.identity_value, func.min(a.customer_id), dialects.typed(null(), _solved.c.reason))
+        .join(_solved_statements, a.statement_id == s.statement_id)
+        .where(s.reason.is_(None), ~is_id)
+        .group_by(s.identity_kind, s.identity_value),
+    )
+    connection.execute(delete(_near_statements).where(_near_statements.c.statement_id.in_(select(a.statement_id))))
+
+
+def _settle_others(connection: Connection, rules: IdentityRules, *, is_decided: bool) -> None:
+    """Let `people_of` look at the statements in `settle_statements`, alike ones together."""
+    names, people = _solve(connection, rules, is_decided=is_decided)
     answered = zip(names, people.of_statement, strict=True)
     rows = [(name, customer or own_customer(name)) for names_of, customer in answered for name in names_of]
     dialects.bulk_columns(
@@ -394,65 +558,9 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
             "reason": [people.reasons.get(identity) for identity in identities],
         },
     )
-    _find_owners(connection)
-    _fill(
-        connection,
-        _affected,
-        select(stated_identities.c.customer_id).join(
-            owners, owners.c.statement_id == stated_identities.c.statement_id
-        ),
-    )
-    _fill(
-        connection,
-        _affected,
-        select(interactions.c.customer_id)
-        .where(interactions.c.conversation_id.in_(select(owners.c.statement_id)))
-        .distinct(),
-    )
-    _fill(connection, _affected, select(owners.c.customer_id))
-    k = customer_identities.c
-    _fill(connection, _affected, select(k.customer_id).join(_near, _same_identity(_near.c, k)).distinct())
-    for table, key in (
-        (interactions, "conversation_id"),
-        (reported_facts, "conversation_id"),
-        (stated_identities, "statement_id"),
-        (customer_records, "record_id"),
-    ):
-        _move(connection, table, key)
-    _refresh_identities(connection)
-    _keep_split_off(connection)
 
 
-def _widen(connection: Connection) -> None:
-    """Follow shared identities and decisions until nothing new is found."""
-    s, d = stated_identities.c, identity_decisions.c
-    other = identity_decisions.alias("other")
-    size = -1
-    while size != (size := int(connection.scalar(select(func.count()).select_from(_near)) or 0)):
-        decided = (
-            select(other.c.identity_kind, other.c.identity_value)
-            .join(identity_decisions, d.decision == other.c.decision)
-            .where(_is_near(d), ~_is_near(other.c))
-        )
-        _fill(connection, _near, decided.distinct())
-        beside = (
-            select(s.statement_id)
-            .join(_near, _same_identity(_near.c, s))
-            .outerjoin(_near_statements, _near_statements.c.statement_id == s.statement_id)
-            .where(s.reason.is_(None), s.is_alone.is_(False), _near_statements.c.statement_id.is_(None))
-            .distinct()
-        )
-        _fill(connection, _near_statements, beside)
-        stated = (
-            select(s.identity_kind, s.identity_value)
-            .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
-            .outerjoin(_near, _same_identity(_near.c, s))
-            .where(s.reason.is_(None), _near.c.identity_kind.is_(None))
-        )
-        _fill(connection, _near, stated.distinct())
-
-
-def _solve(connection: Connection, rules: IdentityRules) -> tuple[list[list[str]], People]:
+def _solve(connection: Connection, rules: IdentityRules, *, is_decided: bool) -> tuple[list[list[str]], People]:
     """The statements that state more than one identity, alike ones together, and whose they are."""
     s, d = stated_identities.c, identity_decisions.c
     rows = connection.execute(
@@ -470,15 +578,17 @@ def _solve(connection: Connection, rules: IdentityRules) -> tuple[list[list[str]
     for statement_id, identities in stated.items():
         alike[Statement(frozenset(identities), own.get(statement_id))].append(statement_id)
     order = sorted(alike, key=lambda one: sorted(one.identities))
-    decided = (
-        select(d.identity_kind, d.identity_value)
-        .join(_near, _same_identity(_near.c, d))
-        .join(stated_identities, _same_identity(s, d))
-        .where(s.reason.is_(None))
-    )
-    present = {(kind, value) for kind, value in connection.execute(decided.distinct())}
-    near = select(d.decision).where(_is_near(d))
-    people = people_of(order, present, decisions(connection, near), rules)
+    present, decided = set[Identity](), list[Decision]()
+    if is_decided:
+        beside = (
+            select(d.identity_kind, d.identity_value)
+            .join(_near, _same_identity(_near.c, d))
+            .join(stated_identities, _same_identity(s, d))
+            .where(s.reason.is_(None))
+        )
+        present = {(kind, value) for kind, value in connection.execute(beside.distinct())}
+        decided = decisions(connection, select(d.decision).where(_is_near(d)))
+    people = people_of(order, present, decided, rules)
     return [alike[statement] for statement in order], people
 
 
@@ -499,15 +609,12 @@ def decisions(connection: Connection, wanted: Select[Any] | None = None) -> list
 
 def _find_owners(connection: Connection) -> None:
     s, x = stated_identities.c, _solved.c
-    unknown = literal("a").concat(func.substr(s.statement_id, 2))
+    of_solved = func.coalesce(x.customer_id, _unknown(s.statement_id))
     alone = (
-        select(
-            s.statement_id,
-            case((x.identity_kind.is_(None), s.identity_customer_id), else_=func.coalesce(x.customer_id, unknown)),
-        )
+        select(s.statement_id, case((x.identity_kind.is_(None), s.identity_customer_id), else_=of_solved))
         .select_from(stated_identities)
-        .join(_near, and_(_near.c.identity_kind == s.identity_kind, _near.c.identity_value == s.identity_value))
-        .outerjoin(_solved, and_(x.identity_kind == s.identity_kind, x.identity_value == s.identity_value))
+        .join(_near, _same_identity(_near.c, s))
+        .outerjoin(_solved, _same_identity(x, s))
         .where(s.reason.is_(None), s.is_alone.is_(True))
     )
     subjects, r = select(_subjects.c.statement_id), customer_records.c
@@ -516,7 +623,7 @@ def _find_owners(connection: Connection) -> None:
         select(r.record_id).where(r.record_id.in_(subjects)),
     ).subquery("stating")
     nobody = (
-        select(_subjects.c.statement_id, literal("a").concat(func.substr(_subjects.c.statement_id, 2)))
+        select(_subjects.c.statement_id, _unknown(_subjects.c.statement_id))
         .outerjoin(stating, stating.c.statement_id == _subjects.c.statement_id)
         .where(stating.c.statement_id.is_(None))
     )
@@ -524,11 +631,19 @@ def _find_owners(connection: Connection) -> None:
     _fill(connection, owners, union_all(answered, alone, nobody.distinct()))
 
 
+def _unknown(statement_id: ColumnElement[str]) -> ColumnElement[str]:
+    """Customer of a conversation whose writer nobody knows, as `own_customer` names them."""
+    return literal("a").concat(func.substr(statement_id, 2))
+
+
 def _move(connection: Connection, table: Table, key: str) -> None:
     """What changed hands moves, whole: delete and insert, for the tables are distributed by customer."""
+    of_key = owners.c.statement_id == table.c[key]
+    differing = select(table.c[key]).join(owners, of_key).where(table.c.customer_id != owners.c.customer_id)
+    if connection.scalar(differing.limit(1)) is None:
+        return
     moving = _moving[table.name]
     dialects.create_temporary(connection, moving)
-    of_key = owners.c.statement_id == table.c[key]
     for customer in (table.c.customer_id, owners.c.customer_id):
         changed = select(customer).select_from(table).join(owners, of_key)
         _fill(connection, derive.touched, changed.where(table.c.customer_id != owners.c.customer_id).distinct())
@@ -538,17 +653,16 @@ def _move(connection: Connection, table: Table, key: str) -> None:
         moving,
         select(*new).select_from(table).join(owners, of_key).where(table.c.customer_id != owners.c.customer_id),
     )
-    if connection.scalar(select(func.count()).select_from(moving)):
-        connection.execute(delete(table).where(table.c[key].in_(select(moving.c[key]))))
-        _fill(connection, table, select(moving))
-        if table is interactions:
-            ids = select(moving.c.interaction_id)
-            connection.execute(delete(event_keys).where(event_keys.c.interaction_id.in_(ids)))
-            connection.execute(
-                insert(event_keys).from_select(
-                    ["interaction_id", "customer_id"], select(moving.c.interaction_id, moving.c.customer_id)
-                )
+    connection.execute(delete(table).where(table.c[key].in_(select(moving.c[key]))))
+    _fill(connection, table, select(moving))
+    if table is interactions:
+        ids = select(moving.c.interaction_id)
+        connection.execute(delete(event_keys).where(event_keys.c.interaction_id.in_(ids)))
+        connection.execute(
+            insert(event_keys).from_select(
+                ["interaction_id", "customer_id"], select(moving.c.interaction_id, moving.c.customer_id)
             )
+        )
     moving.drop(connection)
 
 

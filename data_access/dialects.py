@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Dialect,
     Engine,
     Executable,
     MetaData,
@@ -265,9 +267,19 @@ def bulk_columns(connection: Connection, table: Table, columns: Mapping[str, Seq
 
 
 def create_temporary(connection: Connection, table: Table) -> None:
-    """Create a session-local table, empty, dropping one of the same name."""
-    connection.execute(text(f'DROP TABLE IF EXISTS "{table.name}"'))
-    connection.execute(CreateTable(table))
+    """Create a session-local table, empty, in place of one of the same name."""
+    created = _creation(table, connection.dialect)
+    if connection.dialect.name == "duckdb":
+        connection.exec_driver_sql(created.replace("CREATE", "CREATE OR REPLACE", 1))
+        return
+    connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{table.name}"')
+    connection.exec_driver_sql(created)
+
+
+@functools.lru_cache
+def _creation(table: Table, dialect: Dialect) -> str:
+    """The statement that makes a table, written once: a load makes dozens of temporary ones, again and again."""
+    return str(CreateTable(table).compile(dialect=dialect)).strip()
 
 
 @contextlib.contextmanager
@@ -394,7 +406,7 @@ def column_batches(connection: Connection, statement: Executable, rows: int) -> 
         result = connection.execute(statement)  # not streamed: rows that SQLAlchemy buffers would be missing here
         frames = (batch.to_pandas() for batch in cast(Any, result.cursor).to_arrow_reader(rows))
     else:
-        result = connection.execution_options(stream_results=True, max_row_buffer=rows).execute(statement)
+        result = connection.execute(statement, execution_options={"stream_results": True, "max_row_buffer": rows})
         frames = (pd.DataFrame(dict(enumerate(zip(*part, strict=True)))) for part in result.partitions(rows))
     names = list(result.keys())
     number = -1

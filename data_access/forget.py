@@ -294,7 +294,8 @@ def _evidence(connection: Connection, customer_id: str, rules: IdentityRules) ->
         for row in known
         if row.customer_id == customer_id and row.reason is None
     }
-    given_values = union(*given_by(interactions, interactions.c.customer_id == customer_id)).subquery("given_values")
+    their_events = select(interactions).where(interactions.c.customer_id == customer_id).subquery("their_events")
+    given_values = union(*given_by(their_events)).subquery("given_values")
     of = given_values.c
     given = {}
     for kind, value in connection.execute(select(of.identity_kind, of.given).distinct()):

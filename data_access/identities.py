@@ -145,9 +145,15 @@ def reason_of_itself(kind: str, value: str, rules: IdentityRules) -> str | None:
         return "kind"
     if kind == "phone" and not value.startswith("+"):
         return "number"
-    if base != "id" and any(fnmatch.fnmatchcase(value, pattern.lower()) for pattern in rules.never_joins):
+    if base != "id" and _one_of(rules.never_joins).match(value):
         return "never"
     return None
+
+
+@functools.lru_cache
+def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """What fits one of these shell patterns, in lower case; nothing does where there are none."""
+    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or r"(?!)")
 
 
 def own_customer(conversation_id: str) -> str:
@@ -159,6 +165,13 @@ def customer_of(identity: Identity) -> str:
     """Customer named after an identity."""
     kind, value = identity
     return own_customer(value) if kind == CONVERSATION_KIND else opaque_id("c", kind, value)
+
+
+def customers_of(kind: str, values: pa.Array) -> pa.Array:
+    """`customer_of` of many identities of one kind."""
+    if kind == CONVERSATION_KIND:
+        return pa.array(map(own_customer, values.to_pylist()), pa.string())
+    return opaque_ids("c", kind, values)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -89,8 +89,14 @@ _stage_facts = Table(
     prefixes=["TEMPORARY"],
 )
 _FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"]
-_changes = Table(
-    "stage_changes", _work, Column("interaction_id", Text), Column("change", Text), prefixes=["TEMPORARY"]
+_known = Table(
+    "stage_known",
+    _work,
+    Column("interaction_id", Text),
+    Column("change", Text),
+    Column("content_hash", Text),
+    Column("load_run", BigInteger),
+    prefixes=["TEMPORARY"],
 )
 _scores = Table(
     "stage_scores",
@@ -445,9 +451,9 @@ def _load_events(
     run: int,
     report: Progress,
 ) -> tuple[LoadResult, list[Reject]]:
-    for table in (_stage, _stage_facts, _changes, _scores):
+    for table in (_stage, _stage_facts, _known, _scores):
         dialects.create_temporary(connection, table)
-    result, rejects, place = LoadResult(), list[Reject](), 0
+    result, rejects, place, has_facts = LoadResult(), list[Reject](), 0, False
     size, bytes_read = sum(map(file_size, (order.path, *order.more))), 0
     for batch in batches:
         result.read_count += batch.read_count
@@ -457,21 +463,20 @@ def _load_events(
         if batch.events is not None and batch.events.num_rows:
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
+            has_facts = has_facts or batch.facts is not None
     rejects += _reject_duplicates(connection, order.path)
     rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
-    _classify(connection)
+    _classify(connection, order.source)
     _find_customers(connection, settings)
-    _read_texts(connection, settings, report)
-    result.stored_count = int(
-        connection.scalar(
-            select(func.count()).where(_stage.c.is_from_file.is_(True), _stage.c.change.in_(("new", "changed")))
-        )
-        or 0
-    )
-    _merge(connection)
+    staged = _counted(connection)
+    _read_texts(connection, staged, settings, report)
+    result.stored_count = staged.stored
+    _merge(connection, staged)
+    if has_facts:
+        _merge_facts(connection)
     customers.refresh(connection)
     result.notes += _notes_on_times(connection, order)
-    for table in (_stage, _stage_facts, _changes, _scores):
+    for table in (_stage, _stage_facts, _known, _scores):
         table.drop(connection)
     return result, rejects
 
@@ -496,9 +501,11 @@ def _stage_batch(
         "source": pa.repeat(order.source, count),
         "content_hash": content_hashes([*content, *told.values()]),
         "load_run": pa.repeat(run, count),
+        "change": pa.repeat("new", count),
         "place": pa.array(range(place, place + count)),
     }
-    dialects.bulk_insert(connection, _stage, _arrow(_stage, staged))
+    told_of = {name: column for name, column in staged.items() if column.null_count < count}
+    dialects.bulk_insert(connection, _stage, _arrow(_stage, told_of))
     if facts is not None:
         del told["conversation"]
         told |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
@@ -565,33 +572,57 @@ def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
     return rejects
 
 
-def _classify(connection: Connection) -> None:
-    """Mark each staged row as new, changed (other content), moved (other conversation) or same."""
-    s, i = _stage.c, interactions.c
+def _classify(connection: Connection, source: str) -> None:
+    """Mark the staged rows that are stored already as changed (other content), moved (other conversation) or same."""
+    s, i, k = _stage.c, interactions.c, _known.c
+    if connection.scalar(select(i.interaction_id).where(i.source == source).limit(1)) is None:
+        return
     moved = or_(*(s[name].is_distinct_from(i[name]) for name in _PLACEMENT_FIELDS))
     change = case(
-        (i.interaction_id.is_(None), "new"),
-        (and_(s.is_from_file.is_(True), s.content_hash != i.content_hash), "changed"),
-        (moved, "moved"),
-        else_="same",
+        (and_(s.is_from_file.is_(True), s.content_hash != i.content_hash), "changed"), (moved, "moved"), else_="same"
     )
     connection.execute(
-        insert(_changes).from_select(
-            ["interaction_id", "change"],
-            select(s.interaction_id, change)
-            .select_from(_stage)
-            .outerjoin(interactions, i.interaction_id == s.interaction_id),
+        insert(_known).from_select(
+            ["interaction_id", "change", "content_hash", "load_run"],
+            select(s.interaction_id, change, i.content_hash, i.load_run).join(
+                interactions, i.interaction_id == s.interaction_id
+            ),
         )
     )
-    connection.execute(
-        update(_stage).where(s.interaction_id == _changes.c.interaction_id).values(change=_changes.c.change)
-    )
     # What a stored tweet said of itself stays as it was loaded, when only its place in the thread moves.
+    is_from_file = s.is_from_file.is_(True)
     connection.execute(
         update(_stage)
-        .where(s.interaction_id == i.interaction_id, s.is_from_file.is_(False))
-        .values(content_hash=i.content_hash, load_run=i.load_run)
+        .where(s.interaction_id == k.interaction_id)
+        .values(
+            change=k.change,
+            content_hash=case((is_from_file, s.content_hash), else_=k.content_hash),
+            load_run=case((is_from_file, s.load_run), else_=k.load_run),
+        )
     )
+
+
+class _Staged(NamedTuple):
+    """How many staged rows are new or corrected in the file, replace a stored one, have a text or none to store."""
+
+    stored: int
+    replacing: int
+    with_text: int
+    without_text: int
+    last_place: int
+
+
+def _counted(connection: Connection) -> _Staged:
+    s = _stage.c
+    writing = s.change != "same"
+    counts = (
+        and_(s.is_from_file.is_(True), s.change.in_(("new", "changed"))),
+        s.change.in_(("changed", "moved")),
+        and_(writing, s.text.is_not(None)),
+        and_(writing, s.text.is_(None)),
+    )
+    last = func.coalesce(func.max(s.place), 0)
+    return _Staged._make(connection.execute(select(*(func.count().filter(one) for one in counts), last)).one())
 
 
 def _find_customers(connection: Connection, settings: Settings) -> None:
@@ -603,24 +634,21 @@ def _find_customers(connection: Connection, settings: Settings) -> None:
     )
 
 
-def _read_texts(connection: Connection, settings: Settings, report: Progress) -> None:
+def _read_texts(connection: Connection, staged: _Staged, settings: Settings, report: Progress) -> None:
     """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
     s = _stage.c
     has_text = and_(s.change != "same", s.text.is_not(None))
-    count, last = connection.execute(select(func.count(), func.max(s.place)).where(has_text)).one()
-    without = select(func.count()).where(s.change != "same", s.text.is_(None))
-    without_count = int(connection.scalar(without) or 0)
-    report("reading texts", without_count, without_count + count)
+    report("reading texts", staged.without_text, staged.without_text + staged.with_text)
     columns = [s[name] for name in TextRow._fields]
 
     def rows() -> Iterator[TextRow]:
-        for start in range(0, int(last or 0) + 1, BATCH_ROWS):
+        for start in range(0, staged.last_place + 1, BATCH_ROWS):
             within = and_(s.place >= start, s.place < start + BATCH_ROWS)
             found = connection.execute(select(*columns).where(within, has_text).order_by(s.place))
             yield from map(TextRow._make, found.all())
 
-    if count:
-        _store_scores(connection, rows(), count, text_settings_of(settings), report)
+    if staged.with_text:
+        _store_scores(connection, rows(), staged.with_text, text_settings_of(settings), report)
 
 
 def _store_scores(
@@ -665,44 +693,52 @@ def text_settings_of(settings: Settings) -> text.TextSettings:
     )
 
 
-def _merge(connection: Connection) -> None:
+def _merge(connection: Connection, staged: _Staged) -> None:
     s = _stage.c
     writing = s.change != "same"
-    # Customers who lose an event to another conversation must be derived again, too.
-    before = (
-        select(interactions.c.customer_id)
-        .join(_stage, and_(s.interaction_id == interactions.c.interaction_id, writing))
-        .distinct()
-    )
-    connection.execute(insert(derive.touched).from_select(["customer_id"], before))
+    if staged.replacing:
+        _remove_replaced(connection)
     connection.execute(
         insert(derive.touched).from_select(["customer_id"], select(s.customer_id).where(writing).distinct())
     )
-    ids = select(s.interaction_id).where(writing)
-    connection.execute(delete(interactions).where(interactions.c.interaction_id.in_(ids)))
     names = [c.name for c in interactions.columns]
-    read = {name: _scores.c[name] for name in SCORE_COLUMNS}
-    with_text = select(*(read.get(name, s[name]).label(name) for name in names)).join_from(
-        _stage, _scores, _scores.c.interaction_id == s.interaction_id
-    )
-    supplied = _without_text()
-    without_text = select(*(supplied.get(name, s[name]).label(name) for name in names)).where(s.text.is_(None))
-    for rows in (with_text, without_text):
-        connection.execute(insert(interactions).from_select(names, rows.where(writing)))
-    connection.execute(delete(event_keys).where(event_keys.c.interaction_id.in_(ids)))
+    if staged.with_text:
+        read = {name: _scores.c[name] for name in SCORE_COLUMNS}
+        with_text = select(*(read.get(name, s[name]).label(name) for name in names)).join_from(
+            _stage, _scores, _scores.c.interaction_id == s.interaction_id
+        )
+        connection.execute(insert(interactions).from_select(names, with_text.where(writing)))
+    if staged.without_text:
+        supplied = _without_text()
+        without_text = select(*(supplied.get(name, s[name]).label(name) for name in names)).where(s.text.is_(None))
+        connection.execute(insert(interactions).from_select(names, without_text.where(writing)))
     connection.execute(
         insert(event_keys).from_select(
             ["interaction_id", "customer_id"], select(s.interaction_id, s.customer_id).where(writing)
         )
     )
-    _merge_facts(connection)
+
+
+def _remove_replaced(connection: Connection) -> None:
+    """Delete the stored rows that staged ones replace.
+
+    Customers who lose an event to another conversation must be derived again, too.
+    """
+    replacing = _stage.c.change.in_(("changed", "moved"))
+    before = (
+        select(interactions.c.customer_id)
+        .join(_stage, and_(_stage.c.interaction_id == interactions.c.interaction_id, replacing))
+        .distinct()
+    )
+    connection.execute(insert(derive.touched).from_select(["customer_id"], before))
+    ids = select(_stage.c.interaction_id).where(replacing)
+    for table in (interactions, event_keys, reported_facts):
+        connection.execute(delete(table).where(table.c.interaction_id.in_(ids)))
 
 
 def _merge_facts(connection: Connection) -> None:
     """What became of a ticket or call is kept by its own row, also where several stand in one conversation."""
     s, f = _stage.c, _stage_facts.c
-    written = select(s.interaction_id).where(s.change != "same")
-    connection.execute(delete(reported_facts).where(reported_facts.c.interaction_id.in_(written)))
     names = ["customer_id", *_FACT_NAMES]
     connection.execute(
         insert(reported_facts).from_select(
@@ -717,6 +753,10 @@ def _merge_facts(connection: Connection) -> None:
 
 def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
     """Says which replies of this load, or to events of this load, are dated before what they answer, and where."""
+    i = interactions.c
+    replies = select(i.interaction_id).where(i.source == order.source, i.reply_to.is_not(None))
+    if connection.scalar(replies.limit(1)) is None:
+        return []
     written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
     pairs = derive.misdated_replies().subquery("pairs")
     reply, question = interactions.alias("reply"), interactions.alias("asked")

@@ -500,12 +500,13 @@ def _disk_said(folder: Path, advice: str) -> Iterator[None]:
 
 def publish_generation(folder: Path, work: Path, number: int) -> None:
     """Make a finished database the present generation; the caller holds the folder's lock."""
-    engine = writable_database(work)
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("CHECKPOINT"))
-    finally:
-        engine.dispose()
+    if work.with_name(f"{work.name}.wal").exists():  # closing it brought not all into the file, and did not say why
+        engine = writable_database(work)
+        try:
+            with engine.connect() as connection:
+                connection.execute(text("CHECKPOINT"))
+        finally:
+            engine.dispose()
     target = folder / f"store-{number:06d}.duckdb"
     _sync(work)
     work.rename(target)

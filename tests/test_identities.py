@@ -12,15 +12,16 @@ from conftest import TIMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored_rows import frame_of, rows_of
-from test_customers import Files, event, people
+from test_customers import EVENT_COLUMNS, Files, event, people
 
+from data_access import customers as settling
 from data_access import decisions
 from data_access.cli import main
 from data_access.config import read_settings
 from data_access.errors import FrontdoorError, MappingError
 from data_access.filters import Filter
 from data_access.identities import Statement, customer_of, masked, normalised, people_of, reason_of_itself
-from data_access.loader import rebuild
+from data_access.loader import LoadOrder, load, rebuild
 from data_access.reports import run_report
 from data_access.schema import (
     conversations,
@@ -32,6 +33,7 @@ from data_access.schema import (
     stated_identities,
     waits,
 )
+from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved
 from pages.components import trust
 
@@ -522,3 +524,92 @@ def _identities(url: str, customer: str) -> set[str]:
     rows = frame_of(url, customer_identities)
     rows = rows[rows["customer_id"] == customer]
     return set(rows["identity_kind"] + "=" + rows["identity_value"])
+
+
+# --- the many who need no thought are settled in SQL
+
+
+def crowd(dice: random.Random) -> tuple[str, str, str]:
+    """Events of many small groups of people, more of their events, and lines of a customers file, all at random.
+
+    Most groups are one id with its addresses; in some, people share addresses or write in one conversation.
+    """
+    parts: list[list[str]] = [[], []]
+    listed = []
+    for group in range(30):
+        strangeness = dice.choice([0.0, 0.0, 0.1, 0.4])
+        for place in range(dice.randint(2, 7)):
+            conversation = f"c{group}-{dice.randrange(4)}"
+            who = int(conversation[-1]) % 2
+            shown = {}
+            for name, form in (
+                ("customer", "{}"),
+                ("email", "{}@x.example"),
+                ("phone", "+4420794612{}"),
+                ("handle", "h{}"),
+            ):
+                if dice.random() < (0.8 if name == "customer" else 0.4):
+                    person = dice.randrange(3) if dice.random() < strangeness else who
+                    shown[name] = form.format(f"{group:02}{person}")
+            parts[dice.randrange(2)].append(event(f"{group}-{place}", conversation, **shown))
+        if dice.random() < 0.3:
+            more = dice.choice([f"email={group:02}{dice.randrange(3)}@x.example", f"id:desk={group:02}1"])
+            listed.append(f"L{group},1980-01-01,id:desk={group:02}0;{more}\n")
+    return "".join(parts[0]), "".join(parts[1]), "".join(listed)
+
+
+def settle_crowd(url: str, crowd_of: tuple[str, str, str], folder: Path, least: int, monkeypatch) -> None:
+    """Load a crowd in steps, with a decision by hand between them; more than `least` statements go through SQL."""
+    monkeypatch.setattr(settling, "FEW_STATEMENTS", least)
+    mapping = mapping_of({"source": "desk", "columns": {name: name for name in EVENT_COLUMNS}}, "t")
+    header = ",".join(EVENT_COLUMNS) + "\n"
+    for place, part in enumerate(crowd_of[:2]):
+        (folder / f"{place}.csv").write_text(header + part)
+    (folder / "listed.csv").write_text("customer_id,birth_date,identities\n" + crowd_of[2])
+    load(url, [LoadOrder(folder / "0.csv", "csv", mapping)])
+    names = sorted({name for name in frame_of(url, stated_identities)["identity_value"] if len(name) == 3})
+    decisions.merge(url, f"id:desk={names[0]}", f"id:desk={names[2]}")
+    load(url, [LoadOrder(folder / "listed.csv", "customers"), LoadOrder(folder / "1.csv", "csv", mapping)])
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_plain_statements_are_settled_in_sql_as_one_by_one(tmp_path_factory, monkeypatch, seed):
+    folder, rows = tmp_path_factory.mktemp("crowd"), crowd(random.Random(seed))
+    everyone = 10**9
+    for least, store in ((0, "in SQL"), (everyone, "one by one")):
+        settle_crowd(f"duckdb:///{folder / store}", rows, folder, least, monkeypatch)
+    found = rows_of(f"duckdb:///{folder / 'in SQL'}", *WHO)
+    assert found == rows_of(f"duckdb:///{folder / 'one by one'}", *WHO)
+    assert len(found["customers"]) > 30
+    monkeypatch.setattr(settling, "FEW_STATEMENTS", 0)
+    rebuild(f"duckdb:///{folder / 'in SQL'}")
+    assert rows_of(f"duckdb:///{folder / 'in SQL'}", *WHO) == found
+
+
+@pytest.mark.postgresql
+def test_plain_statements_are_settled_alike_on_both_engines(tmp_path, new_database, monkeypatch):
+    url, rows = new_database(), crowd(random.Random(7))
+    settle_crowd(url, rows, tmp_path, 0, monkeypatch)
+    settle_crowd(f"duckdb:///{tmp_path / 'plain'}", rows, tmp_path, 10**9, monkeypatch)
+    assert rows_of(url, *WHO) == rows_of(f"duckdb:///{tmp_path / 'plain'}", *WHO)
+
+
+def test_few_statements_are_left_for_a_closer_look(files, monkeypatch):
+    """Of a crowd without anything strange nobody is looked at one by one; a shared address and its people are."""
+    looked_at: list[Statement] = []
+
+    def watched(statements, *rest):
+        looked_at.extend(statements)
+        return people_of(statements, *rest)
+
+    monkeypatch.setattr(settling, "people_of", watched)
+    monkeypatch.setattr(settling, "FEW_STATEMENTS", 0)
+    plain = [event(n, f"c{n}", customer=f"{n % 5}", email=f"{n % 5}@x.example") for n in range(20)]
+    files.events("".join(plain))
+    assert looked_at == []
+    files.events(event("x", "x", customer="9", email="3@x.example"))
+    assert {one.identities for one in looked_at} == {
+        frozenset({("id:desk", "3"), ("email", "3@x.example")}),
+        frozenset({("id:desk", "9"), ("email", "3@x.example")}),
+    }
