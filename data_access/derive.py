@@ -883,10 +883,10 @@ def _reported() -> Subquery:
 
 
 def _final_conversations() -> Select[Any]:
-    o, w = _opened.c, waits.c
+    o, w = _opened.c, _waits.c
     reported = _reported()
     f = reported.c
-    first = select(waits).where(w.wait_number == 1, w.customer_id.in_(select(touched.c.customer_id))).subquery("first")
+    first = select(_waits).where(w.wait_number == 1).subquery("first")
     totals = (
         select(
             w.customer_id,
@@ -895,7 +895,6 @@ def _final_conversations() -> Select[Any]:
             func.min(w.first_complaint_at).label("first_complaint_at"),
             func.min(w.first_bot_response_at).label("first_bot_response_at"),
         )
-        .where(w.customer_id.in_(select(touched.c.customer_id)))
         .group_by(w.customer_id, w.conversation_id)
         .subquery("totals")
     )
