@@ -17,7 +17,7 @@ class Metric:
     owning_time: str
     definition: str
     direction: str = "none"
-    source: str = "DESIGN section 2"
+    source: str = "Frontdoor"
 
 
 _CONVERSATION, _WAIT, _COMPLAINT = "conversation", "wait", "complaint"
@@ -34,7 +34,7 @@ _OWNING = {
 def _m(
     name: str, label: str, unit: str, grain: str, definition: str, direction: str = "none", source: str = ""
 ) -> Metric:
-    return Metric(name, label, unit, grain, _OWNING[grain], definition, direction, source or "DESIGN section 2")
+    return Metric(name, label, unit, grain, _OWNING[grain], definition, direction, source or "Frontdoor")
 
 
 _WILSON = "Wilson score interval, 95 % (Wilson, JASA 22, 1927)"
@@ -552,7 +552,7 @@ _ALL = (
         _COMPLAINT,
         "What the period will come to if its young unanswered complaints fare as past ones that were unanswered at the same part of their horizon; 95 % interval with their chance and the uncertainty of the past share.",
         "lower",
-        "DESIGN section 3.2",
+        "Frontdoor",
     ),
     _m(
         "expected_share",
@@ -613,7 +613,7 @@ _ALL = (
         _CONVERSATION,
         "In-target share of the group if it used the channels as everybody does (direct standardisation); channels empty in one group are dropped for all, `covered_share` says how much remains, `channel_part` how much of the raw share is channel.",
         "higher",
-        "DESIGN section 3.7",
+        "Frontdoor",
     ),
     _m(
         "public_complaint_count",
@@ -1047,7 +1047,7 @@ _ALL = (
         _CONVERSATION,
         "answered_share of the age group if it used the channels as all customers do (direct standardisation). Channels that a group of 30 or more does not use are left out for all; `covered_share` says how much of the conversations remains. Where fewer than two groups are that large, every group decides. Empty for a group that does not use all the channels that remain.",
         "higher",
-        "DESIGN section 3.7; " + _MOVER,
+        "Frontdoor; " + _MOVER,
     ),
     _m(
         "answered_gap_share",
@@ -1074,7 +1074,7 @@ _ALL = (
         _CONVERSATION,
         "answered_gap_share less standardised_answered_gap_share: what of the gap goes with the channels that the group uses, in points.",
         "none",
-        "DESIGN section 3.7",
+        "Frontdoor",
     ),
     _m(
         "in_hour_due_count",
@@ -1107,7 +1107,7 @@ _ALL = (
         _CONVERSATION,
         "As standardised_answered_share, of in_hour_share.",
         "higher",
-        "DESIGN section 3.7; " + _MOVER,
+        "Frontdoor; " + _MOVER,
     ),
     _m(
         "in_hour_gap_share",
@@ -1134,7 +1134,7 @@ _ALL = (
         _CONVERSATION,
         "in_hour_gap_share less standardised_in_hour_gap_share.",
         "none",
-        "DESIGN section 3.7",
+        "Frontdoor",
     ),
     _m(
         "standardised_median_minutes",
@@ -1143,7 +1143,7 @@ _ALL = (
         _CONVERSATION,
         "Median of the standardised answer curve: the curves of the channels are weighed first, then the median is read, silence included. Empty where fewer than half were answered so far. Its limits are where the curve's 95 % limits pass a half.",
         "lower",
-        "DESIGN section 3.7; Brookmeyer and Crowley, Biometrics 38 (1982); " + _MOVER,
+        "Frontdoor; Brookmeyer and Crowley, Biometrics 38 (1982); " + _MOVER,
     ),
     _m(
         "overall_answered_share",

@@ -42,7 +42,10 @@ def coverage(frame: pd.DataFrame) -> None:
         shown,
         hide_index=True,
         alt="How much of the data is known",
-        column_config={"Known": st.column_config.ProgressColumn("Known", format="percent", min_value=0, max_value=1)},
+        column_config={
+            "Known": st.column_config.ProgressColumn("Known", format="percent", min_value=0, max_value=1),
+            **{name: st.column_config.NumberColumn(format="localized") for name in ("Conversations", "Of")},
+        },
     )
 
 
