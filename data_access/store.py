@@ -242,7 +242,10 @@ def open_reader(url: str) -> Engine:
 
 # A new file is written as the oldest DuckDB that pyproject.toml admits can read it, not as that of years ago: its
 # texts take a quarter less time to write. Files keep the version they were made with.
-_DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "storage_compatibility_version": "v1.5.0"}
+_DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "storage_compatibility_version": "v1.5.0",
+}
 
 
 def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
