@@ -35,10 +35,14 @@ def fetch(engine: Engine, statement: Executable) -> pd.DataFrame:
         return pd.DataFrame.from_records(result.all(), columns=names)
 
 
-def fetch_parts(engine: Engine, statement: Executable, rows: int = 20_000) -> Iterator[pd.DataFrame]:
-    """The rows of a statement in frames of at most `rows`, never all in memory; at least one frame."""
+def fetch_parts(engine: Engine, statements: Sequence[Executable], rows: int = 20_000) -> Iterator[pd.DataFrame]:
+    """The rows of statements, one after the other, in frames of at most `rows`, at least one.
+
+    All of them see the store as it is at the first.
+    """
     with engine.connect() as connection:
-        yield from dialects.column_batches(connection, statement, rows)
+        for statement in statements:
+            yield from dialects.column_batches(connection, statement, rows)
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from starlette.requests import Request
 
 from data_access.export import csv_of_parts, to_csv
 from data_access.filters import Filter
-from data_access.measures import Selection
+from data_access.measures import Selection, measure_named
+from data_access.queries import conversations
 from data_access.queries.conversations import selected_row_parts, selected_rows
 from data_access.store import open_reader, read_status, resolved
 from pages.components import data, export_route
@@ -101,6 +102,30 @@ def test_a_link_from_before_a_load_says_that_the_page_is_old(opened):
     answer = fetched(export_route.link(Selection(Filter(), "contacts"), "rows"))
     assert answer.status_code == 410
     assert "Reload" in answer.text
+
+
+@pytest.mark.parametrize("measure", ["contacts", "first_responses", "complaints", "all_conversations"])
+@pytest.mark.parametrize("at_once", [1, 3, 10**9])
+def test_stretches_of_time_hold_every_row_once_in_its_order(opened, monkeypatch, measure, at_once):
+    monkeypatch.setattr(conversations, "ROWS_AT_ONCE", at_once)
+    selection = Selection(data.scoped(Filter()), measure)
+    whole = selected_rows(opened.engine, selection)
+    parts = list(selected_row_parts(opened.engine, selection))
+    days = whole[measure_named(measure).owning].dt.date.value_counts().sort_index(ascending=False)
+    expected, rows = 0, 0
+    for count in days:
+        rows += count
+        expected, rows = (expected + 1, 0) if rows >= at_once else (expected, rows)
+    assert len(parts) == expected + (rows > 0)
+    assert len(days) > 2
+    assert to_csv(pd.concat(parts)) == to_csv(whole)
+
+
+def test_an_export_of_nothing_has_its_header(opened):
+    nothing = Selection(data.scoped(Filter(channels=("forum",))), "contacts")
+    assert "".join(csv_of_parts(selected_row_parts(opened.engine, nothing))) == to_csv(
+        selected_rows(opened.engine, nothing)
+    )
 
 
 def test_parts_of_any_size_give_the_same_csv(opened):

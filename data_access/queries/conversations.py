@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, FromClause, Select, and_, case, exists, func, literal, null, or_, select, true
+from sqlalchemy import Date, Engine, FromClause, Select, and_, case, exists, func, literal, null, or_, select, true
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
@@ -26,6 +28,9 @@ from data_access.measures import (
     waited_seconds,
 )
 from data_access.schema import conversations, customers, interactions, waits
+
+ROWS_AT_ONCE = 200_000
+"""Rows of an export that the engine puts in order at once: some 150 MB of its memory."""
 
 _Columns = dict[str, tuple[ColumnElement[Any], str]]
 
@@ -65,10 +70,9 @@ def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
     }
 
 
-def _with_states(wanted: Filter, of: Select[Any] | None = None) -> tuple[Any, ColumnElement[Any]]:
-    """Conversations beside their states, and the state; of the customers of `of`, by default of all."""
-    stated = conversation_states(wanted)
-    states = (stated if of is None else stated.where(waits.c.customer_id.in_(of))).subquery("states")
+def _with_states(wanted: Filter, *of: ColumnElement[bool]) -> tuple[Any, ColumnElement[Any]]:
+    """Conversations beside their states, and the state; from the waits of these conditions, by default all."""
+    states = conversation_states(wanted).where(*of).subquery("states")
     joined = conversations.outerjoin(
         states,
         and_(
@@ -88,11 +92,20 @@ def conversations_rows(engine: Engine, wanted: Filter) -> pd.DataFrame:
 
 
 def _selected(
-    selection: Selection, *, newest_first: bool, limit: int | None = None, offset: int = 0
+    selection: Selection,
+    *,
+    newest_first: bool,
+    limit: int | None = None,
+    offset: int = 0,
+    stretch: tuple[dt.datetime, dt.datetime] | None = None,
 ) -> tuple[Select[Any], _Columns]:
+    """The rows of a selection, all or a page of them, or those of a stretch of time from and before a moment."""
     wanted = selection.wanted
     measure = measure_named(selection.measure)
     table, owning = measure.table, measure.owning_time
+    clauses = list(selection.clauses())
+    if stretch is not None:
+        clauses += [owning >= stretch[0], owning < stretch[1]]
     key = list(table.primary_key.columns)
     tie = (table.c.conversation_id, *((waits.c.wait_number,) if table is waits else ()))
     in_order = (owning.desc() if newest_first else owning, *tie)
@@ -100,10 +113,17 @@ def _selected(
     shown = (
         None
         if limit is None
-        else select(*key).where(*selection.clauses()).order_by(*in_order).limit(limit).offset(offset).subquery("shown")
+        else select(*key).where(*clauses).order_by(*in_order).limit(limit).offset(offset).subquery("shown")
     )
     if table is conversations:
-        joined, state = _with_states(wanted, None if shown is None else select(shown.c.customer_id))
+        if shown is not None:
+            joined, state = _with_states(wanted, waits.c.customer_id.in_(select(shown.c.customer_id)))
+        elif stretch is not None:
+            # No wait begins before its conversation does.
+            mine = select(table.c.customer_id).where(*clauses)
+            joined, state = _with_states(wanted, waits.c.started_at >= stretch[0], waits.c.customer_id.in_(mine))
+        else:
+            joined, state = _with_states(wanted)
         columns = _columns(wanted, state)
     else:
         of_complaint = measure.owning == "first_complaint_at"
@@ -147,7 +167,7 @@ def _selected(
         joined = joined.join(shown, and_(*(column == shown.c[column.name] for column in key)))
     statement = select(*(expression.label(name) for name, (expression, _) in columns.items())).select_from(joined)
     if shown is None:
-        statement = statement.where(*selection.clauses())
+        statement = statement.where(*clauses)
     return statement.order_by(*in_order), columns
 
 
@@ -165,10 +185,39 @@ def selected_rows(
 
 
 def selected_row_parts(engine: Engine, selection: Selection) -> Iterator[pd.DataFrame]:
-    """The same rows in the same order, in frames of some thousand: for exports of any length."""
-    statement, columns = _selected(selection, newest_first=True)
-    for part in fetch_parts(engine, statement):
-        yield typed(part, {name: kind for name, (_, kind) in columns.items()})
+    """The same rows in the same order, in frames of some thousand: for exports of any length.
+
+    Asked for by stretches of time: an engine that must put all rows in order holds all of them.
+    """
+    stretches: list[tuple[dt.datetime, dt.datetime] | None] = [*_stretches(engine, selection)]
+    asked = [_selected(selection, newest_first=True, stretch=stretch) for stretch in stretches or [None]]
+    kinds = {name: kind for name, (_, kind) in asked[0][1].items()}
+    for part in fetch_parts(engine, [statement for statement, _ in asked]):
+        yield typed(part, kinds)
+
+
+def _stretches(engine: Engine, selection: Selection) -> list[tuple[dt.datetime, dt.datetime]]:
+    """Stretches of whole UTC days, newest first, of `ROWS_AT_ONCE` rows or a little more; together all rows."""
+    measure = measure_named(selection.measure)
+    days = (
+        select(sql_cast(measure.owning_time, Date).label("day"))
+        .select_from(measure.table)
+        .where(*selection.clauses())
+        .subquery("days")
+    )
+    statement = select(days.c.day, func.count()).group_by(days.c.day).order_by(days.c.day.desc())
+    with engine.connect() as connection:
+        counted = connection.execute(statement).all()
+    found, rows = list[tuple[dt.datetime, dt.datetime]](), 0
+    before = None
+    for day, count in counted:
+        start = dt.datetime.combine(day, dt.time())
+        before = before or start + dt.timedelta(days=1)
+        rows += count
+        if rows >= ROWS_AT_ONCE or day == counted[-1][0]:
+            found.append((start, before))
+            before, rows = None, 0
+    return found
 
 
 def count_rows(engine: Engine, selection: Selection) -> int:
