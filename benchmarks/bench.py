@@ -146,6 +146,7 @@ def measure_load(figures: Figures, rows: int, folder: Path) -> None:
         file = folder / f"{'with' if with_text else 'without'}.csv"
         write(file, rows, with_text=with_text, with_scores=not with_text)
         url = f"duckdb:///{folder / file.stem}"
+        shutil.rmtree(folder / file.stem, ignore_errors=True)  # into an older store nothing would be stored
         moments = folder / "moments.json"
         seconds, memory = _in_a_process(_load, url, file, moments)
         until = json.loads(moments.read_text(encoding="utf-8"))
