@@ -3,7 +3,7 @@
 Superset lives in an environment of its own, since it holds other versions of our libraries:
 
     python3 -m venv /tmp/superset
-    /tmp/superset/bin/pip install apache-superset psycopg2-binary rich "flask-caching<2.4"
+    /tmp/superset/bin/pip install apache-superset psycopg2-binary cachetools rich "flask-caching<2.4"
     .venv/bin/python benchmarks/superset.py --venv /tmp/superset --rows 100000
 
 starts a PostgreSQL and a Superset on loopback, fills a store, and asks Superset's REST API for the data of each
