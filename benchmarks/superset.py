@@ -9,7 +9,7 @@ Superset lives in an environment of its own, since it holds other versions of ou
 starts a PostgreSQL and a Superset on loopback, fills a store, and asks Superset's REST API for the data of each
 chart, past its cache, and our own queries for the same figures. Both must give the same numbers, else it stops.
 Each chart is measured the first time, then again (median of rounds in which both take turns), also beside the
-statement that Superset sent to the database alone: what is left when Superset's own work is taken away.
+bare statement that Superset sent to the database: what is left when Superset's own work is taken away.
 
 Ours is a call in this process, Superset's a request over HTTP; what either draws from the data is left out of both.
 Ours also gives what Superset's charts leave out: intervals, provisional periods, the median with the unanswered
@@ -339,7 +339,7 @@ def measure(
         for name, value, reference, reference_value in (
             ("first time", ours_first, chart_data, theirs_first),
             ("again", ours, chart_data, theirs),
-            ("again", ours, "the statement of Superset's chart alone", statement),
+            ("again, beside the database alone", ours, "the statement of Superset's chart", statement),
         ):
             title = f"{chart.title}, {name}"
             figures.add("superset", title, value, "ms", reference=reference, reference_value=reference_value)
