@@ -40,7 +40,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Boolean, Engine, event, func, insert, select
+from sqlalchemy import Boolean, Connection, Engine, event, func, insert, select
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
@@ -208,10 +208,7 @@ def make_store(figures: Figures, rows: int, url: str, part: str = "store") -> No
     """Put interactions in directly, derive them, publish: a store of any size in minutes."""
     with open_writer(url) as connection:
         with _timed() as put:
-            for batch in batches(rows, with_text=False):
-                dialects.bulk_insert(connection, interactions, _as_interactions(batch))
-            named = select(interactions.c.customer_id).distinct()
-            connection.execute(insert(customers).from_select(["customer_id"], named))
+            put_in(connection, rows)
         with _timed() as derived:
             derive.rebuild(connection, current_settings(url))
         derive.refresh_source_status(connection, "bench", None)
@@ -230,6 +227,14 @@ def make_store(figures: Figures, rows: int, url: str, part: str = "store") -> No
         reference_value=rows / copied[0],
     )
     figures.add(part, "peak memory of putting in and deriving", _own_peak_mb(), "MB")
+
+
+def put_in(connection: Connection, rows: int) -> None:
+    """Made-up interactions without texts, and their customers; nothing is derived."""
+    for batch in batches(rows, with_text=False):
+        dialects.bulk_insert(connection, interactions, _as_interactions(batch))
+    named = select(interactions.c.customer_id).distinct()
+    connection.execute(insert(customers).from_select(["customer_id"], named))
 
 
 def _own_peak_mb() -> float:
