@@ -9,13 +9,16 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
+from conftest import TINY_MAPPING, TINY_MESSAGES
 from starlette.requests import Request
 
 from data_access.export import csv_of_parts, to_csv
 from data_access.filters import Filter
+from data_access.loader import LoadOrder, load
 from data_access.measures import Selection, measure_named
 from data_access.queries import conversations
 from data_access.queries.conversations import selected_row_parts, selected_rows
+from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved
 from pages.components import data, export_route
 
@@ -119,6 +122,20 @@ def test_stretches_of_time_hold_every_row_once_in_its_order(opened, monkeypatch,
     assert len(parts) == expected + (rows > 0)
     assert len(days) > 2
     assert to_csv(pd.concat(parts)) == to_csv(whole)
+
+
+def test_stretches_give_the_same_rows_on_each_engine(new_store_url, tmp_path, monkeypatch):
+    (tmp_path / "messages.csv").write_text(TINY_MESSAGES, encoding="utf-8")
+    load(new_store_url, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    engine = open_reader(new_store_url)
+    wanted = resolved(Filter(), read_status(engine, new_store_url))
+    monkeypatch.setattr(conversations, "ROWS_AT_ONCE", 2)
+    for measure in ("contacts", "first_responses", "complaints"):
+        selection = Selection(wanted, measure)
+        whole = selected_rows(engine, selection)
+        assert len(whole) > 3
+        assert "".join(csv_of_parts(selected_row_parts(engine, selection))) == to_csv(whole)
+    engine.dispose()
 
 
 def test_an_export_of_nothing_has_its_header(opened):
