@@ -364,7 +364,7 @@ def _state_records(connection: Connection, records: Iterable[Mapping[str, Any]],
 def _forget_stated(connection: Connection) -> None:
     """Delete what the subjects stated so far; those with whom it joined them are looked at again."""
     stated = stated_identities.c.statement_id.in_(select(_subjects.c.statement_id))
-    if connection.scalar(select(stated_identities.c.statement_id).where(stated).limit(1)) is None:
+    if not dialects.has_rows(connection, select(stated_identities.c.statement_id).where(stated)):
         return
     _look_near(connection)
     connection.execute(delete(stated_identities).where(stated))
@@ -422,7 +422,7 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
 
 
 def _has_decisions(connection: Connection) -> bool:
-    return connection.scalar(select(identity_decisions.c.decision).limit(1)) is not None
+    return dialects.has_rows(connection, select(identity_decisions.c.decision))
 
 
 def _note_affected(connection: Connection) -> None:
@@ -640,7 +640,7 @@ def _move(connection: Connection, table: Table, key: str) -> None:
     """What changed hands moves, whole: delete and insert, for the tables are distributed by customer."""
     of_key = owners.c.statement_id == table.c[key]
     differing = select(table.c[key]).join(owners, of_key).where(table.c.customer_id != owners.c.customer_id)
-    if connection.scalar(differing.limit(1)) is None:
+    if not dialects.has_rows(connection, differing):
         return
     moving = _moving[table.name]
     dialects.create_temporary(connection, moving)

@@ -216,17 +216,19 @@ def derive_touched(connection: Connection, settings: Settings) -> None:
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
     for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):
         dialects.create_temporary(connection, table)
-    _fill(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
-    _fill(connection, _events, _ordered_events())
-    _fill(connection, _opened, _opened_conversations(settings))
+    dialects.insert_rows(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
+    dialects.insert_rows(connection, _events, _ordered_events())
+    dialects.insert_rows(connection, _opened, _opened_conversations(settings))
     _set_direct_responses(connection)
     _fill_thresholds(connection, settings)
-    _fill(connection, _waits, _runs())
+    dialects.insert_rows(connection, _waits, _runs())
     _fill_business_time(connection, settings)
     tellings.fill(connection, waits=_waits, events=_events, brand_words=settings.brand_words)
-    _fill(connection, _elsewhere, _answers_elsewhere())
-    _fill(connection, waits, dialects.in_order_of(_waits.c.started_at, _final_waits(), connection))
-    _fill(connection, conversations, dialects.in_order_of(_opened.c.opened_at, _final_conversations(), connection))
+    dialects.insert_rows(connection, _elsewhere, _answers_elsewhere())
+    dialects.insert_rows(connection, waits, dialects.in_order_of(_waits.c.started_at, _final_waits(), connection))
+    dialects.insert_rows(
+        connection, conversations, dialects.in_order_of(_opened.c.opened_at, _final_conversations(), connection)
+    )
     _refresh_agents(connection)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
     for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):
@@ -276,11 +278,6 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
             has_response_times=bool(has_times),
         )
     )
-
-
-def _fill(connection: Connection, table: Table, rows: Select[Any]) -> None:
-    names = [column.name for column in rows.selected_columns]
-    connection.execute(insert(table).from_select(names, rows))
 
 
 def misdated_replies() -> Select[Any]:
@@ -720,7 +717,7 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
     d = calendar_days.c
     for name, at in moments:
         length = dialects.seconds_between(d.open_at, func.least(func.greatest(at, d.open_at), d.close_at))
-        _fill(
+        dialects.insert_rows(
             connection,
             _points,
             select(

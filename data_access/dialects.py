@@ -27,6 +27,7 @@ from sqlalchemy import (
     case,
     create_engine,
     event,
+    insert,
     literal_column,
     text,
     types,
@@ -395,6 +396,16 @@ def make_durable(connection: Connection) -> None:
     """Bring what was committed into the database file: DuckDB keeps it in a log until then; a server needs nothing."""
     if connection.dialect.name == "duckdb":
         connection.execute(text("CHECKPOINT"))
+
+
+def insert_rows(connection: Connection, table: Table, rows: Select[Any]) -> None:
+    """Put the rows of a statement into the columns of the same names."""
+    connection.execute(insert(table).from_select([column.name for column in rows.selected_columns], rows))
+
+
+def has_rows(connection: Connection, rows: Select[Any]) -> bool:
+    """Whether a statement has any row; its first column is never null."""
+    return connection.scalar(rows.limit(1)) is not None
 
 
 def column_batches(connection: Connection, statement: Executable, rows: int) -> Iterator[pd.DataFrame]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import ARRAY, Double, Engine, Executable, Select, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access import dialects
 from data_access.config import age_band_bounds
 from data_access.errors import FilterError
 from data_access.filters import Filter
@@ -33,16 +32,6 @@ def fetch(engine: Engine, statement: Executable) -> pd.DataFrame:
         result = connection.execute(statement)
         names = list(result.keys())
         return pd.DataFrame.from_records(result.all(), columns=names)
-
-
-def fetch_parts(engine: Engine, statements: Sequence[Executable], rows: int = 20_000) -> Iterator[pd.DataFrame]:
-    """The rows of statements, one after the other, in frames of at most `rows`, at least one.
-
-    All of them see the store as it is at the first.
-    """
-    with engine.connect() as connection:
-        for statement in statements:
-            yield from dialects.column_batches(connection, statement, rows)
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

@@ -575,7 +575,7 @@ def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
 def _classify(connection: Connection, source: str) -> None:
     """Mark the staged rows that are stored already as changed (other content), moved (other conversation) or same."""
     s, i, k = _stage.c, interactions.c, _known.c
-    if connection.scalar(select(i.interaction_id).where(i.source == source).limit(1)) is None:
+    if not dialects.has_rows(connection, select(i.interaction_id).where(i.source == source)):
         return
     moved = or_(*(s[name].is_distinct_from(i[name]) for name in _PLACEMENT_FIELDS))
     change = case(
@@ -755,7 +755,7 @@ def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
     """Says which replies of this load, or to events of this load, are dated before what they answer, and where."""
     i = interactions.c
     replies = select(i.interaction_id).where(i.source == order.source, i.reply_to.is_not(None))
-    if connection.scalar(replies.limit(1)) is None:
+    if not dialects.has_rows(connection, replies):
         return []
     written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
     pairs = derive.misdated_replies().subquery("pairs")
@@ -812,7 +812,7 @@ class _StoredContext:
 
     def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
         i = interactions.c
-        if self._connection.scalar(select(i.interaction_id).where(i.source == self._source).limit(1)) is None:
+        if not dialects.has_rows(self._connection, select(i.interaction_id).where(i.source == self._source)):
             return
         dialects.create_temporary(self._connection, _keys)
         remaining = iter(ids)

@@ -31,7 +31,6 @@ from sqlalchemy import (
     case,
     collate,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -103,16 +102,14 @@ def fill(connection: Connection, *, waits: Table, events: Table, brand_words: Se
     tables = (_told, _pairs, _alike)
     for table in tables:
         dialects.create_temporary(connection, table)
-    if _fill(connection, _told, _tellings(waits, events)) and _fill(connection, _pairs, _set_against()):
-        _compare_texts(connection, events, [word.lower() for word in brand_words])
-        _fill(connection, found, _most_alike())
+    dialects.insert_rows(connection, _told, _tellings(waits, events))
+    if dialects.has_rows(connection, select(_told.c.number)):
+        dialects.insert_rows(connection, _pairs, _set_against())
+        if dialects.has_rows(connection, select(_pairs.c.number)):
+            _compare_texts(connection, events, [word.lower() for word in brand_words])
+            dialects.insert_rows(connection, found, _most_alike())
     for table in tables:
         table.drop(connection)
-
-
-def _fill(connection: Connection, table: Table, rows: Select[Any]) -> bool:
-    connection.execute(insert(table).from_select([column.name for column in rows.selected_columns], rows))
-    return connection.scalar(select(table.c[table.columns.keys()[0]]).limit(1)) is not None
 
 
 def _tellings(waits: Table, events: Table) -> Select[Any]:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Date, Engine, FromClause, Select, and_, case, exists, func, literal, null, or_, select, true
+from sqlalchemy import (
+    Connection,
+    Date,
+    Engine,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
 from data_access.filters import Filter
-from data_access.frames import fetch, fetch_parts, typed
+from data_access.frames import fetch, typed
 from data_access.measures import (
     MEASURES,
     Selection,
@@ -31,6 +46,8 @@ from data_access.schema import conversations, customers, interactions, waits
 
 ROWS_AT_ONCE = 200_000
 """Rows of an export that the engine puts in order at once: some 150 MB of its memory."""
+
+ROWS_IN_A_PART = 20_000
 
 _Columns = dict[str, tuple[ColumnElement[Any], str]]
 
@@ -189,32 +206,27 @@ def selected_row_parts(engine: Engine, selection: Selection) -> Iterator[pd.Data
 
     Asked for by stretches of time: an engine that must put all rows in order holds all of them.
     """
-    stretches: list[tuple[dt.datetime, dt.datetime] | None] = [*_stretches(engine, selection)]
-    asked = [_selected(selection, newest_first=True, stretch=stretch) for stretch in stretches or [None]]
-    kinds = {name: kind for name, (_, kind) in asked[0][1].items()}
-    for part in fetch_parts(engine, [statement for statement, _ in asked]):
-        yield typed(part, kinds)
+    with engine.connect() as connection:  # one, so that all stretches see one state of the store
+        for stretch in _stretches(connection, selection) or [None]:
+            statement, columns = _selected(selection, newest_first=True, stretch=stretch)
+            kinds = {name: kind for name, (_, kind) in columns.items()}
+            for part in dialects.column_batches(connection, statement, ROWS_IN_A_PART):
+                yield typed(part, kinds)
 
 
-def _stretches(engine: Engine, selection: Selection) -> list[tuple[dt.datetime, dt.datetime]]:
+def _stretches(connection: Connection, selection: Selection) -> Sequence[tuple[dt.datetime, dt.datetime] | None]:
     """Stretches of whole UTC days, newest first, of `ROWS_AT_ONCE` rows or a little more; together all rows."""
     measure = measure_named(selection.measure)
-    days = (
-        select(sql_cast(measure.owning_time, Date).label("day"))
-        .select_from(measure.table)
-        .where(*selection.clauses())
-        .subquery("days")
-    )
-    statement = select(days.c.day, func.count()).group_by(days.c.day).order_by(days.c.day.desc())
-    with engine.connect() as connection:
-        counted = connection.execute(statement).all()
+    day = sql_cast(measure.owning_time, Date)
+    days = select(day, func.count()).select_from(measure.table).where(*selection.clauses()).group_by(day)
+    counted = connection.execute(days.order_by(day.desc())).all()
     found, rows = list[tuple[dt.datetime, dt.datetime]](), 0
     before = None
-    for day, count in counted:
-        start = dt.datetime.combine(day, dt.time())
+    for date, count in counted:
+        start = dt.datetime.combine(date, dt.time())
         before = before or start + dt.timedelta(days=1)
         rows += count
-        if rows >= ROWS_AT_ONCE or day == counted[-1][0]:
+        if rows >= ROWS_AT_ONCE or date == counted[-1][0]:
             found.append((start, before))
             before, rows = None, 0
     return found
