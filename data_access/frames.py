@@ -15,6 +15,9 @@ from data_access.filters import Filter
 from data_access.measures import Measure, dimension, dimension_order
 from data_access.vocabulary import UNKNOWN
 
+# Frames are small here: Arrow's strings take more time at each step than they save on long columns.
+pd.set_option("mode.string_storage", "python")
+
 DTYPES: Mapping[str, str] = {
     "count": "int64",
     "share": "float64",
@@ -31,7 +34,8 @@ def fetch(engine: Engine, statement: Executable) -> pd.DataFrame:
     with engine.connect() as connection:
         result = connection.execute(statement)
         names = list(result.keys())
-        return pd.DataFrame.from_records(result.all(), columns=names)
+        # Plain tuples: pandas asks each row whether it has names, and a row of SQLAlchemy's takes long to say no.
+        return pd.DataFrame.from_records([tuple(row) for row in result.all()], columns=names)
 
 
 def typed(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

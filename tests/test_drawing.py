@@ -88,6 +88,12 @@ def test_a_chart_made_of_a_kept_one_leaves_it_as_it_was() -> None:
     assert as_sent(bar(shares())) == before
 
 
+def test_a_variant_is_made_once_for_each_name() -> None:
+    figure = bar(shares())
+    assert charts_joined_up.within(figure, 14) is charts_joined_up.within(figure, 14)
+    assert charts_joined_up.within(figure, 21) is not charts_joined_up.within(figure, 14)
+
+
 def test_drawing_cannot_change_the_frame_that_the_page_goes_on_with() -> None:
     @drawn
     def spoiling(data_frame: pd.DataFrame) -> Drawing:

@@ -70,7 +70,7 @@ def fairness(wanted: Filter) -> None:
         finding=findings_age.fairness(frame, of),
         counted=f"{_COUNTED[of]}; 95 % intervals; dotted: all customers; at the right, how many. Compared on the "
         f"channels that every group uses: {covered} of conversations.{findings_age.unknown_age(frame)}",
-        cells=selection.cells(frame, ("age_group",), _MEASURES[of]),
+        cells=lambda: selection.cells(frame, ("age_group",), _MEASURES[of]),
     )
 
 
@@ -110,7 +110,7 @@ def mix_over_time(wanted: Filter) -> None:
         finding=findings_age.mix_over_time(frame, channel, wanted.grain),
         counted=f"Share of the conversations of {_whose(age_group)} that come by {_name(channel)}, with 95 % "
         "interval; hollow under 30. Tested: the first half of the periods against the second, over all age groups.",
-        cells=[
+        cells=lambda: [
             dataclasses.replace(cell, values=(*cell.values, ("channel", channel)))
             for cell in selection.cells(
                 frame[(frame["conversation_count"] > 0) & (frame["age_group"] == age_group)],

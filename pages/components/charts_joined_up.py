@@ -193,8 +193,10 @@ def share_by_window_line(
 
 def within(figure: Chart, days: int) -> Chart:
     """The same figure, every mark of which opens its rows for this number of days."""
-    figure = Chart(figure)
-    for trace in figure.data:
-        if trace.customdata is not None:
-            trace.customdata = [[*cell, f"within_days={days}"] for cell in trace.customdata]
-    return figure
+
+    def limit(copy: Chart) -> None:
+        for trace in copy.data:
+            if trace.customdata is not None:
+                trace.customdata = [[*cell, f"within_days={days}"] for cell in trace.customdata]
+
+    return figure.variant(f"within {days} days", limit)

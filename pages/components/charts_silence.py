@@ -323,10 +323,16 @@ def ignored_by_period_line(
 
 def with_published(figure: Chart, dimension: str, figures: Sequence[PublishedFigure]) -> Chart:
     """A bar chart of shares with published figures: marks on the rows of their group, a line where of everybody."""
-    figure = Chart(figure)
+    if not figures:
+        return figure
+    names = ", ".join(found.name for found in figures)
+    return figure.variant(f"with {names}", lambda copy: _mark_published(copy, dimension, figures))
+
+
+def _mark_published(figure: Chart, dimension: str, figures: Sequence[PublishedFigure]) -> None:
     bars = [trace for trace in figure.data if trace.type == "bar" and trace.customdata is not None]
     if not bars:
-        return figure
+        return
     rows = {str(cell[1]): place for place, cell in enumerate(bars[0].customdata)}
     keyed = [(f"{dimension}={_group(found, dimension)}", found) for found in figures]
     marked = [(rows[key], found) for key, found in keyed if key in rows]
@@ -348,7 +354,7 @@ def with_published(figure: Chart, dimension: str, figures: Sequence[PublishedFig
             yanchor="bottom", showarrow=False, font={"size": 11, "color": theme.CONTEXT},
         )  # fmt: skip
     if not marked:
-        return figure
+        return
     figure.add_scatter(
         x=[found.value for _, found in marked],
         y=[row for row, _ in marked],
@@ -365,7 +371,6 @@ def with_published(figure: Chart, dimension: str, figures: Sequence[PublishedFig
                 x=found.value, y=row, text=f"published {words.percent(found.value)}", xanchor="left", xshift=6,
                 showarrow=False, font={"size": 11, "color": theme.CONTEXT},
             )  # fmt: skip
-    return figure
 
 
 # --- parts ---------------------------------------------------------------------------------------------

@@ -312,14 +312,18 @@ def resolution_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
 
 
 # What pages show side by side is counted in one pass; few combinations, so no more rows come than are shown.
-_COMPLAINTS_AT_ONCE: tuple[Dimensions, ...] = ((), ("channel",), ("team",), ("brand",))
+_COMPLAINTS_AT_ONCE: tuple[tuple[Dimensions, ...], ...] = (
+    ((), ("channel",), ("team",), ("brand",)),
+    (("period",), ("weekday", "hour")),
+)
 
 
 def ignored_complaints(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Complaints by response state; one row per group."""
-    if by in _COMPLAINTS_AT_ONCE:
-        found = _ask(ignored_complaints_query.ignored_complaints_by, scoped(wanted), _COMPLAINTS_AT_ONCE)
-        return cast("pd.DataFrame", found[by])
+    for together in _COMPLAINTS_AT_ONCE:
+        if by in together:
+            found = _ask(ignored_complaints_query.ignored_complaints_by, scoped(wanted), together)
+            return cast("pd.DataFrame", found[by])
     return _frame(ignored_complaints_query.ignored_complaints, wanted, by)
 
 

@@ -81,11 +81,20 @@ class Drawing:
 
 
 class Chart(go.Figure):  # type: ignore[misc]
-    """A figure that many reruns and sessions share: whoever changes one changes a copy, `Chart(figure)`."""
+    """A figure that many reruns and sessions share: whoever wants another asks for a `variant`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._sent: dict[str, Sent] = {}
+        self._variants: dict[str, Chart] = {}
+
+    def variant(self, name: str, change: Callable[[Chart], None]) -> Chart:
+        """A changed copy, kept beside the figure; a name stands for one change only."""
+        if name not in self._variants:
+            copy = Chart(self)
+            change(copy)
+            self._variants[name] = copy
+        return self._variants[name]
 
     def sent(self, text_color: str) -> Sent:
         """As it goes to the browser: texts, legend and axes in one colour, save texts that have a colour of their own.

@@ -34,7 +34,7 @@ def show(wanted: Filter) -> None:
         finding=findings_age.heard(order, listened, group),
         counted=findings_age.heard_counted(order, listened)
         + (f" The first {charts_age.HEARD_ROWS} of {len(order)}, all in the table." if cut > 0 else ""),
-        cells=[
+        cells=lambda: [
             *selection.cells(order, dimensions, "first_responses"),
             *selection.cells(
                 order[order[f"{_COUNT[listened]}_count"] > 0], dimensions, measure, prefix=f"{LISTENERS[listened]}: "

@@ -183,7 +183,7 @@ def flow(looked: Looked) -> None:
         wanted,
         finding=sentence,
         counted=counted,
-        cells=arrows,
+        cells=lambda: arrows,
         rows="back_door",
     )
     with st.container(horizontal=True, gap="xsmall", key="back_door_arrows"):
@@ -242,8 +242,12 @@ def _bars(
     finding: str, counted: str, also: str,
 ) -> None:  # fmt: skip
     figure = charts.share_bar(frame, dimension, share, count, measure=measure)
-    of_whole = selection.cells(frame, (dimension,), measure, prefix="All: ")
-    of_part = selection.cells(frame, (dimension,), also, prefix="Counted: ")
+
+    def opened() -> list[Cell]:
+        of_whole = selection.cells(frame, (dimension,), measure, prefix="All: ")
+        of_part = selection.cells(frame, (dimension,), also, prefix="Counted: ")
+        return [dataclasses.replace(cell, values=(*cell.values, *looked.cell)) for cell in (*of_part, *of_whole)]
+
     panel.chart(
         name,
         charts_joined_up.within(figure, looked.days),
@@ -251,7 +255,7 @@ def _bars(
         looked.wanted,
         finding=finding,
         counted=counted,
-        cells=[dataclasses.replace(cell, values=(*cell.values, *looked.cell)) for cell in (*of_part, *of_whole)],
+        cells=opened,
         rows=measure,
     )
 
@@ -295,5 +299,5 @@ def by_days(looked: Looked) -> None:
         finding=said.by_window(frame, share, done),
         counted=f"Of {of} ({stands_on}), by the number of days allowed; filled: the one chosen above; "
         f"95 % interval.{blind}",
-        cells=selection.cells(frame, ("within_days",), measure),
+        cells=lambda: selection.cells(frame, ("within_days",), measure),
     )

@@ -37,7 +37,7 @@ def show(wanted: Filter) -> None:
         wanted,
         finding=finding,
         counted=counted,
-        cells=[
+        cells=lambda: [
             Cell("Ignored, fell silent", "silent_ignored"),
             Cell("All ignored", "followed_ignored"),
             Cell("Answered, fell silent", "silent_answered"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,10 +30,10 @@ def chart(
     *,
     finding: str,
     counted: str,
-    cells: Sequence[Cell],
+    cells: Callable[[], Sequence[Cell]],
     rows: str | None = None,
 ) -> None:
-    """Show a chart. `finding` and `counted` are plain text; `cells` are what its marks open.
+    """Show a chart. `finding` and `counted` are plain text; `cells` gives what its marks open, when somebody asks.
 
     `rows` names the measure whose rows the second CSV holds: by default that of the first cell.
     """
@@ -51,7 +51,7 @@ def chart(
         st.caption(words.markdown(caption(wanted, counted)))
         with st.expander("Table, rows and CSV", key=f"behind_{name}", type="compact", on_change="rerun") as behind:
             if behind.open:
-                _behind(name, data_frame, wanted, cells, rows or (cells[0].measure if cells else None), finding, grain)
+                _behind(name, data_frame, wanted, cells(), rows, finding, grain)
     selection.follow_click(f"chart_{name}", event, wanted)
 
 
@@ -80,7 +80,7 @@ def share_over_time(
         wanted,
         finding=findings.over_time(data_frame, share, count, done, wanted.grain),
         counted=counted,
-        cells=selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
+        cells=lambda: selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
     )
 
 
@@ -107,7 +107,7 @@ def share_by_group(
         wanted,
         finding=findings.groups_apart(data_frame, dimension, share, count, done),
         counted=f"{counted}, by {dimension_words(dimension)}; under {SMALL_SAMPLE} greyed{cut}.",
-        cells=selection.cells(data_frame, (dimension,), measure),
+        cells=lambda: selection.cells(data_frame, (dimension,), measure),
     )
 
 
@@ -127,6 +127,7 @@ def _behind(
     grain: str,
 ) -> None:
     tables.show(data_frame, data.scoped(wanted).zone, alt=f"Data behind: {finding}", grain=grain)
+    rows = rows or (cells[0].measure if cells else None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         downloads.shown(data_frame, name)
         if rows:

@@ -19,7 +19,7 @@ def show(wanted: Filter) -> None:
         finding=findings.change(change),
         counted="Conversations that were answered and in which the customer wrote again, by the sentiment of the "
         "first and of the last message; at the right, how many.",
-        cells=cells(change, ("sentiment", "closing_sentiment"), "answered_and_written_again"),
+        cells=lambda: cells(change, ("sentiment", "closing_sentiment"), "answered_and_written_again"),
         rows="answered_and_written_again",
     )
     waits = data.recovery(wanted)
@@ -31,6 +31,6 @@ def show(wanted: Filter) -> None:
         finding=findings.recovery(waits),
         counted="Of conversations that open negative, were answered, and in which the customer wrote again: share "
         "that closes neutral or positive, by the wait for the first answer, 95 % interval; under 30 greyed.",
-        cells=cells(waits, ("wait_band",), "written_again"),
+        cells=lambda: cells(waits, ("wait_band",), "written_again"),
         rows="written_again",
     )

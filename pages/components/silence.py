@@ -61,7 +61,7 @@ def definitions(wanted: Filter) -> None:
         finding=f"{question} {findings_silence.spread(shown)}",
         counted="Bold and filled: the definition of this dashboard. Lines are 95 % intervals; each definition "
         f"counts other rows, in the table with numerator and denominator.{_rowless(shown)}",
-        cells=definition_cells(shown),
+        cells=lambda: definition_cells(shown),
     )
 
 
@@ -127,7 +127,7 @@ def teams(wanted: Filter) -> None:
         counted=f"Share of waits answered within target, at one channel mix, {whose} Between the lines is chance "
         f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
         + findings_silence.alone(frame, group),
-        cells=selection.cells(frame, (group,), "waits_target_due"),
+        cells=lambda: selection.cells(frame, (group,), "waits_target_due"),
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -205,7 +205,21 @@ def states_or_published(channels: pd.DataFrame, total: Any, wanted: Filter) -> N
             theme.IGNORED,
         )
         return
-    cells = [
+    panel.chart(
+        "states_by_channel",
+        charts.response_states_bar(channels),
+        channels,
+        wanted,
+        finding=findings.response_states(channels, "channel"),
+        counted="Per cent of each channel's complaints by what happened to them so far; at the right, how many. "
+        f"{words.count(total['complaint_count'])} complaints.",
+        cells=lambda: _state_cells(channels),
+        rows="complaints",
+    )
+
+
+def _state_cells(channels: pd.DataFrame) -> list[selection.Cell]:
+    return [
         cell
         for state in theme.STATE_ORDER
         for cell in selection.cells(
@@ -215,17 +229,6 @@ def states_or_published(channels: pd.DataFrame, total: Any, wanted: Filter) -> N
             prefix=f"{words.value('state', state)}: ",
         )
     ]
-    panel.chart(
-        "states_by_channel",
-        charts.response_states_bar(channels),
-        channels,
-        wanted,
-        finding=findings.response_states(channels, "channel"),
-        counted="Per cent of each channel's complaints by what happened to them so far; at the right, how many. "
-        f"{words.count(total['complaint_count'])} complaints.",
-        cells=cells,
-        rows="complaints",
-    )
 
 
 def in_target_or_published(channels: pd.DataFrame, wanted: Filter, counted: str) -> None:
@@ -256,7 +259,7 @@ def published(
         wanted,
         finding=findings.groups_apart(frame, "channel", share, count, done),
         counted=f"Bars: this company, 95 % interval. {_marks(figures)}",
-        cells=selection.cells(frame, ("channel",), measure),
+        cells=lambda: selection.cells(frame, ("channel",), measure),
     )
 
 
@@ -276,7 +279,6 @@ def hours(wanted: Filter) -> None:
         else "Complaints by hour and weekday of the complaint."
     )
     measure = "complaints_ignored_in_time" if show == "share" else "complaints"
-    part = frame[frame["ignored_in_time_count"] > 0] if show == "share" else frame
     panel.chart(
         "hours",
         charts_silence.hour_weekday_heatmap(frame, show),
@@ -284,7 +286,9 @@ def hours(wanted: Filter) -> None:
         wanted,
         finding=findings_silence.hours(frame, show),
         counted=what,
-        cells=selection.cells(part, ("weekday", "hour"), measure),
+        cells=lambda: selection.cells(
+            frame[frame["ignored_in_time_count"] > 0] if show == "share" else frame, ("weekday", "hour"), measure
+        ),
         rows=measure,
     )
 
@@ -300,7 +304,7 @@ def ignored_by_period(wanted: Filter, counted: str) -> None:
         wanted,
         finding=findings.over_time(frame, "ignored_share", "due_count", "of complaints ignored", wanted.grain),
         counted=f"{counted}{findings_silence.expected(later, wanted.grain)}",
-        cells=selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
+        cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
     )
 
 
@@ -352,7 +356,7 @@ def customers_of_door(wanted: Filter) -> None:
         finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door])),
         counted="Of each age group's customers with any contact, those who used it; 95 % interval."
         + (f" {_marks(figures)}" if is_published else ""),
-        cells=selection.cells(frame, ("age_group",), "contacts"),
+        cells=lambda: selection.cells(frame, ("age_group",), "contacts"),
     )
 
 
@@ -373,5 +377,5 @@ def standardised(wanted: Filter) -> None:
         finding=findings_silence.channel_part(frame),
         counted="Answered within target, of conversations whose target has passed; dotted: everybody; at the right, "
         f"how many. Standardised on the channels that every group uses: {covered} of conversations.",
-        cells=selection.cells(frame, ("age_group",), "target_due"),
+        cells=lambda: selection.cells(frame, ("age_group",), "target_due"),
     )

@@ -27,15 +27,6 @@ def show(wanted: Filter) -> None:
         return
     pairs = data.restatements(wanted, ("told_before_on", "channel"))
     threshold = data.status().settings.joined_up.restated_similarity
-    cells = [
-        Cell(charts_told.pair_name(row), "restatements", (("told_before_on", before), ("channel", channel)))
-        for (_, row), before, channel in zip(
-            charts_told.pairs_shown(pairs).iterrows(),
-            charts_told.pairs_shown(pairs)["told_before_on"],
-            charts_told.pairs_shown(pairs)["channel"],
-            strict=True,
-        )
-    ]
     panel.chart(
         "told_again",
         charts_told.told_again_bar(pairs),
@@ -43,10 +34,19 @@ def show(wanted: Filter) -> None:
         wanted,
         finding=findings.told_again(total, pairs),
         counted=findings.told_counted(total, threshold),
-        cells=[Cell("All of them", "restatements"), *cells],
+        cells=lambda: _cells(pairs),
     )
     st.caption(words.markdown(findings.told_cost(total)))
     _side_by_side(wanted)
+
+
+def _cells(pairs: pd.DataFrame) -> list[Cell]:
+    shown = charts_told.pairs_shown(pairs)
+    each = [
+        Cell(charts_told.pair_name(row), "restatements", (("told_before_on", before), ("channel", channel)))
+        for (_, row), before, channel in zip(shown.iterrows(), shown["told_before_on"], shown["channel"], strict=True)
+    ]
+    return [Cell("All of them", "restatements"), *each]
 
 
 def _why_empty(telling_count: int) -> str:

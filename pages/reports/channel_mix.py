@@ -32,7 +32,6 @@ public = mix if wanted.visibility == "public" else mix[mix["channel"].isin(panel
 cards.row(headlines.channel_mix(mix, public), wanted)
 
 left, right = st.columns([1.15, 1], gap="medium")
-of_mix = cells(mix, ("age_group", "channel"), "contacts")
 with left:
     panel.chart(
         "channel_mix",
@@ -42,7 +41,7 @@ with left:
         finding=findings.channel_mix(mix),
         counted="Per cent of each age group's conversations by channel; at the right, how many. "
         f"{words.count(mix['conversation_count'].sum())} conversations; age at the time of contact.",
-        cells=of_mix,
+        cells=lambda: cells(mix, ("age_group", "channel"), "contacts"),
     )
 with right:
     heard.show(wanted)
@@ -61,7 +60,7 @@ if age.is_known(mix):
             wanted,
             finding=findings.channel_index(mix),
             counted="100: as often as all customers; 200: twice as often. Uncoloured where under 10 are expected.",
-            cells=of_mix,
+            cells=lambda: cells(mix, ("age_group", "channel"), "contacts"),
         )
     left, right = st.columns([1.15, 1], gap="medium")
     with left:

@@ -38,7 +38,7 @@ panel.chart(
     wanted,
     finding=findings.groups_apart(groups, split, SHARE, DUE, DONE) if split else findings.answer_curve(total),
     counted=panel.curve_counted(total, is_split=bool(split)),
-    cells=cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
+    cells=lambda: cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
     rows="first_responses",
 )
 silence.unrecorded(wanted)
@@ -64,14 +64,14 @@ with left:
         panel.chart(
             "calls_by_period", charts.calls_by_period_bar(calls, grain=wanted.grain), calls, wanted,
             finding=findings.calls(phone), counted=findings.service_level(phone),
-            cells=cells(calls, ("period",), "calls_offered", grain=wanted.grain),
+            cells=lambda: cells(calls, ("period",), "calls_offered", grain=wanted.grain),
         )  # fmt: skip
 with right:
     silence.in_target_or_published(data.response_times(wanted, ("channel",)), wanted, OF_DUE)
     panel.chart(
         "backlog_by_age", charts.backlog_by_age_bar(ages), ages, now, finding=findings.backlog(waiting),
         counted="Open waits by age, whenever they began: a reply is needed, and no human gave one, here or elsewhere.",
-        cells=cells(ages, ("age",), "open_waits"),
+        cells=lambda: cells(ages, ("age",), "open_waits"),
     )  # fmt: skip
 solved = data.resolution_times(wanted).iloc[0]
 if solved["resolved_count"]:

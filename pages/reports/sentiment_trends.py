@@ -39,7 +39,7 @@ panel.chart(
     counted=findings.net_counted(grain, said)
     if is_net
     else findings.trend_counted(trend, grain, has_begin=has_begin, said=said),
-    cells=cells(trend, ("period",), "scored", grain=grain),
+    cells=lambda: cells(trend, ("period",), "scored", grain=grain),
     rows="scored",
 )
 
@@ -61,14 +61,15 @@ with right:
         finding=findings.said_on_about(blamed),
         counted="Said on (rows), about (columns): conversations that blame a channel, and their share of all "
         "conversations on the channel where it was said. Channels that blame none are left out.",
-        cells=[Cell(*cell) for cell in findings.said_cells(blamed)], rows="blaming",
+        cells=lambda: [Cell(*cell) for cell in findings.said_cells(blamed)], rows="blaming",
     )  # fmt: skip
     terms = data.rising_topics(wanted)
     risen = findings.rising(terms, has_both_ends=before is not None)
     if findings.is_comparable(terms):
         panel.chart(
-            "rising_topics", charts_sentiment.rising_terms_dot(terms), terms, wanted, finding=risen, rows="contacts",
-            counted=findings.rising_counted(terms), cells=[Cell(*cell) for cell in findings.topic_cells(terms)],
+            "rising_topics", charts_sentiment.rising_terms_dot(terms), terms, wanted, finding=risen,
+            counted=findings.rising_counted(terms), rows="contacts",
+            cells=lambda: [Cell(*cell) for cell in findings.topic_cells(terms)],
         )  # fmt: skip
     else:
         st.markdown(f"**{words.markdown(risen)}**")
