@@ -11,12 +11,14 @@
 5. Contacts of one customer know their neighbours: seconds to the one before and to the next, by topic and
    channel. Whether that is a repeat depends on N and is asked later.
 
-A full rebuild gives the same rows as any sequence of loads.
+A full rebuild gives the same rows as any sequence of loads. Nothing looks beyond one customer, so customers with
+many events together are derived part by part, in memory that does not grow with them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -73,6 +75,8 @@ from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
+
+PART_EVENTS = 400_000  # events that are derived at once, or those of one customer if they are more
 
 _work = MetaData()
 touched = Table("touched_customers", _work, Column("customer_id", Text), prefixes=["TEMPORARY"])
@@ -150,6 +154,11 @@ _waits = Table(
     Column("number", BigInteger),  # what is found of a wait is joined by it: whole numbers are the quickest
     prefixes=["TEMPORARY"],
 )
+_parts = Table("derive_parts", _work, Column("customer_id", Text), Column("part", BigInteger), prefixes=["TEMPORARY"])
+_done_waits, _done_conversations = (
+    Table(f"derived_{table.name}", _work, *(Column(c.name, c.type) for c in table.columns), prefixes=["TEMPORARY"])
+    for table in (waits, conversations)
+)
 _thresholds = Table(
     "derive_thresholds",
     _work,
@@ -192,46 +201,126 @@ _elsewhere = Table(
 )
 
 
+# Told how many events were derived since the last call, and how many there are in all.
+Progress = Callable[[int, int], None]
+
+
+def _say_nothing(_events: int, _expected: int, /) -> None:
+    """Progress that nobody wants to see."""
+
+
 def begin_touched(connection: Connection) -> None:
     """Start collecting the customers whose rows must be derived again."""
     dialects.create_temporary(connection, touched)
 
 
-def rebuild(connection: Connection, settings: Settings) -> None:
+def rebuild(connection: Connection, settings: Settings, progress: Progress = _say_nothing) -> None:
     """Derive everything again, for all customers."""
     begin_touched(connection)
     connection.execute(insert(touched).from_select(["customer_id"], select(interactions.c.customer_id).distinct()))
     connection.execute(delete(waits))
     connection.execute(delete(conversations))
-    derive_touched(connection, settings)
+    derive_touched(connection, settings, progress)
 
 
-def derive_touched(connection: Connection, settings: Settings) -> None:
-    """Derive `waits` and `conversations` of the customers in `touched_customers` again.
+def derive_touched(connection: Connection, settings: Settings, progress: Progress = _say_nothing) -> None:
+    """Derive `waits` and `conversations` of the customers in `touched_customers` again, and empty that table.
 
     Writes the settings used to `store_info`; the caller's transaction makes all of it visible at once.
     """
     mine = select(touched.c.customer_id)
     connection.execute(delete(waits).where(waits.c.customer_id.in_(mine)))
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
-    for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):
+    _fill_calendar_days(connection, settings)
+    events = _event_count(connection)
+    progress(0, events)
+    with dialects.bounded_memory(connection):
+        if events <= PART_EVENTS:
+            _derive(connection, settings, waits, conversations)
+            progress(events, events)
+        else:
+            _derive_in_parts(connection, settings, lambda done: progress(done, events))
+        _refresh_agents(connection)
+    dialects.create_temporary(connection, touched)
+    write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
+
+
+def _event_count(connection: Connection) -> int:
+    mine = interactions.c.customer_id.in_(select(touched.c.customer_id))
+    return int(connection.scalar(select(func.count()).select_from(interactions).where(mine)) or 0)
+
+
+def _derive_in_parts(connection: Connection, settings: Settings, progress: Callable[[int], None]) -> None:
+    """Derive customers with `PART_EVENTS` events together, and the next ones, until all are done.
+
+    Where the order of rows matters it is made of all parts at the end.
+    """
+    _divide(connection)
+    in_order = dialects.stores_in_order(connection)
+    done = (_done_waits, _done_conversations) if in_order else (waits, conversations)
+    if in_order:
+        for table in done:
+            dialects.create_temporary(connection, table)
+    for part in connection.scalars(select(_parts.c.part).distinct().order_by(_parts.c.part)).all():
+        dialects.create_temporary(connection, touched)
+        dialects.insert_rows(connection, touched, select(_parts.c.customer_id).where(_parts.c.part == part))
+        _derive(connection, settings, *done)
+        progress(_event_count(connection))
+    _parts.drop(connection)
+    if in_order:
+        for table, rows, moment in (
+            (waits, _done_waits, _done_waits.c.started_at),
+            (conversations, _done_conversations, _done_conversations.c.opened_at),
+        ):
+            dialects.commit_copy(connection)
+            dialects.insert_rows(connection, table, dialects.in_order_of(moment, select(rows), connection))
+            rows.drop(connection)
+
+
+def _divide(connection: Connection) -> None:
+    """Fill `derive_parts`: every touched customer once, with the number of its part."""
+    i = interactions.c
+    own = select(touched.c.customer_id).distinct().subquery("own")
+    sizes = (
+        select(own.c.customer_id, func.count(i.interaction_id).label("events"))
+        .select_from(own.outerjoin(interactions, i.customer_id == own.c.customer_id))
+        .group_by(own.c.customer_id)
+        .subquery("sizes")
+    )
+    s = sizes.c
+    before = func.coalesce(func.sum(s.events).over(order_by=s.customer_id, rows=(None, -1)), 0)
+    part = dialects.whole_quotient(sql_cast(before, BigInteger), literal(PART_EVENTS))
+    dialects.create_temporary(connection, _parts)
+    dialects.insert_rows(connection, _parts, select(s.customer_id, part.label("part")))
+
+
+def _derive(connection: Connection, settings: Settings, waits_done: Table, conversations_done: Table) -> None:
+    """Add the waits and conversations of the customers in `touched_customers` to tables of the columns of both."""
+    steps = (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere)
+    mine = select(touched.c.customer_id)
+    for table in steps:
         dialects.create_temporary(connection, table)
     dialects.insert_rows(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
     dialects.insert_rows(connection, _events, _ordered_events())
+    dialects.commit_copy(connection)
     dialects.insert_rows(connection, _opened, _opened_conversations(settings))
     _set_direct_responses(connection)
     _fill_thresholds(connection, settings)
+    dialects.commit_copy(connection)
     dialects.insert_rows(connection, _waits, _runs())
+    dialects.commit_copy(connection)
     _fill_business_time(connection, settings)
     tellings.fill(connection, waits=_waits, events=_events, brand_words=settings.brand_words)
     dialects.insert_rows(connection, _elsewhere, _answers_elsewhere())
-    dialects.insert_rows(connection, waits, dialects.in_order_of(_waits.c.started_at, _final_waits(), connection))
-    dialects.insert_rows(
-        connection, conversations, dialects.in_order_of(_opened.c.opened_at, _final_conversations(), connection)
-    )
-    _refresh_agents(connection)
-    write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())
-    for table in (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere):
+    dialects.commit_copy(connection)
+    final_waits, final_conversations = _final_waits(), _final_conversations()
+    if waits_done is waits:  # stored as they come now
+        final_waits = dialects.in_order_of(_waits.c.started_at, final_waits, connection)
+        final_conversations = dialects.in_order_of(_opened.c.opened_at, final_conversations, connection)
+    dialects.insert_rows(connection, waits_done, final_waits)
+    dialects.commit_copy(connection)
+    dialects.insert_rows(connection, conversations_done, final_conversations)
+    for table in steps:
         table.drop(connection)
 
 
@@ -687,6 +776,15 @@ def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
 
 
+def _fill_calendar_days(connection: Connection, settings: Settings) -> None:
+    connection.execute(delete(calendar_days))
+    for calendar in settings.calendars:
+        rows = expanded(calendar)
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        schema = dialects.arrow_schema(calendar_days)
+        dialects.bulk_insert(connection, calendar_days, pa.table(columns, schema=schema))
+
+
 def _fill_business_time(connection: Connection, settings: Settings) -> None:
     """Set the business clocks of `derive_waits`, and the due times of waits whose thresholds run on them.
 
@@ -700,14 +798,8 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
             business_complaint_response_seconds=w.complaint_response_seconds,
         )
     )
-    connection.execute(delete(calendar_days))
     if not settings.calendars:
         return
-    for calendar in settings.calendars:
-        rows = expanded(calendar)
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        schema = dialects.arrow_schema(calendar_days)
-        dialects.bulk_insert(connection, calendar_days, pa.table(columns, schema=schema))
     dialects.create_temporary(connection, _points)
     moments = (
         ("start", w.started_at),

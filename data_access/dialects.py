@@ -283,18 +283,52 @@ def _creation(table: Table, dialect: Dialect) -> str:
     return str(CreateTable(table).compile(dialect=dialect)).strip()
 
 
-@contextlib.contextmanager
-def bounded_memory(connection: Connection, limit: str) -> Iterator[None]:
-    """Let DuckDB write to disk what does not fit into the limit ("512MB"); a server has limits of its own.
+ENGINE_MEMORY = "400MB"  # of the embedded engine while files are loaded or rows derived, however many
 
-    After an error the limit stays: the transaction takes no more statements, and its connection is given up.
+
+@contextlib.contextmanager
+def bounded_memory(connection: Connection, limit: str | None = None) -> Iterator[None]:
+    """Let DuckDB write to disk what does not fit into the limit, `ENGINE_MEMORY`; a server has limits of its own."""
+    with _setting(connection, "memory_limit", limit or ENGINE_MEMORY):
+        yield
+
+
+@contextlib.contextmanager
+def in_any_order(connection: Connection) -> Iterator[None]:
+    """Let DuckDB store rows as they come: to be kept in order they are held back, and written by one thread."""
+    with _setting(connection, "preserve_insertion_order", "false"):
+        yield
+
+
+@contextlib.contextmanager
+def _setting(connection: Connection, name: str, value: str) -> Iterator[None]:
+    """A setting of DuckDB for a while; elsewhere nothing.
+
+    After an error it stays: the transaction takes no more statements, and its connection is given up.
     """
     if connection.dialect.name != "duckdb":
         yield
         return
-    connection.execute(text(f"SET memory_limit = '{limit}'"))
+    connection.execute(text(f"SET {name} = '{value}'"))
     yield
-    connection.execute(text("RESET memory_limit"))
+    connection.execute(text(f"RESET {name}"))
+
+
+def commit_copy(connection: Connection) -> None:
+    """Commit what was written to DuckDB's working copy and begin another transaction.
+
+    Rows of an open transaction are read with a single thread and stay in memory: 7 million staged rows were too many
+    for any limit. Only for what `open_writer` gives, a copy that is published or thrown away whole. On a server
+    everything stays one transaction.
+    """
+    if connection.dialect.name == "duckdb":
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("BEGIN TRANSACTION")
+
+
+def stores_in_order(connection: Connection) -> bool:
+    """Whether the order in which rows are stored is worth something: see `in_order_of`."""
+    return connection.dialect.name == "duckdb"
 
 
 def in_order_of(moment: ColumnElement[dt.datetime], rows: Select[Any], connection: Connection) -> Select[Any]:
@@ -303,7 +337,7 @@ def in_order_of(moment: ColumnElement[dt.datetime], rows: Select[Any], connectio
     DuckDB keeps the first and last value of each block of 122,880 rows, and a page that looks at 90 days then reads
     the blocks of these days. Rows that later loads touch are appended, so a rebuild brings the order back.
     """
-    return rows.order_by(moment) if connection.dialect.name == "duckdb" else rows
+    return rows.order_by(moment) if stores_in_order(connection) else rows
 
 
 # What the engines call the types of the store, and how the store names them.

@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -64,7 +65,7 @@ from data_access.sources.base import (
 from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 
-ENGINE_MEMORY = "400MB"  # of the embedded engine while files are loaded, whatever their size
+COMMIT_ROWS = 5 * BATCH_ROWS  # staged in one transaction of the embedded engine
 
 _work = MetaData()
 _stage = Table(
@@ -211,7 +212,7 @@ def load(
     total = LoadResult()
     with open_writer(url) as connection:
         derive.begin_touched(connection)
-        with dialects.bounded_memory(connection, ENGINE_MEMORY):
+        with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             for order in orders:
                 total.add(_load_file(connection, order, settings, started, report))
         derive_changed(connection, settings, report)
@@ -234,7 +235,7 @@ def rehearse(
     report = progress or say_nothing
     with open_rehearsal(url) as connection:
         derive.begin_touched(connection)
-        with dialects.bounded_memory(connection, ENGINE_MEMORY):
+        with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             return [_load_file(connection, order, settings, started, report) for order in orders]
 
 
@@ -257,9 +258,10 @@ def rebuild(url: str, *, progress: Progress | None = None) -> int:
 def _rebuild(connection: Connection, settings: Settings, report: Progress) -> None:
     """Place events of threads again, say again whose everything is, then derive everything."""
     derive.begin_touched(connection)
-    _rethread(connection, settings, report)
-    customers.settle_all(connection, settings.identity)
-    derive.rebuild(connection, settings)
+    with dialects.bounded_memory(connection):
+        _rethread(connection, settings, report)
+        customers.settle_all(connection, settings.identity)
+    derive.rebuild(connection, settings, partial(report, "deriving"))
 
 
 def rescore(
@@ -348,7 +350,7 @@ def derive_changed(connection: Connection, settings: Settings, report: Progress)
     if read_info(connection).get("settings_fingerprint") != settings.fingerprint():
         _rebuild(connection, settings, report)
     elif connection.scalar(select(func.count()).select_from(derive.touched)):
-        derive.derive_touched(connection, settings)
+        derive.derive_touched(connection, settings, partial(report, "deriving"))
 
 
 def _rethread(connection: Connection, settings: Settings, report: Progress) -> None:
@@ -453,7 +455,7 @@ def _load_events(
 ) -> tuple[LoadResult, list[Reject]]:
     for table in (_stage, _stage_facts, _known, _scores):
         dialects.create_temporary(connection, table)
-    result, rejects, place, has_facts = LoadResult(), list[Reject](), 0, False
+    result, rejects, place, committed, has_facts = LoadResult(), list[Reject](), 0, 0, False
     size, bytes_read = sum(map(file_size, (order.path, *order.more))), 0
     for batch in batches:
         result.read_count += batch.read_count
@@ -463,7 +465,11 @@ def _load_events(
         if batch.events is not None and batch.events.num_rows:
             rejects += _stage_batch(connection, batch, order, started, run, place)
             place += batch.events.num_rows
+            if place - committed >= COMMIT_ROWS:
+                dialects.commit_copy(connection)
+                committed = place
             has_facts = has_facts or batch.facts is not None
+    dialects.commit_copy(connection)
     rejects += _reject_duplicates(connection, order.path)
     rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
     _classify(connection, order.source)
@@ -471,9 +477,11 @@ def _load_events(
     staged = _counted(connection)
     _read_texts(connection, staged, settings, report)
     result.stored_count = staged.stored
+    dialects.commit_copy(connection)
     _merge(connection, staged)
     if has_facts:
         _merge_facts(connection)
+    dialects.commit_copy(connection)
     customers.refresh(connection)
     result.notes += _notes_on_times(connection, order)
     for table in (_stage, _stage_facts, _known, _scores):

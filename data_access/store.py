@@ -494,7 +494,7 @@ def _working_copy(url: str, current: Path | None, work: Path) -> Iterator[Connec
 
 @contextlib.contextmanager
 def _disk_said(folder: Path, advice: str) -> Iterator[None]:
-    """Turn a full or write-protected disk into words."""
+    """Turn a full or write-protected disk, and too little memory, into words."""
     try:
         yield
     except FrontdoorError:
@@ -555,8 +555,11 @@ def _disk_reason(problem: BaseException, advice: str) -> str | None:
     if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"cannot be written ({problem.strerror}); {advice}"
     message = str(problem)
-    if "No space left" in message or "could not allocate block" in message.lower():
+    is_out_of_memory = "Out of Memory" in message
+    if "No space left" in message or (is_out_of_memory and "max_temp_directory_size" in message):
         return "the disk is full; free some space and load again"
+    if is_out_of_memory:
+        return "the embedded engine has too little memory for this; load the rows in several smaller files"
     return None
 
 

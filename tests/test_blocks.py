@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import itertools
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data_access.errors import SourceError
 from data_access.identities import content_hashes, opaque_id, opaque_ids
 from data_access.sources import blocks
-from data_access.sources.base import Reject, raw_text
+from data_access.sources.base import Batch, Reject, one_ahead, raw_text
 from data_access.sources.blocks import Block, can_read_blocks, read_blocks
 from data_access.sources.delimited import read_header, read_records
 
@@ -124,3 +128,31 @@ def test_ids_of_a_column_are_those_of_single_values(values: list[str], source: s
     made = opaque_ids("v", source, pa.array(values, pa.string()))
     made.validate(full=True)
     assert made.to_pylist() == [opaque_id("v", source, value) for value in values]
+
+
+def test_batches_read_ahead_come_in_order_up_to_the_one_that_fails() -> None:
+    def batches() -> Iterator[Batch]:
+        for number in range(3):
+            yield Batch(read_count=number)
+        raise SourceError("x.csv: cut off")
+
+    ahead = one_ahead(batches())
+    assert [next(ahead).read_count for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(SourceError, match="cut off"):
+        next(ahead)
+    assert list(one_ahead(iter(()))) == []
+
+
+def test_reading_ahead_ends_with_who_wanted_it() -> None:
+    read = []
+
+    def batches() -> Iterator[Batch]:
+        for number in itertools.count():
+            read.append(number)
+            yield Batch(read_count=number)
+
+    ahead = one_ahead(batches())
+    assert next(ahead).read_count == 0
+    ahead.close()
+    assert len(read) <= 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frontdoor-reading")]

@@ -13,6 +13,7 @@ from conftest import TIMES, TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table, func, literal_column, select
+from sqlalchemy.sql.elements import ColumnElement
 from stored_rows import frame_of, rows_of
 
 from data_access import derive
@@ -210,12 +211,50 @@ def test_an_event_in_the_year_1900_has_its_thresholds_too(tmp_path):
     assert len(frame_of(url, waits)) == 1
 
 
-@pytest.mark.parametrize(("table", "moment"), [(waits, "started_at"), (conversations, "opened_at")])
-def test_the_embedded_engine_stores_derived_rows_in_order_of_time(at_once: str, table: Table, moment: str):
-    at = table.c[moment]
-    engine = open_reader(at_once)
+def _as_stored(url: str, at: ColumnElement[dt.datetime]) -> list[dt.datetime]:
+    engine = open_reader(url)
     with engine.connect() as connection:
         stored = list(connection.scalars(select(at).order_by(literal_column("rowid"))))
     engine.dispose()
+    return stored
+
+
+@pytest.mark.parametrize(("table", "moment"), [(waits, "started_at"), (conversations, "opened_at")])
+def test_the_embedded_engine_stores_derived_rows_in_order_of_time(at_once: str, table: Table, moment: str):
+    stored = _as_stored(at_once, table.c[moment])
     assert len(stored) > 100
     assert stored == sorted(stored)
+
+
+@pytest.mark.parametrize("part_events", [1, 300])
+def test_customers_derived_part_by_part_are_the_rows_of_one_go_in_the_same_order(
+    at_once, tmp_path, monkeypatch, part_events
+):
+    shutil.copytree(at_once.removeprefix("duckdb:///"), tmp_path / "store")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    if part_events == 1:  # every customer a part: of a few of them
+        few = select(interactions.c.customer_id).distinct().order_by(interactions.c.customer_id).limit(20)
+        with open_writer(url) as connection:
+            connection.execute(interactions.delete().where(interactions.c.customer_id.not_in(few)))
+        rebuild(url)
+    before = rows_of(url)
+    done: list[int] = []
+    derive_part = derive._derive
+    monkeypatch.setattr(derive, "PART_EVENTS", part_events)
+    monkeypatch.setattr(derive, "_derive", lambda connection, *rest: (done.append(1), derive_part(connection, *rest)))
+    rebuild(url)
+    events = len(before["interactions"])
+    assert len(done) == 20 if part_events == 1 else 1 < len(done) <= events // part_events + 1
+    assert rows_of(url) == before
+    assert _as_stored(url, waits.c.started_at) == sorted(row.started_at for row in frame_of(url, waits).itertuples())
+
+
+@pytest.mark.postgresql
+def test_parts_give_the_same_rows_on_a_server(tiny_store_url, new_database, tmp_path, monkeypatch):
+    messages, customers = tmp_path / "messages.csv", tmp_path / "customers.csv"
+    messages.write_text(TINY_MESSAGES)
+    customers.write_text(TINY_CUSTOMERS)
+    url = new_database()
+    monkeypatch.setattr(derive, "PART_EVENTS", 3)
+    load(url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "tiny")), LoadOrder(customers, "customers")])
+    assert rows_of(url) == rows_of(tiny_store_url)

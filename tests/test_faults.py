@@ -23,6 +23,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from stored_rows import frame_of, rows_of
 
+from data_access import dialects
 from data_access.cli import main
 from data_access.errors import StoreError
 from data_access.filters import Filter
@@ -179,6 +180,18 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_too_little_memory_changes_nothing_and_is_not_called_a_full_disk(base, capsys, monkeypatch):
+    url, more = base
+    more.write_text(tweets(100, 2500, 400))
+    before = rows_of(url)
+    monkeypatch.setattr(dialects, "ENGINE_MEMORY", "2MB")
+    assert main(["load", str(more), "--source", "twcs", "--store", url]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "too little memory" in line
+    assert "nothing was changed" in line
+    assert rows_of(url) == before
 
 
 @pytest.mark.parametrize("copies", [0, 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -177,6 +178,18 @@ class Source:
     gaps: str = ""
     parts: tuple[Part, ...] = ()
     is_folder: bool = False
+
+
+def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, the next one being read in another thread while the last one is stored.
+
+    Only for what reads nothing but files: the store has one connection.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="frontdoor-reading") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 def event_table(columns: Mapping[str, Any], row_count: int) -> pa.Table:

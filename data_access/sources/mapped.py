@@ -23,6 +23,7 @@ from data_access.sources.base import (
     Reject,
     Source,
     event_table,
+    one_ahead,
     table_of,
     without_impossible_times,
 )
@@ -235,7 +236,7 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
     if can_read_blocks(path, encoding, mapping.delimiter):
         places = [names.index(column) for column in wanted]
         blocks = read_blocks(path, places, encoding=encoding, delimiter=mapping.delimiter)
-        yield from batches(names, blocks, mapping)
+        yield from one_ahead(batches(names, blocks, mapping))
     else:
         yield from batches(*read_records(path, encoding=encoding, delimiter=mapping.delimiter), mapping)
 
