@@ -22,6 +22,7 @@ from sqlalchemy import (
     Column,
     Connection,
     MetaData,
+    Select,
     Table,
     Text,
     and_,
@@ -66,6 +67,7 @@ from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 
 COMMIT_ROWS = 5 * BATCH_ROWS  # staged in one transaction of the embedded engine
+SLICE_ROWS = 40 * BATCH_ROWS  # of a file that are stored before the next are read: memory must not grow with the file
 
 _work = MetaData()
 _stage = Table(
@@ -104,6 +106,13 @@ _scores = Table(
     _work,
     Column("interaction_id", Text),
     *(Column(name, interactions.c[name].type) for name in SCORE_COLUMNS),
+    prefixes=["TEMPORARY"],
+)
+# Rows of the slices of a file that are stored already: an id that comes again is a duplicate, no correction.
+_seen = Table(
+    "stage_seen",
+    _work,
+    *(Column(name, _stage.c[name].type) for name in ("interaction_id", "content_hash", "line")),
     prefixes=["TEMPORARY"],
 )
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
@@ -453,40 +462,82 @@ def _load_events(
     run: int,
     report: Progress,
 ) -> tuple[LoadResult, list[Reject]]:
-    for table in (_stage, _stage_facts, _known, _scores):
-        dialects.create_temporary(connection, table)
-    result, rejects, place, committed, has_facts = LoadResult(), list[Reject](), 0, 0, False
+    dialects.create_temporary(connection, _seen)
     size, bytes_read = sum(map(file_size, (order.path, *order.more))), 0
+    staged = _Slice(connection, order, settings, report)
     for batch in batches:
-        result.read_count += batch.read_count
-        rejects += batch.rejects
+        staged.result.read_count += batch.read_count
+        staged.rejects += batch.rejects
         bytes_read += batch.bytes_read
-        report("reading", batch.read_count, result.read_count * size // bytes_read if bytes_read else None)
+        expected = staged.result.read_count * size // bytes_read if bytes_read else None
+        report("reading", batch.read_count, expected)
         if batch.events is not None and batch.events.num_rows:
-            rejects += _stage_batch(connection, batch, order, started, run, place)
-            place += batch.events.num_rows
-            if place - committed >= COMMIT_ROWS:
-                dialects.commit_copy(connection)
-                committed = place
-            has_facts = has_facts or batch.facts is not None
-    dialects.commit_copy(connection)
-    rejects += _reject_duplicates(connection, order.path)
-    rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
-    _classify(connection, order.source)
-    _find_customers(connection, settings)
-    staged = _counted(connection)
-    _read_texts(connection, staged, settings, report)
-    result.stored_count = staged.stored
-    dialects.commit_copy(connection)
-    _merge(connection, staged)
-    if has_facts:
-        _merge_facts(connection)
-    dialects.commit_copy(connection)
-    customers.refresh(connection)
-    result.notes += _notes_on_times(connection, order)
-    for table in (_stage, _stage_facts, _known, _scores):
-        table.drop(connection)
-    return result, rejects
+            staged.add(batch, started, run)
+            if staged.count >= SLICE_ROWS:
+                staged.store(is_last=False)
+    staged.store(is_last=True)
+    _seen.drop(connection)
+    return staged.result, staged.rejects
+
+
+class _Slice:
+    """The staged rows of a file, or of a part of it: added batch by batch, then stored together.
+
+    A file of several slices is stored as if it were as many files, of which the first row of an id counts.
+    """
+
+    def __init__(self, connection: Connection, order: LoadOrder, settings: Settings, report: Progress) -> None:
+        self.result, self.rejects, self.count = LoadResult(), list[Reject](), 0
+        self._connection, self._order, self._settings, self._report = connection, order, settings, report
+        self._place = self._committed = self._texts = 0
+        self._is_first, self._has_facts = True, False
+        self._begin()
+
+    def _begin(self) -> None:
+        for table in (_stage, _stage_facts, _known, _scores):
+            dialects.create_temporary(self._connection, table)
+        self.count, self._has_facts = 0, False
+
+    def add(self, batch: Batch, started: dt.datetime, run: int) -> None:
+        """Stage a batch; what has an impossible time is rejected."""
+        assert batch.events is not None
+        self.rejects += _stage_batch(self._connection, batch, self._order, started, run, self._place)
+        self._place += batch.events.num_rows
+        self.count += batch.events.num_rows
+        self._has_facts = self._has_facts or batch.facts is not None
+        if self._place - self._committed >= COMMIT_ROWS:
+            dialects.commit_copy(self._connection)
+            self._committed = self._place
+
+    def store(self, *, is_last: bool) -> None:
+        """Store what is staged: new rows, corrections, and what they show of customers."""
+        connection, settings = self._connection, self._settings
+        dialects.commit_copy(connection)
+        if not self._is_first:
+            self.rejects += _reject_seen(connection, self._order.path)
+        self.rejects += _reject_duplicates(connection, self._order.path)
+        if not is_last:
+            from_file = select(*(_stage.c[c.name] for c in _seen.columns)).where(_stage.c.is_from_file.is_(True))
+            dialects.insert_rows(connection, _seen, from_file)
+        self.rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
+        _classify(connection, self._order.source)
+        _find_customers(connection, settings)
+        counts = _counted(connection)
+        _read_texts(connection, counts, settings, self._report, self._texts)
+        self._texts += counts.with_text + counts.without_text
+        self.result.stored_count += counts.stored
+        dialects.commit_copy(connection)
+        _merge(connection, counts)
+        if self._has_facts:
+            _merge_facts(connection)
+        dialects.commit_copy(connection)
+        customers.refresh(connection)
+        self.result.notes += _notes_on_times(connection, self._order)
+        for table in (_stage, _stage_facts, _known, _scores):
+            table.drop(connection)
+        self._is_first = False
+        if not is_last:
+            self._begin()
 
 
 def _stage_batch(
@@ -546,25 +597,41 @@ def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
     if not connection.scalar(select(func.count()).select_from(first)):
         return []
     other = _stage.alias("other")
-    rows = connection.execute(
-        select(
-            s.interaction_id,
-            s.external_id,
-            s.file,
-            s.line,
-            s.raw,
-            s.raw_at,
-            s.raw_bytes,
-            s.content_hash,
-            other.c.line.label("first_line"),
-            other.c.content_hash.label("kept"),
-        )
+    is_first = and_(other.c.interaction_id == first.c.interaction_id, other.c.place == first.c.place)
+    repeated = (
+        select(_stage, other.c.line.label("first_line"), other.c.content_hash.label("kept"))
         .join(first, first.c.interaction_id == s.interaction_id)
-        .join(other, and_(other.c.interaction_id == first.c.interaction_id, other.c.place == first.c.place))
+        .join(other, is_first)
         .where(s.place != first.c.place)
-        .order_by(s.place)
+    )
+    rejects = _rejects_of(connection, repeated, path)
+    connection.execute(
+        delete(_stage).where(exists().where(first.c.interaction_id == s.interaction_id, first.c.place != s.place))
+    )
+    return rejects
+
+
+def _reject_seen(connection: Connection, path: Path) -> list[Reject]:
+    """The same against the slices of the file that are stored already."""
+    s, seen = _stage.c, _seen.c
+    again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True))
+    repeated = select(_stage, seen.line.label("first_line"), seen.content_hash.label("kept")).join(_seen, again)
+    rejects = _rejects_of(connection, repeated, path)
+    connection.execute(
+        delete(_stage).where(s.is_from_file.is_(True), s.interaction_id.in_(select(seen.interaction_id)))
+    )
+    return rejects
+
+
+def _rejects_of(connection: Connection, repeated: Select[Any], path: Path) -> list[Reject]:
+    """Of staged rows beside the row that is `kept` those with other content, as rejects."""
+    r = repeated.subquery("repeated").c
+    rows = connection.execute(
+        select(r.external_id, r.file, r.line, r.raw, r.raw_at, r.raw_bytes, r.first_line)
+        .where(r.content_hash != r.kept)
+        .order_by(r.place)
     ).all()
-    rejects = [
+    return [
         Reject(
             row.line,
             f"id {row.external_id} stands in line {row.first_line} already, with different content",
@@ -572,12 +639,7 @@ def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
             row.file,
         )
         for row in rows
-        if row.content_hash != row.kept
     ]
-    connection.execute(
-        delete(_stage).where(exists().where(first.c.interaction_id == s.interaction_id, first.c.place != s.place))
-    )
-    return rejects
 
 
 def _classify(connection: Connection, source: str) -> None:
@@ -617,6 +679,7 @@ class _Staged(NamedTuple):
     replacing: int
     with_text: int
     without_text: int
+    first_place: int
     last_place: int
 
 
@@ -629,8 +692,8 @@ def _counted(connection: Connection) -> _Staged:
         and_(writing, s.text.is_not(None)),
         and_(writing, s.text.is_(None)),
     )
-    last = func.coalesce(func.max(s.place), 0)
-    return _Staged._make(connection.execute(select(*(func.count().filter(one) for one in counts), last)).one())
+    ends = (func.coalesce(end(s.place), 0) for end in (func.min, func.max))
+    return _Staged._make(connection.execute(select(*(func.count().filter(one) for one in counts), *ends)).one())
 
 
 def _find_customers(connection: Connection, settings: Settings) -> None:
@@ -642,15 +705,18 @@ def _find_customers(connection: Connection, settings: Settings) -> None:
     )
 
 
-def _read_texts(connection: Connection, staged: _Staged, settings: Settings, report: Progress) -> None:
-    """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
+def _read_texts(connection: Connection, staged: _Staged, settings: Settings, report: Progress, before: int) -> None:
+    """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so.
+
+    `before` are the rows of earlier slices of the file.
+    """
     s = _stage.c
     has_text = and_(s.change != "same", s.text.is_not(None))
-    report("reading texts", staged.without_text, staged.without_text + staged.with_text)
+    report("reading texts", staged.without_text, before + staged.without_text + staged.with_text)
     columns = [s[name] for name in TextRow._fields]
 
     def rows() -> Iterator[TextRow]:
-        for start in range(0, staged.last_place + 1, BATCH_ROWS):
+        for start in range(staged.first_place, staged.last_place + 1, BATCH_ROWS):
             within = and_(s.place >= start, s.place < start + BATCH_ROWS)
             found = connection.execute(select(*columns).where(within, has_text).order_by(s.place))
             yield from map(TextRow._make, found.all())

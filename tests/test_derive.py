@@ -16,11 +16,12 @@ from sqlalchemy import Table, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from stored_rows import frame_of, rows_of
 
-from data_access import derive
+from data_access import derive, loader
 from data_access.config import read_settings
 from data_access.demo import write_demo_sources
 from data_access.loader import LoadOrder, load, rebuild
-from data_access.schema import conversations, interactions, waits
+from data_access.schema import conversations, interactions, rejected_rows, waits
+from data_access.sources import blocks, threads
 from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import open_reader, open_writer, settings_file
 
@@ -258,3 +259,54 @@ def test_parts_give_the_same_rows_on_a_server(tiny_store_url, new_database, tmp_
     monkeypatch.setattr(derive, "PART_EVENTS", 3)
     load(url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "tiny")), LoadOrder(customers, "customers")])
     assert rows_of(url) == rows_of(tiny_store_url)
+
+
+def test_a_file_stored_slice_by_slice_gives_the_rows_of_one_that_is_stored_at_once(
+    sources, at_once, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loader, "SLICE_ROWS", 1)  # every batch
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8_000)
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 1_000)
+    stored = []
+    store = loader._Slice.store
+    monkeypatch.setattr(loader._Slice, "store", lambda self, **named: (stored.append(1), store(self, **named)))
+    url = f"duckdb:///{tmp_path / 'store'}"
+    _settings(url, sources)
+    names = ("messages", "social", "calls", "customers")
+    results = [load(url, [_order(sources / f"{name}.csv", sources)]) for name in names]
+    assert len(stored) > 20
+    one, other = rows_of(at_once), rows_of(url)
+    for table in one:
+        assert one[table] == other[table], table
+    for result in results:
+        assert result.read_count == result.stored_count > 0
+
+
+def test_tweets_stored_slice_by_slice_give_the_rows_of_one_go(twcs_store_url, shared_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(loader, "SLICE_ROWS", 1)
+    monkeypatch.setattr(threads, "IN_MEMORY", 0)
+    monkeypatch.setattr(threads, "BATCH_ROWS", 400)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    result = load(url, [LoadOrder(shared_data / "twcs" / "twcs_first5000.csv", "twcs")])
+    assert (result.read_count, result.stored_count, result.rejected_count) == (5_001, 5_000, 1)
+    assert rows_of(url) == rows_of(twcs_store_url)
+
+
+@pytest.mark.parametrize("slice_rows", [1, 10**9])
+def test_an_id_that_comes_again_in_a_later_slice_is_a_duplicate_and_no_correction(
+    new_store_url, tmp_path, monkeypatch, slice_rows
+):
+    monkeypatch.setattr(loader, "SLICE_ROWS", slice_rows)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 120)
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 40)
+    header, first, *others = TINY_MESSAGES.splitlines()
+    other, corrected = first.replace("1,", "other,", 1), first.replace("2026", "2025", 1)
+    path = tmp_path / "messages.csv"
+    path.write_text("\n".join((header, first, *others, first, corrected, other, corrected)) + "\n")
+    result = load(new_store_url, [LoadOrder(path, "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    line, rejected = len(others) + 4, frame_of(new_store_url, rejected_rows).sort_values("line")
+    assert list(rejected["line"]) == [line, line + 2]
+    assert set(rejected["reason"]) == {"id 1 stands in line 2 already, with different content"}
+    assert list(rejected["raw"].str.strip()) == [corrected, corrected]
+    assert (result.stored_count, result.unchanged_count) == (len(others) + 2, 1)
+    assert result.read_count == len(others) + 5
