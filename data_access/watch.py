@@ -50,7 +50,8 @@ class Watch:
     def __init__(
         self, url: str, folder: Path, orders: Orders, say: Say, progress: loader.Progress | None = None
     ) -> None:
-        self._url, self._folder, self._orders, self._say, self._progress = url, folder, orders, say, progress
+        self._url, self._folder, self._orders, self._say = url, folder, orders, say
+        self._progress = progress or loader.say_nothing
         self._seen: dict[Path, _Look] = {}
         self._done: dict[Path, _Look] = {}
         self._said = ""
@@ -101,7 +102,7 @@ class Watch:
                 self.watched.known_count += 1
             else:
                 orders = [dataclasses.replace(order, file_hash=name) for order in self._orders(path)]
-                result = loader.load(self._url, orders, progress=self._progress)
+                result = loader.load(self._url, orders, progress=self._report)
                 self.watched.result.add(result)
                 self.watched.loaded_count += 1
                 self._say(
@@ -122,6 +123,12 @@ class Watch:
         self._done[path] = look
         self._said = ""
         return True
+
+    def _report(self, stage: str, rows: int, expected: int | None = None, /) -> None:
+        """An interruption that came where Python drops it, as in a collection of garbage, ends the load here."""
+        if self.stopped.is_set():
+            raise KeyboardInterrupt
+        self._progress(stage, rows, expected)
 
     def _stop_if_asked(self, problem: Exception) -> None:
         """An engine may answer an interruption with an error of its own."""

