@@ -76,7 +76,7 @@ from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
-PART_EVENTS = 400_000  # events that are derived at once, or those of one customer if they are more
+PART_EVENTS = 400_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one customer's
 
 _work = MetaData()
 touched = Table("touched_customers", _work, Column("customer_id", Text), prefixes=["TEMPORARY"])
@@ -235,7 +235,7 @@ def derive_touched(connection: Connection, settings: Settings, progress: Progres
     events = _event_count(connection)
     progress(0, events)
     with dialects.bounded_memory(connection):
-        if events <= PART_EVENTS:
+        if events <= dialects.at_once(PART_EVENTS):
             _derive(connection, settings, waits, conversations)
             progress(events, events)
         else:
@@ -289,7 +289,7 @@ def _divide(connection: Connection) -> None:
     )
     s = sizes.c
     before = func.coalesce(func.sum(s.events).over(order_by=s.customer_id, rows=(None, -1)), 0)
-    part = dialects.whole_quotient(sql_cast(before, BigInteger), literal(PART_EVENTS))
+    part = dialects.whole_quotient(sql_cast(before, BigInteger), literal(dialects.at_once(PART_EVENTS)))
     dialects.create_temporary(connection, _parts)
     dialects.insert_rows(connection, _parts, select(s.customer_id, part.label("part")))
 

@@ -40,6 +40,7 @@ from sqlalchemy.sql import func
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
+from data_access.errors import StoreError
 from data_access.vocabulary import GRAINS
 from data_access.zones import utc_offsets
 
@@ -283,13 +284,29 @@ def _creation(table: Table, dialect: Dialect) -> str:
     return str(CreateTable(table).compile(dialect=dialect)).strip()
 
 
-ENGINE_MEMORY = "400MB"  # of the embedded engine while files are loaded or rows derived, however many
+ENGINE_MB = 400  # of the embedded engine while files are loaded or rows derived, however many
+MEMORY_VARIABLE = "FRONTDOOR_LOAD_MB"
+
+
+def engine_memory_mb() -> int:
+    """`FRONTDOOR_LOAD_MB`, else `ENGINE_MB`. Raises StoreError for less than that, or no number."""
+    given = os.environ.get(MEMORY_VARIABLE)
+    if given is None:
+        return ENGINE_MB
+    if not given.isdecimal() or int(given) < ENGINE_MB:
+        raise StoreError(f"{MEMORY_VARIABLE}={given} is no whole number of megabytes from {ENGINE_MB} on")
+    return int(given)
+
+
+def at_once(rows: int) -> int:
+    """How many rows are worked on at once where so many are with `ENGINE_MB`."""
+    return rows * engine_memory_mb() // ENGINE_MB
 
 
 @contextlib.contextmanager
 def bounded_memory(connection: Connection, limit: str | None = None) -> Iterator[None]:
-    """Let DuckDB write to disk what does not fit into the limit, `ENGINE_MEMORY`; a server has limits of its own."""
-    with _setting(connection, "memory_limit", limit or ENGINE_MEMORY):
+    """Let DuckDB write to disk what does not fit into `engine_memory_mb`; a server has limits of its own."""
+    with _setting(connection, "memory_limit", limit or f"{engine_memory_mb()}MB"):
         yield
 
 

@@ -473,7 +473,7 @@ def _load_events(
         report("reading", batch.read_count, expected)
         if batch.events is not None and batch.events.num_rows:
             staged.add(batch, started, run)
-            if staged.count >= SLICE_ROWS:
+            if staged.count >= dialects.at_once(SLICE_ROWS):
                 staged.store(is_last=False)
     staged.store(is_last=True)
     _seen.drop(connection)

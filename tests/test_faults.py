@@ -186,7 +186,7 @@ def test_too_little_memory_changes_nothing_and_is_not_called_a_full_disk(base, c
     url, more = base
     more.write_text(tweets(100, 2500, 400))
     before = rows_of(url)
-    monkeypatch.setattr(dialects, "ENGINE_MEMORY", "2MB")
+    monkeypatch.setattr(dialects, "ENGINE_MB", 2)
     assert main(["load", str(more), "--source", "twcs", "--store", url]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "too little memory" in line

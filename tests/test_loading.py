@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from stored_rows import frame_of, rows_of
 
 from data_access import dialects
-from data_access.errors import FrontdoorError, SourceError
+from data_access.errors import FrontdoorError, SourceError, StoreError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, load, rebuild, rescore
 from data_access.reports import run_report
@@ -257,3 +257,19 @@ def test_the_engine_has_its_own_limit_of_memory_again_after_a_load(tmp_path):
         with dialects.bounded_memory(connection, "100MB"):
             assert connection.exec_driver_sql(limit).scalar() != before
         assert connection.exec_driver_sql(limit).scalar() == before
+
+
+def test_a_load_takes_the_memory_that_it_is_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("FRONTDOOR_LOAD_MB", "800")
+    assert dialects.at_once(1_000) == 2_000
+    with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection, dialects.bounded_memory(connection):
+        assert connection.exec_driver_sql("SELECT current_setting('memory_limit')").scalar() == "762.9 MiB"
+
+
+@pytest.mark.parametrize("given", ["1GB", "399", "", "-800"])
+def test_memory_that_is_no_number_or_too_little_is_refused_in_words(tmp_path, monkeypatch, given):
+    monkeypatch.setenv("FRONTDOOR_LOAD_MB", given)
+    (tmp_path / "messages.csv").write_text(TINY_MESSAGES)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    with pytest.raises(StoreError, match=r"FRONTDOOR_LOAD_MB=.* is no whole number of megabytes from 400 on"):
+        load(url, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
