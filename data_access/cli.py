@@ -240,17 +240,12 @@ class _Progress:
     def __init__(self) -> None:
         self._bar: tqdm[NoReturn] | None = None
         self._stage = ""
-        self._done = dict[str, int]()  # a stage comes again with the next slice of a file
 
     def __call__(self, stage: str, rows: int, expected: int | None = None, /) -> None:
         if stage != self._stage:
             self.close()
             self._stage = stage
-            begun = self._done.setdefault(stage, 0)
-            self._bar = tqdm(
-                desc=stage, initial=begun, unit=" rows", unit_scale=True, file=sys.stderr, disable=None, leave=False
-            )
-        self._done[stage] += rows
+            self._bar = tqdm(desc=stage, unit=" rows", unit_scale=True, file=sys.stderr, disable=None, leave=False)
         if self._bar is not None:
             if expected is not None:
                 self._bar.total = max(expected, self._bar.n + rows)

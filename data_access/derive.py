@@ -154,7 +154,14 @@ _waits = Table(
     Column("number", BigInteger),  # what is found of a wait is joined by it: whole numbers are the quickest
     prefixes=["TEMPORARY"],
 )
-_parts = Table("derive_parts", _work, Column("customer_id", Text), Column("part", BigInteger), prefixes=["TEMPORARY"])
+_parts = Table(
+    "derive_parts",
+    _work,
+    Column("customer_id", Text),
+    Column("events", BigInteger),
+    Column("part", BigInteger),
+    prefixes=["TEMPORARY"],
+)
 _done_waits, _done_conversations = (
     Table(f"derived_{table.name}", _work, *(Column(c.name, c.type) for c in table.columns), prefixes=["TEMPORARY"])
     for table in (waits, conversations)
@@ -261,11 +268,12 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
     if in_order:
         for table in done:
             dialects.create_temporary(connection, table)
-    for part in connection.scalars(select(_parts.c.part).distinct().order_by(_parts.c.part)).all():
+    p = _parts.c
+    for part, events in connection.execute(select(p.part, func.sum(p.events)).group_by(p.part).order_by(p.part)).all():
         dialects.create_temporary(connection, touched)
-        dialects.insert_rows(connection, touched, select(_parts.c.customer_id).where(_parts.c.part == part))
+        dialects.insert_rows(connection, touched, select(p.customer_id).where(p.part == part))
         _derive(connection, settings, *done)
-        progress(_event_count(connection))
+        progress(int(events))
     _parts.drop(connection)
     if in_order:
         for table, rows, moment in (
@@ -273,12 +281,12 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
             (conversations, _done_conversations, _done_conversations.c.opened_at),
         ):
             dialects.commit_copy(connection)
-            dialects.insert_rows(connection, table, dialects.in_order_of(moment, select(rows), connection))
+            dialects.insert_rows(connection, table, select(rows).order_by(moment))
             rows.drop(connection)
 
 
 def _divide(connection: Connection) -> None:
-    """Fill `derive_parts`: every touched customer once, with the number of its part."""
+    """Fill `derive_parts`: every touched customer once, with its number of events and its part."""
     i = interactions.c
     own = select(touched.c.customer_id).distinct().subquery("own")
     sizes = (
@@ -291,7 +299,7 @@ def _divide(connection: Connection) -> None:
     before = func.coalesce(func.sum(s.events).over(order_by=s.customer_id, rows=(None, -1)), 0)
     part = dialects.whole_quotient(sql_cast(before, BigInteger), literal(dialects.at_once(PART_EVENTS)))
     dialects.create_temporary(connection, _parts)
-    dialects.insert_rows(connection, _parts, select(s.customer_id, part.label("part")))
+    dialects.insert_rows(connection, _parts, select(s.customer_id, s.events, part.label("part")))
 
 
 def _derive(connection: Connection, settings: Settings, waits_done: Table, conversations_done: Table) -> None:

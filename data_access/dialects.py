@@ -304,9 +304,9 @@ def at_once(rows: int) -> int:
 
 
 @contextlib.contextmanager
-def bounded_memory(connection: Connection, limit: str | None = None) -> Iterator[None]:
+def bounded_memory(connection: Connection) -> Iterator[None]:
     """Let DuckDB write to disk what does not fit into `engine_memory_mb`; a server has limits of its own."""
-    with _setting(connection, "memory_limit", limit or f"{engine_memory_mb()}MB"):
+    with _setting(connection, "memory_limit", f"{engine_memory_mb()}MB"):
         yield
 
 

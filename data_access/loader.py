@@ -159,7 +159,10 @@ _THREAD_FIELDS = frozenset({"customer", "handle"})
 
 
 class Progress(Protocol):
-    """Told of each step: the stage, rows done since the last call, and rows expected in all where that is known."""
+    """Told of each step: the stage, rows done since the last call, and rows expected of it where that is known.
+
+    A stage that comes again, as with the next slice of a large file, begins anew, with what is left.
+    """
 
     def __call__(self, stage: str, rows: int, expected: int | None = None, /) -> None:
         """Show it."""
@@ -463,18 +466,19 @@ def _load_events(
     report: Progress,
 ) -> tuple[LoadResult, list[Reject]]:
     dialects.create_temporary(connection, _seen)
-    size, bytes_read = sum(map(file_size, (order.path, *order.more))), 0
+    size, bytes_read, before = sum(map(file_size, (order.path, *order.more))), 0, 0
     staged = _Slice(connection, order, settings, report)
     for batch in batches:
         staged.result.read_count += batch.read_count
         staged.rejects += batch.rejects
         bytes_read += batch.bytes_read
-        expected = staged.result.read_count * size // bytes_read if bytes_read else None
+        expected = staged.result.read_count * size // bytes_read - before if bytes_read else None
         report("reading", batch.read_count, expected)
         if batch.events is not None and batch.events.num_rows:
             staged.add(batch, started, run)
             if staged.count >= dialects.at_once(SLICE_ROWS):
                 staged.store(is_last=False)
+                before = staged.result.read_count
     staged.store(is_last=True)
     _seen.drop(connection)
     return staged.result, staged.rejects
@@ -489,7 +493,7 @@ class _Slice:
     def __init__(self, connection: Connection, order: LoadOrder, settings: Settings, report: Progress) -> None:
         self.result, self.rejects, self.count = LoadResult(), list[Reject](), 0
         self._connection, self._order, self._settings, self._report = connection, order, settings, report
-        self._place = self._committed = self._texts = 0
+        self._place = self._committed = 0
         self._is_first, self._has_facts = True, False
         self._begin()
 
@@ -523,8 +527,7 @@ class _Slice:
         _classify(connection, self._order.source)
         _find_customers(connection, settings)
         counts = _counted(connection)
-        _read_texts(connection, counts, settings, self._report, self._texts)
-        self._texts += counts.with_text + counts.without_text
+        _read_texts(connection, counts, settings, self._report)
         self.result.stored_count += counts.stored
         dialects.commit_copy(connection)
         _merge(connection, counts)
@@ -705,14 +708,11 @@ def _find_customers(connection: Connection, settings: Settings) -> None:
     )
 
 
-def _read_texts(connection: Connection, staged: _Staged, settings: Settings, report: Progress, before: int) -> None:
-    """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so.
-
-    `before` are the rows of earlier slices of the file.
-    """
+def _read_texts(connection: Connection, staged: _Staged, settings: Settings, report: Progress) -> None:
+    """Score the texts of new, changed and moved rows; what the source supplied is kept and marked so."""
     s = _stage.c
     has_text = and_(s.change != "same", s.text.is_not(None))
-    report("reading texts", staged.without_text, before + staged.without_text + staged.with_text)
+    report("reading texts", staged.without_text, staged.without_text + staged.with_text)
     columns = [s[name] for name in TextRow._fields]
 
     def rows() -> Iterator[TextRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import itertools
 import random
 import shutil
 from pathlib import Path
@@ -273,7 +274,21 @@ def test_a_file_stored_slice_by_slice_gives_the_rows_of_one_that_is_stored_at_on
     url = f"duckdb:///{tmp_path / 'store'}"
     _settings(url, sources)
     names = ("messages", "social", "calls", "customers")
-    results = [load(url, [_order(sources / f"{name}.csv", sources)]) for name in names]
+    told: list[tuple[str, int, int | None]] = []
+
+    def progress(stage: str, rows: int, expected: int | None = None, /) -> None:
+        told.append((stage, rows, expected))
+
+    results = []
+    for name in names:
+        told.clear()
+        results.append(load(url, [_order(sources / f"{name}.csv", sources)], progress=progress))
+        readings = [
+            list(steps) for stage, steps in itertools.groupby(told, lambda step: step[0]) if stage == "reading"
+        ]
+        if name != "customers":  # reading that begins anew is for what is left; the header counts as a row or two
+            assert len(readings) > 1
+            assert 0 <= readings[-1][-1][2] - sum(rows for _, rows, _ in readings[-1]) <= 2
     assert len(stored) > 20
     one, other = rows_of(at_once), rows_of(url)
     for table in one:

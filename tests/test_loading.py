@@ -254,7 +254,7 @@ def test_the_engine_has_its_own_limit_of_memory_again_after_a_load(tmp_path):
     with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection:
         limit = "SELECT current_setting('memory_limit')"
         before = connection.exec_driver_sql(limit).scalar()
-        with dialects.bounded_memory(connection, "100MB"):
+        with dialects.bounded_memory(connection):
             assert connection.exec_driver_sql(limit).scalar() != before
         assert connection.exec_driver_sql(limit).scalar() == before
 
