@@ -170,11 +170,16 @@ def test_importing_reads_no_weights_and_none_of_the_heavy_libraries():
     ],
     ids=lambda text: text[:8],
 )
-def test_hostile_and_huge_texts_hold_no_load_up(text):
-    """A second or two each; an expression that tries everything would take hours, so the limit is far from both."""
+def test_hostile_and_huge_texts_take_no_more_than_ordinary_ones_many_times_over(text):
+    """Seven times at most here; an expression that tries everything takes thousands. On any machine: a ratio."""
+    ordinary = ("my order is late again and nobody answers my emails, why? " * 3_000)[: len(text)]
+    assert _seconds_to_read(text) < 30 * _seconds_to_read(ordinary)
+
+
+def _seconds_to_read(text: str) -> float:
     start = time.process_time()
     read_batch([text], inbound=[True], public=[True], settings=TextSettings())
-    assert time.process_time() - start < 120
+    return time.process_time() - start
 
 
 @given(
