@@ -28,7 +28,7 @@ def changes(wanted: Filter) -> None:
     by_channel = real[real["channel"] != ""]
     for row in (by_channel if len(by_channel) else real).head(LARGEST).to_dict("records"):
         cell = (("channel", row["channel"]),) if row["channel"] else ()
-        selection.link(findings.change(row, length), wanted, _DENOMINATOR[row["metric"]], cell)
+        selection.link(findings.change(row), wanted, _DENOMINATOR[row["metric"]], cell)
     tested = f"{len(real)} of {len(found)} shares changed by more than chance (false discovery rate 5 %)"
     st.caption(words.markdown(f"{tested}, compared with the {length} before."))
 

@@ -97,15 +97,11 @@ def answer_curve_line(
         )
         ends.append((float(shares[-1]), label, hue))
     _end_labels(figure, ends if group else [(s, words.percent(s), h) for s, _, h in ends])
-    height, next_mark = 1.07, 99.0
-    for label, minute in sorted((targets or {}).items(), key=lambda target: -target[1]):
-        # from the right, each label that would meet the next one a line lower: the curve is low at the left
-        height = height - 0.055 if next_mark - math.log10(minute) < 2.8 else 1.07
-        next_mark = math.log10(minute)
+    for place, (label, minute) in enumerate(sorted((targets or {}).items(), key=lambda target: -target[1])):
         figure.add_vline(x=minute, line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
         figure.add_annotation(
             x=math.log10(minute),
-            y=height,
+            y=1.07 - 0.055 * place,  # each to the left a line lower: the curve is low there, and no two can meet
             yref="paper",
             text=words.plotly(label),
             showarrow=False,

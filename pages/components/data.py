@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -99,9 +100,12 @@ from pages.components import auth, words
 _PIN = "frontdoor_pinned_store"
 _LOG = logging.getLogger("frontdoor")
 _ATTEMPTS = 3
+_KEPT_FILTERS = 256  # each page asks for the limited form of its filter dozens of times
 _ANNOTATIONS_SECONDS = 60
 RETRY_SECONDS = 5  # how often an open page looks whether a store that failed is back
 Dimensions = tuple[str, ...]
+Values = tuple[str, ...] | None
+Limiter = Callable[[Filter, Values, Values], Filter]
 _T = TypeVar("_T")
 
 
@@ -115,6 +119,7 @@ class _Pinned:
     version: int
     engine: Engine
     status: StoreStatus
+    limited: Limiter
 
 
 @dataclasses.dataclass
@@ -149,9 +154,15 @@ def _watcher(url: str) -> Engine | None:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _opened(url: str, version: int) -> tuple[Engine, StoreStatus]:
+def _opened(url: str, version: int) -> tuple[Engine, StoreStatus, Limiter]:
     engine = open_reader(url)
-    return engine, read_status(engine, url)
+    status = read_status(engine, url)
+
+    @functools.lru_cache(maxsize=_KEPT_FILTERS)
+    def limited(wanted: Filter, teams: Values, brands: Values) -> Filter:
+        return resolved(wanted, status).replace(scope_teams=teams, scope_brands=brands)
+
+    return engine, status, limited
 
 
 def pin() -> StoreStatus:
@@ -177,13 +188,13 @@ def _look(url: str) -> _Pinned:
     for _ in range(_ATTEMPTS):
         try:
             version = current_version(url, _watcher(url))
-            engine, status = _opened(url, version)
+            engine, status, limited = _opened(url, version)
         except SQLAlchemyError as problem:
             raise StoreError(f"{shown_url(url)} does not answer: {one_line(problem)}") from problem
         if status.version == version:
             break
         _opened.clear(url, version)  # a load ended between the two looks
-    return _Pinned(url, status.version, engine, status)
+    return _Pinned(url, status.version, engine, status, limited)
 
 
 def trouble() -> str:
@@ -235,7 +246,7 @@ def _viewer() -> auth.Viewer:
 def scoped(wanted: Filter) -> Filter:
     """The filter with all that it takes from the store and the viewer: what queries want."""
     viewer = _viewer()
-    return resolved(wanted, _pinned().status).replace(scope_teams=viewer.teams, scope_brands=viewer.brands)
+    return _pinned().limited(wanted, viewer.teams, viewer.brands)
 
 
 def scoped_zone() -> str:
@@ -243,17 +254,29 @@ def scoped_zone() -> str:
     return scoped(Filter()).zone
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def _answers(name: str, url: str, version: int, key: str, _run: Callable[[], Any]) -> Any:
+# As it is, not as a pickle that every reader unpacks: `_ask` gives each reader frames of their own.
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _answers(key: str, _run: Callable[[], Any]) -> Any:
     return _run()
+
+
+def _own(answer: Any) -> Any:
+    """The answer with frames that may be changed: pandas copies their columns only when one is."""
+    if isinstance(answer, pd.DataFrame):
+        return answer.copy(deep=False)
+    if isinstance(answer, tuple):
+        return tuple(map(_own, answer))
+    if isinstance(answer, list):
+        return list(map(_own, answer))
+    return {name: _own(value) for name, value in answer.items()} if isinstance(answer, dict) else answer
 
 
 def _ask(query: Callable[..., Any], wanted: Any, *rest: Any, **named: Any) -> Any:
     _viewer()
     pinned = _pinned()
     arguments = (wanted, *rest) if wanted is not None else rest
-    key = repr((arguments, sorted(named.items())))
     name = f"{query.__module__}.{query.__qualname__}"
+    key = repr((name, pinned.url, pinned.version, arguments, sorted(named.items())))
 
     def run() -> Any:
         contact = _contact(pinned.url)
@@ -275,7 +298,7 @@ def _ask(query: Callable[..., Any], wanted: Any, *rest: Any, **named: Any) -> An
                 "look into the server's log"
             ) from problem
 
-    return _answers(name, pinned.url, pinned.version, key, run)
+    return _own(_answers(key, run))
 
 
 def _frame(query: Callable[..., Any], wanted: Filter, *rest: Any, **named: Any) -> pd.DataFrame:
@@ -680,7 +703,7 @@ def row_parts(
     pinned = _look(default_store_url())
     if pinned.version != version:
         raise StoreError("The store was loaded again since this page was opened. Reload it and click again.")
-    limited = resolved(selection.filter, pinned.status).replace(scope_teams=teams, scope_brands=brands)
+    limited = pinned.limited(selection.filter, teams, brands)
     return conversations_query.selected_row_parts(pinned.engine, dataclasses.replace(selection, filter=limited))
 
 

@@ -8,14 +8,14 @@ them against plotly's own validators. Charts are pure functions of their frames,
 from __future__ import annotations
 
 import functools
-import pickle
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
 import pandas as pd
 import plotly.graph_objects as go
 
-KEPT_CHARTS = 32  # of each kind: what some viewers with filters of their own look at
+from pages.components.keeping import kept
+
 _P = ParamSpec("_P")
 _Part = dict[str, Any]
 
@@ -130,16 +130,11 @@ class Sent(go.Figure):  # type: ignore[misc]
 def drawn(chart: Callable[_P, Drawing]) -> Callable[_P, Chart]:
     """Make a chart of the function that draws it; the same frame and choices give the chart already made."""
 
-    @functools.lru_cache(maxsize=KEPT_CHARTS)
-    def _drawn(asked: bytes) -> Chart:
-        arguments, named = pickle.loads(asked)  # noqa: S301  # written two lines below
+    @functools.wraps(chart)
+    def _figure(*arguments: _P.args, **named: _P.kwargs) -> Chart:
         return chart(*arguments, **named).figure()
 
-    @functools.wraps(chart)
-    def _chart(*arguments: _P.args, **named: _P.kwargs) -> Chart:
-        return _drawn(pickle.dumps((arguments, named), pickle.HIGHEST_PROTOCOL))
-
-    return _chart
+    return kept(_figure)
 
 
 def _merge(into: _Part, changes: _Part) -> None:

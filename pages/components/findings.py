@@ -10,6 +10,7 @@ import pandas as pd
 from data_access.estimates import SMALL_SAMPLE
 from data_access.vocabulary import UNKNOWN
 from pages.components import theme, words
+from pages.components.keeping import kept
 
 Row = Any  # one row of a frame
 
@@ -27,6 +28,7 @@ def answer_curve(total: Row) -> str:
     return f"{usual}; counting everyone it is {words.minutes(everyone)}"
 
 
+@kept
 def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: str, done: str) -> str:
     """The best and the worst group that can be judged: 'Email 91 % …, Facebook 34 %'."""
     judged = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
@@ -46,6 +48,7 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     return f"{best}: {words.percent(top[share])} {done}; {words.in_sentence(worst)}: {words.percent(bottom[share])}"
 
 
+@kept
 def over_time(data_frame: pd.DataFrame, share: str, count: str, done: str, grain: str) -> str:
     """First against last mature period; a change only where their intervals are apart."""
     mature = data_frame[data_frame[share].notna() & (data_frame[count] >= SMALL_SAMPLE)]
@@ -81,6 +84,7 @@ def calls(total: Row) -> str:
     return f"{answered} of calls answered, on average after {speed}; {gone} gave up"
 
 
+@kept
 def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
     """Where most complaints are ignored now."""
     judged: Any = data_frame[data_frame["complaint_count"] >= SMALL_SAMPLE]
@@ -94,6 +98,7 @@ def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
     return f"{label}: {words.part_of(float(part.max()), 'complaints')} are ignored now"
 
 
+@kept
 def channel_mix(data_frame: pd.DataFrame) -> str:
     """The first channel of the youngest and of the oldest group that can be judged."""
     first = _first_channels(data_frame)
@@ -124,6 +129,7 @@ def _first_channels(data_frame: pd.DataFrame) -> list[Row]:
     return found
 
 
+@kept
 def channel_index(data_frame: pd.DataFrame) -> str:
     """The strongest preference against the average customer, judged by the lower limit of its interval."""
     whole = data_frame["conversation_count"].sum()
@@ -141,19 +147,19 @@ def channel_index(data_frame: pd.DataFrame) -> str:
 
 
 _WHAT = {
-    "ignored_share": ("complaints ignored", "of complaints are ignored"),
-    "in_target_share": ("answered within target", "of customers are answered within target"),
-    "negative_share": ("negative openings", "of conversations open negative"),
+    "ignored_share": "of complaints ignored",
+    "in_target_share": "answered within target",
+    "negative_share": "open negative",
 }
 
 
-def change(row: Row, length: str) -> str:
-    """One tested change as a sentence."""
+def change(row: Row) -> str:
+    """One tested change as a sentence, short enough for a line of a telephone."""
     where = words.value("channel", row["channel"]) if row["channel"] else "All channels"
-    what = _WHAT[row["metric"]][1]
+    what = _WHAT[row["metric"]]
     direction = "up" if row["difference"] > 0 else "down"
     now, then = words.percent(row["share"]), words.percent(row["previous_share"])
-    return f"{where}: {now} {what}, {direction} from {then} in the {length} before"
+    return f"{where}: {now} {what}, {direction} from {then}"
 
 
 def service_level(total: Row) -> str:

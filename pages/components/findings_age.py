@@ -11,6 +11,7 @@ import pandas as pd
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values, share
 from data_access.vocabulary import UNKNOWN
 from pages.components import words
+from pages.components.keeping import kept
 
 DONE = {"answered": "are answered", "in_hour": "are answered within an hour"}
 _NOUN = {"answer": "of the answers", "seen": "of what a human saw", "read": "of what the scorer read"}
@@ -18,6 +19,7 @@ _VERB = {"answer": "answered", "seen": "seen by a human", "read": "read by the s
 Row = Any  # one row of a frame
 
 
+@kept
 def fairness(frame: pd.DataFrame, of: str) -> str:
     """The age group that is answered worst, and how much of its gap is channel."""
     known: Any = _judged(frame)
@@ -67,6 +69,7 @@ def _medians(known: Any) -> str:
     return f"{row['age_group']} wait longest: median {raw} (all customers {everybody}), {same} at one channel mix"
 
 
+@kept
 def unknown_age(frame: pd.DataFrame) -> str:
     """How many are of unknown age, and how far they could move a group; empty where every age is known."""
     total = int(frame["conversation_count"].sum())
@@ -83,6 +86,7 @@ def unknown_age(frame: pd.DataFrame) -> str:
     )
 
 
+@kept
 def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
     """Where customers talk most beyond what anybody hears."""
     gap = f"{listened}_gap_per_week"
@@ -104,6 +108,7 @@ def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
     )
 
 
+@kept
 def heard_counted(frame: pd.DataFrame, listened: str) -> str:
     """What the gap means, on how many conversations and weeks it stands."""
     total = int(frame["conversation_count"].sum())
@@ -115,6 +120,7 @@ def heard_counted(frame: pd.DataFrame, listened: str) -> str:
     )
 
 
+@kept
 def mix_over_time(frame: pd.DataFrame, channel: str, grain: str) -> str:
     """In which age group a channel's share changed most from the first half of the periods to the second, tested."""
     name = words.value("channel", channel)
@@ -134,6 +140,7 @@ def mix_over_time(frame: pd.DataFrame, channel: str, grain: str) -> str:
     )
 
 
+@kept
 def most_changed(frame: pd.DataFrame) -> str:
     """The age group whose share of the channel changed most surely; the largest known one where none did."""
     tested = _changes(frame)
@@ -159,6 +166,7 @@ def _changes(frame: pd.DataFrame) -> pd.DataFrame:
     return tested
 
 
+@kept
 def journey(frame: pd.DataFrame) -> str:
     """How many conversations on how many channels, and how often we failed."""
     steps = frame.drop_duplicates("conversation_id")
@@ -176,6 +184,7 @@ def journey(frame: pd.DataFrame) -> str:
     return f"{text}: {' and '.join(parts)}"
 
 
+@kept
 def eventful(frame: pd.DataFrame) -> str:
     """The customer whom we failed on most channels."""
     if frame.empty:

@@ -12,6 +12,7 @@ from data_access.estimates import SMALL_SAMPLE
 from data_access.filters import day_words
 from data_access.vocabulary import PUBLIC_CHANNELS
 from pages.components import words
+from pages.components.keeping import kept
 
 Row = Any  # one row of a frame
 
@@ -41,6 +42,7 @@ def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool =
     )
 
 
+@kept
 def flow(frame: pd.DataFrame, total: Row, days: int) -> str:
     """Whether a front door failed, and the widest arrow."""
     if frame.empty:
@@ -71,6 +73,7 @@ def flow_counted(total: Row, days: int) -> str:
     )
 
 
+@kept
 def doors(frame: pd.DataFrame, days: int) -> str:
     """The door whose failures come out in public most surely."""
     judged: Any = frame[frame["failed_contact_count"] >= SMALL_SAMPLE]
@@ -82,6 +85,7 @@ def doors(frame: pd.DataFrame, days: int) -> str:
     return f"{label}: {share} of its failed contacts came out in public within {words.counted(days, 'day')}"
 
 
+@kept
 def doors_counted(frame: pd.DataFrame) -> str:
     """What the ranking counts, with its coverage."""
     total, known = frame["failed_contact_count"].sum(), frame["known_public_count"].sum()
@@ -93,6 +97,7 @@ def doors_counted(frame: pd.DataFrame) -> str:
     )
 
 
+@kept
 def by_window(frame: pd.DataFrame, share: str, done: str) -> str:
     """How far the share hangs on the number of days."""
     first, last = frame.iloc[0], frame.iloc[-1]

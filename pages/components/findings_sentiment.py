@@ -10,6 +10,7 @@ import pandas as pd
 from data_access.annotations import PUBLISHED_LEVEL_ERROR
 from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts_sentiment, words
+from pages.components.keeping import kept
 
 _MOST_NAMED = 3
 Values = tuple[tuple[str, str], ...]
@@ -72,6 +73,7 @@ def measured(data_frame: pd.DataFrame) -> list[str]:
     return found
 
 
+@kept
 def trend(data_frame: pd.DataFrame, grain: str) -> str:
     """The last negative share, and which periods are signals by which rule."""
     judged = data_frame[data_frame["scored_count"] >= SMALL_SAMPLE]
@@ -93,6 +95,7 @@ def trend(data_frame: pd.DataFrame, grain: str) -> str:
     return f"{now} at last, usual are {usual}; signals: {'; '.join(rules)}"
 
 
+@kept
 def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said: Honesty) -> str:
     """What the trend counts, and how its limits came about."""
     base = int(data_frame["baseline_count"].max()) if len(data_frame) else 0
@@ -110,6 +113,7 @@ def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said
     )
 
 
+@kept
 def net(data_frame: pd.DataFrame, grain: str) -> str:
     """First against last period that can be judged; a change only where their intervals are apart."""
     judged = data_frame[data_frame["scored_count"] >= SMALL_SAMPLE]
@@ -133,6 +137,7 @@ def net_counted(grain: str, said: Honesty) -> str:
     )
 
 
+@kept
 def said_on_about(data_frame: pd.DataFrame) -> str:
     """The most blamed channel, and where it is blamed when customers sit elsewhere."""
     other = data_frame[data_frame["channel"] != data_frame["blamed_channel"]]
@@ -160,6 +165,7 @@ def said_cells(data_frame: pd.DataFrame) -> list[tuple[str, str, Values]]:
     return found
 
 
+@kept
 def recovery(data_frame: pd.DataFrame) -> str:
     """The shortest against the longest wait that can be judged, chosen before looking."""
     judged = data_frame[data_frame["written_again_count"] >= SMALL_SAMPLE].to_dict("records")
@@ -178,6 +184,7 @@ def recovery(data_frame: pd.DataFrame) -> str:
     return f"No clear cost from the shortest to the longest wait: {text}{lowest}"
 
 
+@kept
 def change(data_frame: pd.DataFrame) -> str:
     """How many of those who open negative end better, of all who wrote again after the answer."""
     negative = data_frame[data_frame["sentiment"] == "negative"]
@@ -193,11 +200,13 @@ def _band(row: Any) -> str:
     return text if text.startswith("within") else f"after {text.replace('over', 'more than')}"
 
 
+@kept
 def is_comparable(data_frame: pd.DataFrame) -> bool:
     """Whether there is anything to compare with: topics and words, and conversations in the period before."""
     return len(data_frame) > 0 and bool(data_frame["previous_total_count"].max())
 
 
+@kept
 def rising(data_frame: pd.DataFrame, *, has_both_ends: bool) -> str:
     """What grew by more than chance, topics first; or that nothing did."""
     if not has_both_ends:
@@ -215,6 +224,7 @@ def rising(data_frame: pd.DataFrame, *, has_both_ends: bool) -> str:
     return f"Rising: {', '.join(words.shortened(name, 24) for name in named[:_MOST_NAMED])}{more}"
 
 
+@kept
 def rising_counted(data_frame: pd.DataFrame) -> str:
     """What the rising terms count, and how they were tested."""
     found, shown = int(data_frame["is_rising"].astype(bool).sum()), len(charts_sentiment.rising_shown(data_frame))

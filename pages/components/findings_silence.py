@@ -14,11 +14,13 @@ from data_access.filters import day_words
 from data_access.published import PublishedFigure
 from data_access.vocabulary import NOBODY, UNKNOWN
 from pages.components import charts_silence, theme, words
+from pages.components.keeping import kept
 
 _MOST_NAMED = 3
 Row = Any  # one row of a frame
 
 
+@kept
 def spread(data_frame: pd.DataFrame) -> str:
     """How far the definitions of one question are apart: 'From 48 % to 88 % …; ours says 86 %'."""
     known: Any = data_frame[data_frame["value"].notna()]
@@ -37,6 +39,7 @@ def spread(data_frame: pd.DataFrame) -> str:
     return f"The same contacts, from {said(low)} to {said(high)}{end}{wide}, depending on the definition; {here}"
 
 
+@kept
 def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
     """How many groups chance and channel mix do not explain, by name where they are few."""
     noun = "agent" if dimension == "agent" else "team"
@@ -56,6 +59,7 @@ def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
     return f"Of {len(judged)} {noun}s, {' and '.join(parts)} in target than chance and channels explain"
 
 
+@kept
 def alone(data_frame: pd.DataFrame, dimension: str) -> str:
     """Groups that cannot be told apart from their channels, in words; empty where there are none."""
     names = data_frame.loc[charts_silence.is_alone(data_frame) & (data_frame[dimension] != NOBODY), dimension]
@@ -67,6 +71,7 @@ def alone(data_frame: pd.DataFrame, dimension: str) -> str:
     return f" Hollow: {listed} {verb} no channel with others, so {they} cannot be told apart from the channel."
 
 
+@kept
 def hours(data_frame: pd.DataFrame, show: str) -> str:
     """The hour of the week with most complaints, or with the largest share ignored by its lower limit."""
     if show == "count":
@@ -91,6 +96,7 @@ def _hour(row: Row) -> str:
     return f"{words.value('weekday', int(row['weekday']))}s from {hour:02d}:00 to {(hour + 1) % 24:02d}:00"
 
 
+@kept
 def expected(frame: pd.DataFrame, grain: str) -> str:
     """What the newest provisional period will come to; empty where there is none, or no past to judge by."""
     known = frame[frame["expected_ignored_share"].notna()]
@@ -105,6 +111,7 @@ def expected(frame: pd.DataFrame, grain: str) -> str:
     )
 
 
+@kept
 def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
     """How much of the largest gap between groups is channel."""
     judged: Any = data_frame[
@@ -130,6 +137,7 @@ def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
     return f"{pair}: {words.percent(1 - same / raw, 0)} of the gap is channel; {left}"
 
 
+@kept
 def rates(frame: pd.DataFrame) -> str:
     """The ignored share by every unit, with intervals, in one sentence."""
     parts = [
@@ -192,6 +200,7 @@ def calendars(settings: Settings, clock: str) -> str:
     return f"{lead}; each target counts by its own clock. Calendars: {'; '.join(parts)}."
 
 
+@kept
 def overtaking(frame: pd.DataFrame) -> str:
     """Where newer, easier contacts are answered past older complaints most surely."""
     judged: Any = frame[frame["easy_answered_count"] >= SMALL_SAMPLE]
@@ -206,6 +215,7 @@ def overtaking(frame: pd.DataFrame) -> str:
     )
 
 
+@kept
 def orphaned(frame: pd.DataFrame) -> str:
     """How many customers wait for somebody who is gone."""
     if frame.empty:
@@ -216,6 +226,7 @@ def orphaned(frame: pd.DataFrame) -> str:
     return f"{number} {wait} for an agent who left or changed team; the oldest for {oldest}"
 
 
+@kept
 def shares_by_age(frame: pd.DataFrame, door: str) -> str:
     """The age groups that use a door most and least."""
     judged: Any = frame[(frame["everybody_count"] >= SMALL_SAMPLE) & (frame["age_group"] != UNKNOWN)]

@@ -9,12 +9,14 @@ import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE
 from pages.components import charts_told, words
+from pages.components.keeping import kept
 
 # Of pairs called the same, those that a reader called the same: benchmarks/restatements.md, at the shipped threshold.
 MEASURED_AT, RIGHT_OF_REAL, RIGHT_LOW, RIGHT_HIGH, FOUND_OF_REAL = 0.25, 0.60, 0.46, 0.74, 0.51
 Row = Any  # one row of a frame
 
 
+@kept
 def told_again(total: Row, pairs: pd.DataFrame) -> str:
     """How many customers with several contacts had to say it again, and where most."""
     n = int(total["compared_customer_count"])

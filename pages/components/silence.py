@@ -27,6 +27,7 @@ from pages.components import (
     theme,
     words,
 )
+from pages.components.keeping import kept
 
 MOST_ROWS = 500
 UNITS = {"complaint": "Complaint", "conversation": "Conversation", "customer": "Customer"}
@@ -296,16 +297,21 @@ def hours(wanted: Filter) -> None:
 def ignored_by_period(wanted: Filter, counted: str) -> None:
     """The ignored share over time with what provisional periods will come to."""
     frame, later = data.ignored_complaints(wanted, ("period",)), data.maturity(wanted)
-    columns = ["period", *(name for name in later.columns if name.startswith("expected_"))]
     panel.chart(
         "ignored_by_period",
         charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain),
-        frame.merge(later[columns], on="period", how="left"),
+        _with_expected(frame, later),
         wanted,
         finding=findings.over_time(frame, "ignored_share", "due_count", "of complaints ignored", wanted.grain),
         counted=f"{counted}{findings_silence.expected(later, wanted.grain)}",
         cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
     )
+
+
+@kept
+def _with_expected(frame: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    columns = ["period", *(name for name in later.columns if name.startswith("expected_"))]
+    return frame.merge(later[columns], on="period", how="left")
 
 
 def listed(wanted: Filter) -> Filter:

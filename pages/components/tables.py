@@ -7,9 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from pages.components import words
+from pages.components.keeping import kept
 
 _LABELLED = {
     "channel": "channel",
@@ -98,13 +100,20 @@ def _duration_unit(values: Any, name: str) -> tuple[float, str]:
     return per_minute, "min"
 
 
+@kept
+def readable(data_frame: pd.DataFrame, zone: str, grain: str = "week") -> tuple[pa.Table, dict[str, Any]]:
+    """The frame as it goes to the browser, with the heading and number format of each column."""
+    shown = prepared(data_frame, zone, grain)
+    return pa.Table.from_pandas(shown), columns(shown, units_of(data_frame))
+
+
 def show(data_frame: pd.DataFrame, zone: str, *, alt: str, grain: str = "week", height: Any = "auto") -> None:
     """A table to read."""
-    shown = prepared(data_frame, zone, grain)
+    shown, headings = readable(data_frame, zone, grain)
     st.dataframe(
         shown,
         hide_index=True,
-        column_config=columns(shown, units_of(data_frame)),
+        column_config=headings,
         alt=words.shortened(alt, 200),
         height=height,
         placeholder=words.NOTHING,
@@ -114,11 +123,11 @@ def show(data_frame: pd.DataFrame, zone: str, *, alt: str, grain: str = "week", 
 
 def pick(data_frame: pd.DataFrame, zone: str, *, key: str, alt: str, height: Any = "auto") -> int | None:
     """A table of which one row can be chosen; the chosen row's place, or None."""
-    shown = prepared(data_frame, zone)
+    shown, headings = readable(data_frame, zone)
     event = st.dataframe(
         shown,
         hide_index=True,
-        column_config=columns(shown, units_of(data_frame)),
+        column_config=headings,
         alt=words.shortened(alt, 200),
         key=key,
         on_select="rerun",

@@ -1,0 +1,56 @@
+"""What is kept between reruns is made once, and nobody can spoil it for the others."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.components.keeping import KEPT_ANSWERS, kept
+
+
+def test_equal_frames_are_asked_once_and_others_again() -> None:
+    asked: list[int] = []
+
+    @kept
+    def total(frame: pd.DataFrame, name: str) -> int:
+        asked.append(len(frame))
+        return int(frame[name].sum())
+
+    frame = pd.DataFrame({"n": [1, 2]})
+    assert total(frame, "n") == total(frame.copy(), "n") == 3
+    assert asked == [2]
+    assert total(frame.assign(n=4), "n") == 8
+    assert asked == [2, 2]
+    for number in range(KEPT_ANSWERS):
+        total(pd.DataFrame({"n": [number]}), "n")
+    assert total(frame, "n") == 3
+    assert len(asked) == 3 + KEPT_ANSWERS, "the oldest answer is forgotten"
+
+
+def _spoil_and_ask_again() -> None:
+    import streamlit as st  # the function is a script of its own
+
+    from data_access.filters import Filter
+    from pages.components import data
+
+    data.pin()
+    for _ in range(2):
+        whole, by_channel = data.ignored_complaints(Filter()), data.ignored_complaints(Filter(), ("channel",))
+        options, (known, everything) = data.filter_options(), data.response_recorded(Filter())
+        said = [int(whole["complaint_count"].iloc[0]), int(by_channel["complaint_count"].sum()), known, everything]
+        st.text(" ".join(map(str, [*said, *options["channel"]])))
+        whole["complaint_count"] = 0
+        by_channel.loc[:, "complaint_count"] = 0
+        options["channel"].append("carrier pigeon")
+
+
+def test_what_one_page_does_to_its_answers_no_other_page_sees(
+    tiny_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_STORE", tiny_store_url)
+    page = AppTest.from_function(_spoil_and_ask_again, default_timeout=60).run()
+    assert not page.exception
+    first, second = (text.value for text in page.text)
+    assert first == second
+    assert not first.startswith("0 ")
