@@ -26,7 +26,8 @@ from data_access.identities import (
     identity_rank,
     split_identity,
 )
-from data_access.loader import derive_changed, say_nothing
+from data_access.loader import derive_changed
+from data_access.progress import say_nothing
 from data_access.schema import (
     conversations,
     customer_identities,

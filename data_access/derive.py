@@ -59,6 +59,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import dialects, tellings
 from data_access.calendars import expanded
 from data_access.config import Settings, age_band_bounds
+from data_access.progress import Progress, say_nothing
 from data_access.schema import (
     agents,
     calendar_days,
@@ -208,20 +209,12 @@ _elsewhere = Table(
 )
 
 
-# Told how many events were derived since the last call, and how many there are in all.
-Progress = Callable[[int, int], None]
-
-
-def _say_nothing(_events: int, _expected: int, /) -> None:
-    """Progress that nobody wants to see."""
-
-
 def begin_touched(connection: Connection) -> None:
     """Start collecting the customers whose rows must be derived again."""
     dialects.create_temporary(connection, touched)
 
 
-def rebuild(connection: Connection, settings: Settings, progress: Progress = _say_nothing) -> None:
+def rebuild(connection: Connection, settings: Settings, progress: Progress = say_nothing) -> None:
     """Derive everything again, for all customers."""
     begin_touched(connection)
     connection.execute(insert(touched).from_select(["customer_id"], select(interactions.c.customer_id).distinct()))
@@ -230,7 +223,7 @@ def rebuild(connection: Connection, settings: Settings, progress: Progress = _sa
     derive_touched(connection, settings, progress)
 
 
-def derive_touched(connection: Connection, settings: Settings, progress: Progress = _say_nothing) -> None:
+def derive_touched(connection: Connection, settings: Settings, progress: Progress = say_nothing) -> None:
     """Derive `waits` and `conversations` of the customers in `touched_customers` again, and empty that table.
 
     Writes the settings used to `store_info`; the caller's transaction makes all of it visible at once.
@@ -240,13 +233,13 @@ def derive_touched(connection: Connection, settings: Settings, progress: Progres
     connection.execute(delete(conversations).where(conversations.c.customer_id.in_(mine)))
     _fill_calendar_days(connection, settings)
     events = _event_count(connection)
-    progress(0, events)
+    progress("deriving", 0, events)
     with dialects.bounded_memory(connection):
         if events <= dialects.at_once(PART_EVENTS):
             _derive(connection, settings, waits, conversations)
-            progress(events, events)
+            progress("deriving", events, events)
         else:
-            _derive_in_parts(connection, settings, lambda done: progress(done, events))
+            _derive_in_parts(connection, settings, lambda done: progress("deriving", done, events))
         _refresh_agents(connection)
     dialects.create_temporary(connection, touched)
     write_info(connection, settings=settings.to_json(), settings_fingerprint=settings.fingerprint())

@@ -13,8 +13,9 @@ from typing import Any
 from data_access import migrations
 from data_access.errors import SourceError
 from data_access.forget import forget as forget_customers
-from data_access.loader import LoadOrder, Progress
+from data_access.loader import LoadOrder
 from data_access.migrate import migrate as migrate_store
+from data_access.progress import Progress
 from data_access.sources import SOURCES
 from data_access.store import default_store_url, open_reader, shown_url
 from data_access.watch import Watch

@@ -56,7 +56,8 @@ from data_access.forgotten import (
     without_values,
 )
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id, split_identity
-from data_access.loader import Progress, derive_changed, say_nothing
+from data_access.loader import derive_changed
+from data_access.progress import Progress, say_nothing
 from data_access.schema import (
     conversations,
     customer_identities,
@@ -134,7 +135,7 @@ class Forgotten:
 
 
 def forget(
-    url: str, named: Sequence[str], *, now: dt.datetime | None = None, progress: Progress | None = None
+    url: str, named: Sequence[str], *, now: dt.datetime | None = None, progress: Progress = say_nothing
 ) -> Forgotten:
     """Forget customers, each given by customer id or as kind=value (email=anna@example.org).
 
@@ -143,7 +144,6 @@ def forget(
     """
     open_reader(url).dispose()  # an absent store is an error, not a new one
     at = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
-    report = progress or say_nothing
     done = Forgotten()
     with open_writer(url, leave_no_trace=True) as connection:
         salt = salt_of(connection)
@@ -155,10 +155,10 @@ def forget(
         derive.begin_touched(connection)
         interaction_ids: list[str] = []
         for customer_id in dict.fromkeys(name for name in wanted if name):
-            report("forgetting", 1)
+            progress("forgetting", 1)
             interaction_ids += _forget_customer(connection, settings.identity, salt, customer_id, at, done)
         if done.customer_count:
-            derive_changed(connection, settings, report)
+            derive_changed(connection, settings, progress)
         # Before the store is published: after an interruption the same command finds the customer again.
         done.label_count = _forget_labels(url, interaction_ids)
     return done

@@ -11,9 +11,10 @@ import dataclasses
 import fnmatch
 import functools
 import hashlib
+import itertools
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,12 +60,22 @@ def opaque_ids(prefix: str, source: str, values: pa.Array) -> pa.Array:
 
 def content_hashes(columns: Sequence[pa.Array]) -> pa.Array:
     """Hash of what a source gave, for every row of these columns; null and empty text differ."""
-    texts = pc.binary_join_element_wise(
-        *map(_as_python_writes, columns), "\x1f", null_handling="replace", null_replacement="\x00"
-    )
+    parts = [_as_python_writes(column) for column in _without_empty_runs(columns)]
+    texts = pc.binary_join_element_wise(*parts, "\x1f", null_handling="replace", null_replacement="\x00")
     given = texts.cast(pa.binary()).to_pylist()
     digests = b"".join([hashlib.blake2b(value, digest_size=12).digest() for value in given])
     return _texts_of_length(np.frombuffer(base64.urlsafe_b64encode(digests), np.uint8).reshape(-1, 16))
+
+
+def _without_empty_runs(columns: Sequence[pa.Array]) -> Iterator[pa.Array | pa.Scalar]:
+    """The columns, with one text instead of those without any value that follow each other: what they join to.
+
+    Most of the columns of most sources are such. The first column stays, so that there is one text a row.
+    """
+    yield columns[0]
+    for is_empty, group in itertools.groupby(columns[1:], lambda column: column.null_count == len(column)):
+        run = list(group)
+        yield from [pa.scalar("\x1f".join(["\x00"] * len(run)))] if is_empty else run
 
 
 def _texts_of_length(letters: npt.NDArray[np.uint8]) -> pa.Array:
@@ -74,8 +85,10 @@ def _texts_of_length(letters: npt.NDArray[np.uint8]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), count, [None, ends, pa.py_buffer(np.ascontiguousarray(letters))])
 
 
-def _as_python_writes(column: pa.Array) -> pa.Array:
+def _as_python_writes(column: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
     """Values as `str` of Python writes them, which the hashes in stores were made of."""
+    if isinstance(column, pa.Scalar):
+        return column
     if pa.types.is_boolean(column.type):
         return pc.if_else(column, "True", "False")
     if pa.types.is_timestamp(column.type):

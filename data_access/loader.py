@@ -10,9 +10,9 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,6 +44,7 @@ from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
 from data_access.identities import content_hashes, opaque_id, opaque_ids
+from data_access.progress import Progress, say_nothing
 from data_access.schema import (
     event_keys,
     interactions,
@@ -158,16 +159,6 @@ _NO_LIMIT = dt.datetime(9000, 1, 1)
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
 
-class Progress(Protocol):
-    """Told of each step: the stage, rows done since the last call, and rows expected of it where that is known.
-
-    A stage that comes again, as with the next slice of a large file, begins anew, with what is left.
-    """
-
-    def __call__(self, stage: str, rows: int, expected: int | None = None, /) -> None:
-        """Show it."""
-
-
 @dataclasses.dataclass
 class LoadResult:
     """What a load did. `read_count` is always the sum of the other three; `rejects` are those of its files."""
@@ -211,7 +202,7 @@ class LoadOrder:
 
 
 def load(
-    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress | None = None
+    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress = say_nothing
 ) -> LoadResult:
     """Load files into the store, derive the touched customers again, and publish all of it at once.
 
@@ -220,14 +211,13 @@ def load(
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     settings = current_settings(url)
-    report = progress or say_nothing
     total = LoadResult()
     with open_writer(url) as connection:
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             for order in orders:
-                total.add(_load_file(connection, order, settings, started, report))
-        derive_changed(connection, settings, report)
+                total.add(_load_file(connection, order, settings, started, progress))
+        derive_changed(connection, settings, progress)
         for order in orders:
             if order.kind != "customers":
                 derive.refresh_source_status(connection, order.source, order.complete_to)
@@ -235,7 +225,7 @@ def load(
 
 
 def rehearse(
-    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress | None = None
+    url: str, orders: Sequence[LoadOrder], *, now: dt.datetime | None = None, progress: Progress = say_nothing
 ) -> list[LoadResult]:
     """What `load` would do with each of the files, one after the other; the store stays as it is.
 
@@ -244,26 +234,20 @@ def rehearse(
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     settings = current_settings(url)
-    report = progress or say_nothing
     with open_rehearsal(url) as connection:
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
-            return [_load_file(connection, order, settings, started, report) for order in orders]
+            return [_load_file(connection, order, settings, started, progress) for order in orders]
 
 
-def say_nothing(_stage: str, _rows: int, _expected: int | None = None, /) -> None:
-    """Progress that nobody wants to see."""
-
-
-def rebuild(url: str, *, progress: Progress | None = None) -> int:
+def rebuild(url: str, *, progress: Progress = say_nothing) -> int:
     """Derive all of the store again with the present settings; number of conversations."""
     from data_access.schema import conversations  # noqa: PLC0415
 
-    if progress:
-        progress("deriving", 0)
+    progress("deriving", 0)
     settings = current_settings(url)
     with open_writer(url) as connection:
-        _rebuild(connection, settings, progress or say_nothing)
+        _rebuild(connection, settings, progress)
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
 
 
@@ -273,7 +257,7 @@ def _rebuild(connection: Connection, settings: Settings, report: Progress) -> No
     with dialects.bounded_memory(connection):
         _rethread(connection, settings, report)
         customers.settle_all(connection, settings.identity)
-    derive.rebuild(connection, settings, partial(report, "deriving"))
+    derive.rebuild(connection, settings, report)
 
 
 def rescore(
@@ -281,7 +265,7 @@ def rescore(
     *,
     scorer: str | None = None,
     since: dt.datetime | None = None,
-    progress: Progress | None = None,
+    progress: Progress = say_nothing,
     chunk_rows: int = 10 * BATCH_ROWS,
 ) -> int:
     """Read the texts again; number of interactions read. What a source supplied is kept.
@@ -289,7 +273,6 @@ def rescore(
     Works in chunks, each published whole: after an interruption the same command goes on where it stopped.
     Raises StoreError, or the text readers' own errors for an unknown scorer or a wrong cue file.
     """
-    report = progress or say_nothing
     settings = current_settings(url)
     done = 0
     while True:
@@ -297,7 +280,7 @@ def rescore(
             wanted = f"{scorer or text.SCORER_ID} since {since or 'the beginning'} {settings.fingerprint()}"
             info = read_info(connection)
             position = info.get("rescore_position", "") if info.get("rescore_order") == wanted else ""
-            count, last = _rescore_chunk(connection, settings, scorer, since, position, chunk_rows, report)
+            count, last = _rescore_chunk(connection, settings, scorer, since, position, chunk_rows, progress)
             done += count
             is_finished = count < chunk_rows
             write_info(
@@ -305,7 +288,7 @@ def rescore(
                 rescore_order="" if is_finished else wanted,
                 rescore_position="" if is_finished else last,
             )
-            derive_changed(connection, settings, report)
+            derive_changed(connection, settings, progress)
         if is_finished:
             return done
 
@@ -362,7 +345,7 @@ def derive_changed(connection: Connection, settings: Settings, report: Progress)
     if read_info(connection).get("settings_fingerprint") != settings.fingerprint():
         _rebuild(connection, settings, report)
     elif connection.scalar(select(func.count()).select_from(derive.touched)):
-        derive.derive_touched(connection, settings, partial(report, "deriving"))
+        derive.derive_touched(connection, settings, report)
 
 
 def _rethread(connection: Connection, settings: Settings, report: Progress) -> None:
@@ -468,14 +451,14 @@ def _load_events(
     dialects.create_temporary(connection, _seen)
     size, bytes_read, before = sum(map(file_size, (order.path, *order.more))), 0, 0
     staged = _Slice(connection, order, settings, report)
-    for batch in batches:
+    for batch, ready in _made_ready(batches, order, started, run):
         staged.result.read_count += batch.read_count
         staged.rejects += batch.rejects
         bytes_read += batch.bytes_read
         expected = staged.result.read_count * size // bytes_read - before if bytes_read else None
         report("reading", batch.read_count, expected)
-        if batch.events is not None and batch.events.num_rows:
-            staged.add(batch, started, run)
+        if ready is not None:
+            staged.add(ready)
             if staged.count >= dialects.at_once(SLICE_ROWS):
                 staged.store(is_last=False)
                 before = staged.result.read_count
@@ -502,13 +485,15 @@ class _Slice:
             dialects.create_temporary(self._connection, table)
         self.count, self._has_facts = 0, False
 
-    def add(self, batch: Batch, started: dt.datetime, run: int) -> None:
-        """Stage a batch; what has an impossible time is rejected."""
-        assert batch.events is not None
-        self.rejects += _stage_batch(self._connection, batch, self._order, started, run, self._place)
-        self._place += batch.events.num_rows
-        self.count += batch.events.num_rows
-        self._has_facts = self._has_facts or batch.facts is not None
+    def add(self, ready: _Ready) -> None:
+        """Stage the rows of a batch."""
+        self.rejects += ready.rejects
+        dialects.bulk_insert(self._connection, _stage, ready.events)
+        if ready.facts is not None:
+            dialects.bulk_insert(self._connection, _stage_facts, ready.facts)
+            self._has_facts = True
+        self.count += ready.place - self._place
+        self._place = ready.place
         if self._place - self._committed >= COMMIT_ROWS:
             dialects.commit_copy(self._connection)
             self._committed = self._place
@@ -543,10 +528,38 @@ class _Slice:
             self._begin()
 
 
-def _stage_batch(
-    connection: Connection, batch: Batch, order: LoadOrder, started: dt.datetime, run: int, place: int
-) -> list[Reject]:
-    assert batch.events is not None
+class _Ready(NamedTuple):
+    """Rows of a batch as they are staged, what of it is rejected, and the place behind its last row."""
+
+    events: pa.Table
+    facts: pa.Table | None
+    rejects: list[Reject]
+    place: int
+
+
+def _made_ready(
+    batches: Iterable[Batch], order: LoadOrder, started: dt.datetime, run: int
+) -> Iterator[tuple[Batch, _Ready | None]]:
+    """The batches with their rows made ready, in another thread while the rows before them are stored.
+
+    Hashing them takes about as long as storing them; the batches themselves are asked for in this thread.
+    """
+    place, last = 0, None
+    with ThreadPoolExecutor(1, thread_name_prefix="frontdoor-hashing") as worker:
+        for batch in batches:
+            coming = worker.submit(_make_ready, batch, order, started, run, place)
+            if last is not None:
+                yield last[0], last[1].result()
+            last = batch, coming
+            place += batch.events.num_rows if batch.events is not None else 0
+        if last is not None:
+            yield last[0], last[1].result()
+
+
+def _make_ready(batch: Batch, order: LoadOrder, started: dt.datetime, run: int, place: int) -> _Ready | None:
+    """Give the rows of a batch their ids and hashes; what has an impossible time is rejected."""
+    if batch.events is None or not batch.events.num_rows:
+        return None
     events, facts, rejects = without_impossible_times(batch.events, batch.facts, started, order.path)
     count = events.num_rows
     columns = {name: events[name].combine_chunks() for name in events.column_names}
@@ -567,12 +580,15 @@ def _stage_batch(
         "place": pa.array(range(place, place + count)),
     }
     told_of = {name: column for name, column in staged.items() if column.null_count < count}
-    dialects.bulk_insert(connection, _stage, _arrow(_stage, told_of))
     if facts is not None:
         del told["conversation"]
         told |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
-        dialects.bulk_insert(connection, _stage_facts, _arrow(_stage_facts, told))
-    return rejects
+    return _Ready(
+        _arrow(_stage, told_of),
+        _arrow(_stage_facts, told) if facts is not None else None,
+        rejects,
+        place + batch.events.num_rows,
+    )
 
 
 def _without_nul(column: pa.Array) -> pa.Array:
@@ -943,11 +959,9 @@ def _load_customers(
 __all__ = [
     "LoadOrder",
     "LoadResult",
-    "Progress",
     "load",
     "rebuild",
     "rehearse",
     "rescore",
-    "say_nothing",
     "text_settings_of",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ import data_access.annotations as kept  # `annotations` is the name of a __futur
 from data_access import dialects, distributed
 from data_access.errors import StoreError
 from data_access.migrations import differences
+from data_access.progress import Progress, say_nothing
 from data_access.schema import metadata, store_info
 from data_access.store import (
     MIGRATION_JOURNAL,
@@ -57,7 +58,6 @@ from data_access.store import (
     write_info,
 )
 
-Progress = Callable[[str, int], None]
 RANGE_ROWS = 200_000  # rows in one transaction
 BATCH_ROWS = 20_000  # rows in memory
 WORK_FILE = "migrating.duckdb"
@@ -77,14 +77,13 @@ class Migrated:
 
 
 def migrate(
-    source_url: str, target_url: str, *, start_over: bool = False, progress: Progress | None = None
+    source_url: str, target_url: str, *, start_over: bool = False, progress: Progress = say_nothing
 ) -> Migrated:
     """Copy a store into an empty place of either engine, verify it, and publish it.
 
     After an interruption the same command goes on; `start_over` drops what an earlier one copied. Raises StoreError:
     no source, a target with data of its own, another source than the interrupted one's, or rows that differ.
     """
-    report = progress or (lambda _stage, _rows: None)
     if shown_url(source_url) == shown_url(target_url):
         raise StoreError("a store cannot be migrated onto itself")
     done = Migrated()
@@ -94,9 +93,9 @@ def migrate(
             info = read_info(source)
             _begin(target, target_url, f"{info['created_at']} version {info['store_version']}", shown_url(source_url))
             for table in _TABLES:
-                done.row_counts[table.name] = _copy_table(source, target, table, report, done)
+                done.row_counts[table.name] = _copy_table(source, target, table, progress, done)
             for table in _TABLES:
-                _verify(target, table, target_url, report)
+                _verify(target, table, target_url, progress)
             done.label_count = _copy_labels(source_url, target_url)
             _finish(target, target_url, info)
     finally:

@@ -450,7 +450,7 @@ def open_rehearsal(url: str) -> Iterator[Connection]:
     with tempfile.TemporaryDirectory(prefix="frontdoor-rehearsal-") as temporary:
         place = Path(temporary)
         with (
-            _disk_said(place, "point TMPDIR to another folder"),
+            _shortage_said(place, "point TMPDIR to another folder"),
             _working_copy(url, current_generation(folder), place / "rehearsal.duckdb") as connection,
         ):
             yield connection
@@ -463,7 +463,7 @@ def _generation_writer(url: str, folder: Path, *, leave_no_trace: bool) -> Itera
     work = folder / "loading.duckdb"
     for leftover in (work, folder / "rewriting.duckdb"):  # of a load that was killed
         remove_database(leftover)
-    with _disk_said(folder, "choose another store with --store"):
+    with _shortage_said(folder, "choose another store with --store"):
         try:
             with _working_copy(url, current, work) as connection:
                 yield connection
@@ -493,14 +493,14 @@ def _working_copy(url: str, current: Path | None, work: Path) -> Iterator[Connec
 
 
 @contextlib.contextmanager
-def _disk_said(folder: Path, advice: str) -> Iterator[None]:
+def _shortage_said(folder: Path, advice: str) -> Iterator[None]:
     """Turn a full or write-protected disk, and too little memory, into words."""
     try:
         yield
     except FrontdoorError:
         raise  # says which folder is full or write-protected: not always the store's
     except BaseException as problem:
-        reason = _disk_reason(problem, advice)
+        reason = _shortage_reason(problem, advice)
         if reason:
             raise StoreError(f"{folder}: {reason}; nothing was changed") from problem
         raise
@@ -549,7 +549,7 @@ def _vacuum(url: str) -> None:
         engine.dispose()
 
 
-def _disk_reason(problem: BaseException, advice: str) -> str | None:
+def _shortage_reason(problem: BaseException, advice: str) -> str | None:
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space and load again"
     if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EROFS, errno.EPERM):

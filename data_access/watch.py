@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data_access import loader
 from data_access.errors import StoreError, StoreLockedError
+from data_access.progress import Progress, say_nothing
 from data_access.schema import load_runs
 from data_access.store import open_reader
 
@@ -47,11 +48,9 @@ class Watched:
 class Watch:
     """One watch of a folder. Files are complete when two looks in a row find the same size and time of change."""
 
-    def __init__(
-        self, url: str, folder: Path, orders: Orders, say: Say, progress: loader.Progress | None = None
-    ) -> None:
+    def __init__(self, url: str, folder: Path, orders: Orders, say: Say, progress: Progress = say_nothing) -> None:
         self._url, self._folder, self._orders, self._say = url, folder, orders, say
-        self._progress = progress or loader.say_nothing
+        self._progress = progress
         self._seen: dict[Path, _Look] = {}
         self._done: dict[Path, _Look] = {}
         self._said = ""
