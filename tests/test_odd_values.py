@@ -9,7 +9,6 @@ import io
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
@@ -94,8 +93,6 @@ def test_a_cell_that_can_be_meant_opens_its_rows(tiny_store_url, cell, expected)
 @pytest.fixture
 def rows_page(monkeypatch, tiny_store_url):
     """The page Conversations with URL parameters."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
     for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FRONTDOOR_STORE", tiny_store_url)

@@ -26,10 +26,14 @@ SWITCHES = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _no_answers_of_other_tests() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
         monkeypatch.delenv(name, raising=False)
 

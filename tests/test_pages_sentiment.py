@@ -30,10 +30,14 @@ id,customer,channel,team,occurred_at,text
 """
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _no_answers_of_other_tests() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
         monkeypatch.delenv(name, raising=False)
 
@@ -266,11 +270,13 @@ def test_a_number_that_does_not_agree_is_named(
     opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str
 ) -> None:
     wrong = [Finding("waits: figure = drill-down", False, "3 and 4"), Finding("other", True, "1 and 1")]
+    st.cache_resource.clear()  # it has been asked before
     monkeypatch.setattr("pages.components.data.check_numbers", lambda *_: iter(wrong))
     app = opened_page(tiny_store_url, "data", period="all")
     app.button(key="check_numbers").click().run()
     assert "1 of 2 comparisons do not agree" in said(app)
     assert "waits: figure = drill-down: 3 and 4" in said(app)
+    st.cache_resource.clear()
 
 
 def test_the_audit_is_gone_when_the_filter_changes(opened_page, tiny_store_url: str) -> None:

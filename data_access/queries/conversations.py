@@ -240,6 +240,14 @@ def count_rows(engine: Engine, selection: Selection) -> int:
         return int(connection.scalar(statement) or 0)
 
 
+def count_listed(engine: Engine, selection: Selection) -> int:
+    """How many rows the statement of `selected_rows` has, with all that it joins, counted by the engine."""
+    statement, _ = _selected(selection, newest_first=True)
+    with engine.connect() as connection:
+        rows = statement.order_by(None).subquery("listed")
+        return int(connection.scalar(select(func.count()).select_from(rows)) or 0)
+
+
 def is_in_scope(wanted: Filter, table: FromClause = conversations) -> ColumnElement[bool]:
     """The viewer may read the texts of this conversation."""
     allowed: list[ColumnElement[bool]] = []
