@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -254,10 +255,15 @@ def bulk_insert(connection: Connection, table: Table, batch: pa.Table) -> None:
         handed.table = None
         return
     cursor = connection.connection.cursor()
-    columns = [column.to_pylist() for column in batch.columns]
-    with cast(Any, cursor).copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
-        for row in zip(*columns, strict=True):
-            copy.write_row(row)
+    with cast(Any, cursor).copy(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT csv)') as copy:
+        copy.write(_as_csv(batch))
+
+
+def _as_csv(batch: pa.Table) -> bytes:
+    """The rows as PostgreSQL's COPY reads them: every value in quotes, so that nothing at all is null."""
+    written = pa.BufferOutputStream()
+    pa_csv.write_csv(batch, written, pa_csv.WriteOptions(include_header=False, quoting_style="all_valid"))
+    return bytes(written.getvalue().to_pybytes())
 
 
 def bulk_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:

@@ -7,12 +7,26 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
-from sqlalchemy import create_engine, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    select,
+    text,
+)
 from stored_rows import rows_of
 from test_customers import Files, event
 from test_identities import WHO
 
-from data_access import audit, decisions
+from data_access import audit, decisions, dialects
 from data_access.cli import main
 from data_access.demo import write_demo_sources
 from data_access.export import to_csv
@@ -23,7 +37,7 @@ from data_access.queries.backlog import backlog, backlog_and_ages
 from data_access.queries.sentiment import sentiment, sentiment_at_once, sentiment_trend
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources.mapping import mapping_of, read_mapping
-from data_access.store import open_reader, read_status, resolved
+from data_access.store import open_reader, open_writer, read_status, resolved
 
 pytestmark = pytest.mark.postgresql
 
@@ -183,3 +197,46 @@ class FilesOf(Files):
 
     def url(self, store: str = "store") -> str:
         return self._url
+
+
+# --- the bulk path
+
+
+HARD_VALUES: dict[str, list[object]] = {
+    "text": [
+        "",
+        None,
+        "NULL",
+        "\\N",
+        "\\.",
+        '"',
+        'a"b',
+        "a,b",
+        "a\nb",
+        "a\r\nb",
+        " x\t",
+        "caf\u00e9 \U0001d11e",
+        "'--",
+    ],
+    "is_it": [True, False, None],
+    "number": [0, None, -(2**31), 2**31 - 1],
+    "big_number": [None, -(2**63), 2**63 - 1],
+    "measure": [0.1, None, 1e308, 5e-324, -0.0, float("inf"), float("-inf"), 1 / 3],
+    "day": [dt.date(1900, 1, 1), None, dt.date(9999, 12, 31)],
+    "at": [dt.datetime(2026, 10, 25, 1, 59, 59, 999999), None, dt.datetime(1900, 1, 1), dt.datetime(9800, 1, 1)],
+}
+
+
+def test_values_come_through_the_bulk_path_as_they_were(new_store_url: str) -> None:
+    kinds = (Text, Boolean, Integer, BigInteger, Double, Date, DateTime)
+    columns = [Column(name, kind) for name, kind in zip(HARD_VALUES, kinds, strict=True)]
+    table = Table("hard_values", MetaData(), Column("place", BigInteger), *columns, prefixes=["TEMPORARY"])
+    count = max(map(len, HARD_VALUES.values()))
+    filled = {name: [*values, *[None] * (count - len(values))] for name, values in HARD_VALUES.items()}
+    with open_writer(new_store_url) as connection:
+        dialects.create_temporary(connection, table)
+        dialects.bulk_columns(connection, table, {"place": list(range(count)), **filled})
+        dialects.bulk_columns(connection, table, {"place": [count]})
+        rows = connection.execute(select(table).order_by(table.c.place)).all()
+    assert {name: [getattr(row, name) for row in rows[:count]] for name in HARD_VALUES} == filled
+    assert tuple(rows[count]) == (count, *[None] * len(HARD_VALUES))

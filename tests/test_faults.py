@@ -27,7 +27,8 @@ from data_access import dialects
 from data_access.cli import main
 from data_access.errors import StoreError
 from data_access.filters import Filter
-from data_access.loader import LoadOrder, Progress, load
+from data_access.loader import LoadOrder, load
+from data_access.progress import Progress, say_nothing
 from data_access.queries.response_times import response_times
 from data_access.schema import load_runs
 from data_access.sources import threads
@@ -382,7 +383,7 @@ def served(new_database, tmp_path) -> tuple[str, LoadOrder]:
     return url, LoadOrder(tmp_path / "more.csv", "twcs")
 
 
-def fails_in_one_line(url: str, order: LoadOrder, words: str, progress: Progress | None = None):
+def fails_in_one_line(url: str, order: LoadOrder, words: str, progress: Progress = say_nothing):
     before = rows_of(url)
     with pytest.raises(StoreError, match=words) as caught:
         load(url, [order], progress=progress)
