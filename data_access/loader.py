@@ -155,6 +155,7 @@ _PLACEMENT_FIELDS = (
 )
 _THREADED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.rethread)
 _NO_LIMIT = dt.datetime(9000, 1, 1)
+_MOST_NAMED = 5  # of what a note counts
 # Where conversations are threads, later loads may say better who the customer is: no content of the event.
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
@@ -476,7 +477,8 @@ class _Slice:
     def __init__(self, connection: Connection, order: LoadOrder, settings: Settings, report: Progress) -> None:
         self.result, self.rejects, self.count = LoadResult(), list[Reject](), 0
         self._connection, self._order, self._settings, self._report = connection, order, settings, report
-        self._place = self._committed = 0
+        self._place = self._committed = self._misdated_count = 0
+        self._misdated = list[str]()
         self._is_first, self._has_facts = True, False
         self._begin()
 
@@ -520,7 +522,11 @@ class _Slice:
             _merge_facts(connection)
         dialects.commit_copy(connection)
         customers.refresh(connection)
-        self.result.notes += _notes_on_times(connection, self._order)
+        count, named = _misdated_replies(connection, self._order)
+        self._misdated_count += count
+        self._misdated = [*self._misdated, *named][:_MOST_NAMED]
+        if is_last:
+            self.result.notes += _note_on_times(self._misdated_count, self._misdated)
         for table in (_stage, _stage_facts, _known, _scores):
             table.drop(connection)
         self._is_first = False
@@ -841,18 +847,19 @@ def _merge_facts(connection: Connection) -> None:
     )
 
 
-def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
-    """Says which replies of this load, or to events of this load, are dated before what they answer, and where."""
+def _misdated_replies(connection: Connection, order: LoadOrder) -> tuple[int, list[str]]:
+    """How many replies staged now, or to events staged now, are dated before what they answer; the first in words."""
     i = interactions.c
     replies = select(i.interaction_id).where(i.source == order.source, i.reply_to.is_not(None))
     if not dialects.has_rows(connection, replies):
-        return []
+        return 0, []
     written = select(_stage.c.interaction_id).where(_stage.c.change != "same")
     pairs = derive.misdated_replies().subquery("pairs")
     reply, question = interactions.alias("reply"), interactions.alias("asked")
     reply_row, question_row = _stage.alias("reply_row"), _stage.alias("asked_row")
     rows = connection.execute(
         select(
+            func.count().over(),
             reply.c.external_id,
             reply_row.c.file,
             reply_row.c.line,
@@ -867,16 +874,21 @@ def _notes_on_times(connection: Connection, order: LoadOrder) -> list[str]:
         .outerjoin(question_row, question_row.c.interaction_id == pairs.c.question_id)
         .where(or_(pairs.c.reply_id.in_(written), pairs.c.question_id.in_(written)))
         .order_by(reply.c.occurred_at, reply.c.external_id)
+        .limit(_MOST_NAMED)
     ).all()
-    if not rows:
-        return []
 
     def named(key: str, file: str | None, line: int | None) -> str:
         return f"{key} in line {line} of {file or order.path.name}" if line else key
 
-    shown = ", ".join(f"{named(*row[:3])} before {named(*row[3:])}" for row in rows[:5])
+    return rows[0][0] if rows else 0, [f"{named(*row[1:4])} before {named(*row[4:])}" for row in rows]
+
+
+def _note_on_times(count: int, named: Sequence[str]) -> list[str]:
+    """What a load says of replies that are dated before what they answer."""
+    if not count:
+        return []
     return [
-        f"{len(rows):,} × a reply dated before what it answers ({shown}{', …' if len(rows) > 5 else ''}): "
+        f"{count:,} × a reply dated before what it answers ({', '.join(named)}{', …' if count > len(named) else ''}): "
         "one of the two times is wrong, so it counts as an answer at an unknown time"
     ]
 

@@ -325,3 +325,22 @@ def test_an_id_that_comes_again_in_a_later_slice_is_a_duplicate_and_no_correctio
     assert list(rejected["raw"].str.strip()) == [corrected, corrected]
     assert (result.stored_count, result.unchanged_count) == (len(others) + 2, 1)
     assert result.read_count == len(others) + 5
+
+
+@pytest.mark.parametrize("slice_rows", [1, 10**9])
+def test_replies_with_wrong_times_are_one_note_however_many_slices_a_file_has(tmp_path, monkeypatch, slice_rows):
+    monkeypatch.setattr(loader, "SLICE_ROWS", slice_rows)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 160)
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 40)
+    path, names = tmp_path / "replies.csv", ("id", "conversation", "channel", "direction", "reply_to", "occurred_at")
+    asked = [f"q{n},c{n},email,inbound,,2025-05-05T09:00:{n:02d}Z" for n in range(7)]
+    answered = [f"a{n},c{n},email,outbound,q{n},2025-05-05T08:59:{n:02d}Z" for n in range(7)]
+    path.write_text("\n".join((",".join(names), *asked, *answered)) + "\n")
+    mapping = mapping_of({"source": "desk", "columns": {name: name for name in names}}, "t")
+    result = load(f"duckdb:///{tmp_path / 'store'}", [LoadOrder(path, "csv", mapping)])
+    (note,) = result.notes
+    # What a slice finds is named with its line; a question of an earlier slice only by its id.
+    assert note.startswith("7 × a reply dated before what it answers (a0 in line 9 of replies.csv before q0")
+    assert "a4 in line 13 of replies.csv before q4" in note
+    assert "a5" not in note
+    assert ", …): " in note
