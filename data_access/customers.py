@@ -23,7 +23,9 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    collate,
     delete,
+    distinct,
     exists,
     false,
     func,
@@ -42,6 +44,7 @@ from data_access import derive, dialects
 from data_access.config import IdentityRules
 from data_access.identities import (
     CONVERSATION_KIND,
+    IDENTITY_PRIORITY,
     REASONS,
     Decision,
     Identity,
@@ -405,7 +408,7 @@ def _settle(connection: Connection, rules: IdentityRules) -> None:
     is_decided = _has_decisions(connection)
     statement_count = _widen(connection, is_decided=is_decided)
     if statement_count > FEW_STATEMENTS:
-        _settle_plain(connection, is_decided=is_decided)
+        _settle_plain(connection, rules, is_decided=is_decided)
     _settle_others(connection, rules, is_decided=is_decided)
     _find_owners(connection)
     _note_affected(connection)
@@ -478,24 +481,29 @@ def _widen(connection: Connection, *, is_decided: bool) -> int:
         _fill(connection, _near, stated.distinct())
 
 
-def _settle_plain(connection: Connection, *, is_decided: bool) -> None:
+def _settle_plain(connection: Connection, rules: IdentityRules, *, is_decided: bool) -> None:
     """Settle the statements that need no thought at once, and leave the others in `settle_statements`.
 
-    Plain are all statements of an id, where each of them names no other id and every address that they show is shown
-    together with this id alone. `people_of` would say the same: the addresses have one writer each, so none is
-    shared, chained or of two customers, and the id is the strongest of all and names the customer. An id that
-    stands in a decision by hand, or one of whose addresses does, is not plain. What is left shares no identity with
-    what was settled.
+    The writer of a statement is its id; without one, its strongest address. Plain are all statements of a writer,
+    where each names one id at most and every address that they show is shown together with this writer alone.
+    `people_of` would say the same: with an id the addresses have one writer each, so none is shared, chained or of
+    two customers; without one they are too few to be shared or chained. The writer is the strongest of all and names
+    the customer. A writer that stands in a decision by hand, or one of whose addresses does, is not plain. What is
+    left shares no identity with what was settled.
     """
     s, w, u = stated_identities.c, _writers.c, _unsettled.c
     is_id = s.identity_kind.startswith("id:")
     of_statement = and_(w.statement_id == s.statement_id, s.reason.is_(None))
     for table in (_writers, _unsettled):
         dialects.create_temporary(connection, table)
+    named = func.coalesce(
+        func.min(case((is_id, s.identity_customer_id))),
+        dialects.value_at_least(s.identity_customer_id, _rank_of_address(), ~is_id),
+    )
     _fill(
         connection,
         _writers,
-        select(s.statement_id, func.min(case((is_id, s.identity_customer_id))), func.count(case((is_id, 1))))
+        select(s.statement_id, named, func.count(case((is_id, 1))))
         .join(_near_statements, _near_statements.c.statement_id == s.statement_id)
         .where(s.reason.is_(None))
         .group_by(s.statement_id),
@@ -510,19 +518,23 @@ def _settle_plain(connection: Connection, *, is_decided: bool) -> None:
     )
     ids = select(s.identity_customer_id).join(_writers, of_statement)
     writers = select(w.customer_id).select_from(stated_identities).join(_writers, of_statement)
-    unsettled = [
+    address_count = func.count(distinct(func.concat(s.identity_kind, "=", s.identity_value)))
+    unsettled: list[Select[Any]] = [
         ids.where(is_id, w.id_count != 1),
-        writers.join(shared, _same_identity(shared.c, s)).where(w.id_count == 1),
+        writers.join(shared, _same_identity(shared.c, s)).where(w.id_count <= 1),
+        writers.where(w.id_count == 0)
+        .group_by(w.customer_id)
+        .having(address_count > min(rules.shared_after + 1, rules.chained_after)),
     ]
     if is_decided:
         unsettled.append(
-            writers.join(identity_decisions, _same_identity(identity_decisions.c, s)).where(w.id_count == 1)
+            writers.join(identity_decisions, _same_identity(identity_decisions.c, s)).where(w.id_count <= 1)
         )
     _fill(connection, _unsettled, union(*unsettled))
     plain = (
         select(w.statement_id, w.customer_id)
         .outerjoin(_unsettled, u.customer_id == w.customer_id)
-        .where(w.id_count == 1, u.customer_id.is_(None))
+        .where(w.id_count <= 1, u.customer_id.is_(None))
     )
     _fill(connection, _solved_statements, plain)
     a = _solved_statements.c
@@ -535,6 +547,14 @@ def _settle_plain(connection: Connection, *, is_decided: bool) -> None:
         .group_by(s.identity_kind, s.identity_value),
     )
     connection.execute(delete(_near_statements).where(_near_statements.c.statement_id.in_(select(a.statement_id))))
+
+
+def _rank_of_address() -> ColumnElement[str]:
+    """Sorts addresses as `identities.identity_rank` does."""
+    s = stated_identities.c
+    of_kind = ((s.identity_kind == kind, str(rank)) for kind, rank in IDENTITY_PRIORITY.items())
+    rank = case(*of_kind, (s.identity_kind.startswith("handle:"), str(IDENTITY_PRIORITY["handle"])))
+    return collate(func.concat(rank, s.identity_kind, "\x01", s.identity_value), "C")
 
 
 def _settle_others(connection: Connection, rules: IdentityRules, *, is_decided: bool) -> None:

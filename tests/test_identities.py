@@ -532,12 +532,13 @@ def _identities(url: str, customer: str) -> set[str]:
 def crowd(dice: random.Random) -> tuple[str, str, str]:
     """Events of many small groups of people, more of their events, and lines of a customers file, all at random.
 
-    Most groups are one id with its addresses; in some, people share addresses or write in one conversation.
+    Most groups are one id with its addresses, or addresses without an id; in some, people share addresses or write in
+    one conversation.
     """
     parts: list[list[str]] = [[], []]
     listed = []
     for group in range(30):
-        strangeness = dice.choice([0.0, 0.0, 0.1, 0.4])
+        strangeness, with_id = dice.choice([0.0, 0.0, 0.1, 0.4]), dice.choice([0.8, 0.8, 0.0])
         for place in range(dice.randint(2, 7)):
             conversation = f"c{group}-{dice.randrange(4)}"
             who = int(conversation[-1]) % 2
@@ -548,7 +549,7 @@ def crowd(dice: random.Random) -> tuple[str, str, str]:
                 ("phone", "+4420794612{}"),
                 ("handle", "h{}"),
             ):
-                if dice.random() < (0.8 if name == "customer" else 0.4):
+                if dice.random() < (with_id if name == "customer" else 0.4):
                     person = dice.randrange(3) if dice.random() < strangeness else who
                     shown[name] = form.format(f"{group:02}{person}")
             parts[dice.randrange(2)].append(event(f"{group}-{place}", conversation, **shown))
@@ -608,8 +609,27 @@ def test_few_statements_are_left_for_a_closer_look(files, monkeypatch):
     plain = [event(n, f"c{n}", customer=f"{n % 5}", email=f"{n % 5}@x.example") for n in range(20)]
     files.events("".join(plain))
     assert looked_at == []
+    files.events(
+        "".join(event(f"p{n}", f"p{n}", email=f"p{n % 3}@x.example", phone=f"+442079460{n}") for n in range(100, 109))
+    )
+    assert looked_at == []
     files.events(event("x", "x", customer="9", email="3@x.example"))
     assert {one.identities for one in looked_at} == {
         frozenset({("id:desk", "3"), ("email", "3@x.example")}),
         frozenset({("id:desk", "9"), ("email", "3@x.example")}),
     }
+
+
+def test_an_address_without_an_id_that_stands_with_too_many_others_is_looked_at(files, monkeypatch):
+    """Plain statements are so only up to the limits from which on an address is shared or a chain."""
+    monkeypatch.setattr(settling, "FEW_STATEMENTS", 0)
+    count = RULES.shared_after + 1
+    files.events(
+        "".join(event(n, f"c{n}", email="desk@x.example", phone=f"+4420794601{n:02}") for n in range(count))
+        + "".join(event(f"q{n}", f"q{n}", email="q@x.example", phone=f"+4420794602{n:02}") for n in range(2))
+    )
+    rows = frame_of(files.url(), customer_identities)
+    reasons = {str(value): set(group.fillna("")) for value, group in rows.groupby("identity_value")["reason"]}
+    assert reasons["desk@x.example"] == {"shared"}
+    assert reasons["q@x.example"] == reasons["+442079460200"] == {""}
+    assert len(people(files.url())) == count + 1
