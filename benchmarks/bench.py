@@ -309,10 +309,11 @@ def measure_pages(figures: Figures, url: str, part: str) -> None:
 
 def _page_run(page: str, params: dict[str, str]) -> dict[str, Any]:
     """Run one page in a test harness; seconds in the engine, seconds in all, statements, columns named."""
-    import streamlit as st  # noqa: PLC0415
     from streamlit.testing.v1 import AppTest  # noqa: PLC0415
 
-    st.cache_data.clear()
+    from pages.components import data  # noqa: PLC0415
+
+    data.forget_answers()
     spent, texts = [0.0], list[str]()
 
     def before(connection: Any, *_: Any) -> None:
@@ -330,7 +331,7 @@ def _page_run(page: str, params: dict[str, str]) -> dict[str, Any]:
             app.query_params[name] = value
         if page != "overview":
             app.run()
-            st.cache_data.clear()
+            data.forget_answers()
             spent[0] = 0.0
             texts.clear()
             app.switch_page(f"reports/{page}.py")
@@ -343,6 +344,8 @@ def _page_run(page: str, params: dict[str, str]) -> dict[str, Any]:
         event.remove(Engine, "after_cursor_execute", after)
     if app.exception:
         raise SystemExit(f"{page}: {app.exception[0].message}")
+    if not texts:
+        raise SystemExit(f"{page}: asked the store nothing, so there is nothing to measure")
     columns = {found for text in texts for found in _COLUMN.findall(text)}
     return {"sql": spent[0], "all": everything[0], "statements": len(texts), "columns": columns}
 

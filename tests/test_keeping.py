@@ -54,3 +54,38 @@ def test_what_one_page_does_to_its_answers_no_other_page_sees(
     first, second = (text.value for text in page.text)
     assert first == second
     assert not first.startswith("0 ")
+
+
+def _ask_twice() -> None:
+    import streamlit as st
+    from sqlalchemy import Engine, event
+
+    from data_access.filters import Filter
+    from pages.components import data
+
+    asked: list[str] = []
+
+    def note(*given: object) -> None:
+        asked.append(str(given[2]))
+
+    data.pin()
+    event.listen(Engine, "before_cursor_execute", note)
+    data.forget_answers()
+    for forget in (False, False, True):
+        if forget:
+            data.forget_answers()
+        asked.clear()
+        data.backlog(Filter())
+        st.text(len(asked))
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_the_store_is_asked_once_and_again_after_answers_are_forgotten(
+    tiny_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_STORE", tiny_store_url)
+    page = AppTest.from_function(_ask_twice, default_timeout=60).run()
+    assert not page.exception
+    first, second, third = (int(text.value) for text in page.text)
+    assert (first, second) == (third, 0)
+    assert first > 0

@@ -17,6 +17,7 @@ from data_access.queries.conversations import count_rows, selected_rows
 from data_access.queries.sentiment import recovery, said_on_about
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved
+from pages.components import data
 
 ROOT = Path(__file__).resolve().parents[1]
 MAIN = ROOT / "pages" / "main.py"
@@ -270,13 +271,13 @@ def test_a_number_that_does_not_agree_is_named(
     opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str
 ) -> None:
     wrong = [Finding("waits: figure = drill-down", False, "3 and 4"), Finding("other", True, "1 and 1")]
-    st.cache_resource.clear()  # it has been asked before
+    data.forget_answers()  # it has been asked before
     monkeypatch.setattr("pages.components.data.check_numbers", lambda *_: iter(wrong))
     app = opened_page(tiny_store_url, "data", period="all")
     app.button(key="check_numbers").click().run()
     assert "1 of 2 comparisons do not agree" in said(app)
     assert "waits: figure = drill-down: 3 and 4" in said(app)
-    st.cache_resource.clear()
+    data.forget_answers()
 
 
 def test_the_audit_is_gone_when_the_filter_changes(opened_page, tiny_store_url: str) -> None:

@@ -260,6 +260,11 @@ def _answers(key: str, _run: Callable[[], Any]) -> Any:
     return _run()
 
 
+def forget_answers() -> None:
+    """Have everything asked of the store again, as measurements and tests want it."""
+    _answers.clear()
+
+
 def _own(answer: Any) -> Any:
     """The answer with frames that may be changed: pandas copies their columns only when one is."""
     if isinstance(answer, pd.DataFrame):
