@@ -77,7 +77,7 @@ from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
-PART_EVENTS = 400_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one customer's
+PART_EVENTS = 400_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
 
 _work = MetaData()
 touched = Table("touched_customers", _work, Column("customer_id", Text), prefixes=["TEMPORARY"])
@@ -159,8 +159,7 @@ _parts = Table(
     "derive_parts",
     _work,
     Column("customer_id", Text),
-    Column("events", BigInteger),
-    Column("part", BigInteger),
+    Column("bucket", Text),
     prefixes=["TEMPORARY"],
 )
 _done_waits, _done_conversations = (
@@ -251,22 +250,22 @@ def _event_count(connection: Connection) -> int:
 
 
 def _derive_in_parts(connection: Connection, settings: Settings, progress: Callable[[int], None]) -> None:
-    """Derive customers with `PART_EVENTS` events together, and the next ones, until all are done.
+    """Derive buckets of customers with `PART_EVENTS` events together, and the next ones, until all are done.
 
     Where the order of rows matters it is made of all parts at the end.
     """
-    _divide(connection)
+    parts = _divide(connection)
     in_order = dialects.stores_in_order(connection)
     done = (_done_waits, _done_conversations) if in_order else (waits, conversations)
     if in_order:
         for table in done:
             dialects.create_temporary(connection, table)
     p = _parts.c
-    for part, events in connection.execute(select(p.part, func.sum(p.events)).group_by(p.part).order_by(p.part)).all():
+    for buckets, events in parts:
         dialects.create_temporary(connection, touched)
-        dialects.insert_rows(connection, touched, select(p.customer_id).where(p.part == part))
+        dialects.insert_rows(connection, touched, select(p.customer_id).where(p.bucket.in_(buckets)))
         _derive(connection, settings, *done)
-        progress(int(events))
+        progress(events)
     _parts.drop(connection)
     if in_order:
         for table, rows, moment in (
@@ -278,21 +277,30 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
             rows.drop(connection)
 
 
-def _divide(connection: Connection) -> None:
-    """Fill `derive_parts`: every touched customer once, with its number of events and its part."""
-    i = interactions.c
-    own = select(touched.c.customer_id).distinct().subquery("own")
-    sizes = (
-        select(own.c.customer_id, func.count(i.interaction_id).label("events"))
-        .select_from(own.outerjoin(interactions, i.customer_id == own.c.customer_id))
-        .group_by(own.c.customer_id)
-        .subquery("sizes")
-    )
-    s = sizes.c
-    before = func.coalesce(func.sum(s.events).over(order_by=s.customer_id, rows=(None, -1)), 0)
-    part = dialects.whole_quotient(sql_cast(before, BigInteger), literal(dialects.at_once(PART_EVENTS)))
+def _divide(connection: Connection) -> list[tuple[list[str], int]]:
+    """Fill `derive_parts` with every touched customer once; the buckets of each part, and its number of events.
+
+    A bucket is two of the characters of a customer's id, which are those of a hash: 4,096 of about the same size. To
+    number the customers themselves needs all of them in memory at once: of 42 million events that was too much.
+    """
+    i, p, t = interactions.c, _parts.c, touched.c
     dialects.create_temporary(connection, _parts)
-    dialects.insert_rows(connection, _parts, select(s.customer_id, s.events, part.label("part")))
+    bucket = func.substr(t.customer_id, 2, 2).label("bucket")
+    dialects.insert_rows(connection, _parts, select(t.customer_id, bucket).distinct())
+    dialects.commit_copy(connection)
+    sizes = (
+        select(p.bucket, func.count())
+        .join_from(_parts, interactions, i.customer_id == p.customer_id)
+        .group_by(p.bucket)
+        .order_by(p.bucket)
+    )
+    parts: list[tuple[list[str], int]] = []
+    for found, events in connection.execute(sizes).all():
+        if parts and parts[-1][1] + events <= dialects.at_once(PART_EVENTS):
+            parts[-1] = [*parts[-1][0], found], parts[-1][1] + events
+        else:
+            parts.append(([found], int(events)))
+    return parts
 
 
 def _derive(connection: Connection, settings: Settings, waits_done: Table, conversations_done: Table) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Table, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from stored_rows import frame_of, rows_of
 
-from data_access import derive, loader
+from data_access import derive, dialects, loader
 from data_access.config import read_settings
 from data_access.demo import write_demo_sources
 from data_access.loader import LoadOrder, load, rebuild
@@ -344,3 +344,22 @@ def test_replies_with_wrong_times_are_one_note_however_many_slices_a_file_has(tm
     assert "a4 in line 13 of replies.csv before q4" in note
     assert "a5" not in note
     assert ", …): " in note
+
+
+def test_parts_hold_every_event_once_and_no_more_than_they_may(new_store_url, tmp_path, monkeypatch):
+    messages = tmp_path / "messages.csv"
+    messages.write_text(TINY_MESSAGES)
+    load(new_store_url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    monkeypatch.setattr(derive, "PART_EVENTS", 3)
+    with open_writer(new_store_url) as connection:
+        derive.begin_touched(connection)
+        for _ in range(2):  # touched twice, derived once
+            dialects.insert_rows(connection, derive.touched, select(interactions.c.customer_id).distinct())
+        parts = derive._divide(connection)
+        own = func.substr(interactions.c.customer_id, 2, 2)
+        sizes = dict(map(tuple, connection.execute(select(own, func.count()).group_by(own))))
+    assert sorted(bucket for buckets, _ in parts for bucket in buckets) == sorted(sizes)
+    for buckets, events in parts:
+        assert events == sum(sizes[bucket] for bucket in buckets)
+        assert events <= 3 or len(buckets) == 1
+    assert len(parts) > 2
