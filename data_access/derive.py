@@ -77,7 +77,7 @@ from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
-PART_EVENTS = 400_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
+PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
 
 _work = MetaData()
 touched = Table("touched_customers", _work, Column("customer_id", Text), prefixes=["TEMPORARY"])
