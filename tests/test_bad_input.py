@@ -304,7 +304,7 @@ def test_any_bytes_end_with_a_status_and_counts_that_add_up(kind, tmp_path_facto
     mapping = ["--mapping", str(folder / f"{kind}.toml")] if source == "csv" else []
     url = f"duckdb:///{folder / 'store'}"
 
-    @settings(max_examples=8 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=14 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(rows=ROWS, damage=st.binary(max_size=4), place=st.floats(0, 1))
     @example(rows=[[cell] * 6 for cell in TRICKY], damage=b"", place=1.0)
     @example(rows=[["1", "2025-05-05T09:00:00Z", "email", "x", "1", ""]], damage=b'"', place=0.9)

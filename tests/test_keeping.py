@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -45,13 +47,21 @@ def _spoil_and_ask_again() -> None:
         options["channel"].append("carrier pigeon")
 
 
-def test_what_one_page_does_to_its_answers_no_other_page_sees(
-    tiny_store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def said_by(tiny_store_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], list[str]]:
+    """Run a page on the tiny store; the texts that it shows."""
     monkeypatch.setenv("FRONTDOOR_STORE", tiny_store_url)
-    page = AppTest.from_function(_spoil_and_ask_again, default_timeout=60).run()
-    assert not page.exception
-    first, second = (text.value for text in page.text)
+
+    def _said(script: Callable[[], None]) -> list[str]:
+        page = AppTest.from_function(script, default_timeout=60).run()
+        assert not page.exception
+        return [text.value for text in page.text]
+
+    return _said
+
+
+def test_what_one_page_does_to_its_answers_no_other_page_sees(said_by) -> None:
+    first, second = said_by(_spoil_and_ask_again)
     assert first == second
     assert not first.startswith("0 ")
 
@@ -80,12 +90,7 @@ def _ask_twice() -> None:
     event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_the_store_is_asked_once_and_again_after_answers_are_forgotten(
-    tiny_store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FRONTDOOR_STORE", tiny_store_url)
-    page = AppTest.from_function(_ask_twice, default_timeout=60).run()
-    assert not page.exception
-    first, second, third = (int(text.value) for text in page.text)
+def test_the_store_is_asked_once_and_again_after_answers_are_forgotten(said_by) -> None:
+    first, second, third = map(int, said_by(_ask_twice))
     assert (first, second) == (third, 0)
     assert first > 0

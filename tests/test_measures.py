@@ -466,7 +466,7 @@ def test_the_audit_catches_planted_errors(tiny_store_url, tmp_path, error):
         connection.execute(text(PLANTED[error]))
     engine.dispose()
     assert [finding for finding in check_store(open_reader(url)) if not finding.is_ok]
-    assert main(["check", "--store", url]) == 1
+    assert main(["check", "--numbers", "--store", url]) == 1
 
 
 def test_the_audit_finds_nothing_in_sound_stores(tiny_store_url, empty_store_url, demo_store_url, opened):

@@ -158,6 +158,11 @@ def test_a_table_its_csv_and_the_command_line_hold_the_same_cells(demo, demo_sto
 
 
 def test_check_numbers_agrees_for_any_of_these_filters(demo_store_url, capsys):
-    for arguments in (["--channel", "phone"], ["--from", "2026-10-25", "--to", "2026-10-25", "--team", "nobody"]):
+    for arguments in (
+        [],
+        ["--channel", "phone"],
+        ["--from", "2026-10-25", "--to", "2026-10-25"],
+        ["--team", "nobody"],
+    ):
         assert main(["check", "--numbers", *arguments, "--store", demo_store_url]) == 0
         assert "0 failed" in capsys.readouterr().out
