@@ -154,7 +154,7 @@ def _watcher(url: str) -> Engine | None:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _opened(url: str, version: int) -> tuple[Engine, StoreStatus, Limiter]:
+def _opened(url: str, version: int) -> _Pinned:
     engine = open_reader(url)
     status = read_status(engine, url)
 
@@ -162,7 +162,7 @@ def _opened(url: str, version: int) -> tuple[Engine, StoreStatus, Limiter]:
     def limited(wanted: Filter, teams: Values, brands: Values) -> Filter:
         return resolved(wanted, status).replace(scope_teams=teams, scope_brands=brands)
 
-    return engine, status, limited
+    return _Pinned(url, status.version, engine, status, limited)
 
 
 def pin() -> StoreStatus:
@@ -188,13 +188,13 @@ def _look(url: str) -> _Pinned:
     for _ in range(_ATTEMPTS):
         try:
             version = current_version(url, _watcher(url))
-            engine, status, limited = _opened(url, version)
+            pinned = _opened(url, version)
         except SQLAlchemyError as problem:
             raise StoreError(f"{shown_url(url)} does not answer: {one_line(problem)}") from problem
-        if status.version == version:
+        if pinned.version == version:
             break
         _opened.clear(url, version)  # a load ended between the two looks
-    return _Pinned(url, status.version, engine, status, limited)
+    return pinned
 
 
 def trouble() -> str:
