@@ -12,6 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import pytest
+import streamlit as st
 from hypothesis import settings as hypothesis_settings
 from postgresql_server import running_server
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -175,6 +176,20 @@ def twcs_store_url(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
     url = f"duckdb:///{tmp_path_factory.mktemp('twcs') / 'store'}"
     load(url, [LoadOrder(shared_data / "twcs" / "twcs_first5000.csv", "twcs")])
     return url
+
+
+@pytest.fixture(scope="module")
+def no_earlier_answers() -> None:
+    """Pages ask anew what pages of other files of tests have asked."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is limited, and the settings are those of the store, whatever the environment says."""
+    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -91,10 +91,8 @@ def test_a_cell_that_can_be_meant_opens_its_rows(tiny_store_url, cell, expected)
 
 
 @pytest.fixture
-def rows_page(monkeypatch, tiny_store_url):
+def rows_page(nothing_set, monkeypatch, tiny_store_url):
     """The page Conversations with URL parameters."""
-    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FRONTDOOR_STORE", tiny_store_url)
     return opened
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import streamlit as st
 from test_demo_stories import reporting
-from test_pages_silence import _fresh, drawn, opened_page, said  # noqa: F401
+from test_pages_silence import drawn, opened_page, said  # noqa: F401
 
 from data_access.queries.journeys import eventful_customers
+
+pytestmark = pytest.mark.usefixtures("no_earlier_answers", "nothing_set")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from data_access.annotations import open_annotations, saved_labels
@@ -31,16 +30,7 @@ id,customer,channel,team,occurred_at,text
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_answers_of_other_tests() -> None:
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_earlier_answers", "nothing_set")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from conftest import TINY_MAPPING, TINY_MESSAGES
 from source_files import SF311, write_files
 from streamlit.testing.v1 import AppTest
@@ -40,12 +39,7 @@ SWITCHES = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_earlier_answers", "nothing_set")
 
 
 @pytest.fixture

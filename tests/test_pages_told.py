@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from test_leaving import MESSAGES as SILENCE
 from test_leaving import stored
@@ -11,13 +10,7 @@ from test_told import MESSAGES, _loaded
 
 from data_access.filters import Filter
 
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    for name in ("FRONTDOOR_TEAMS", "FRONTDOOR_BRANDS", "FRONTDOOR_SETTINGS"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_earlier_answers", "nothing_set")
 
 
 def _components(brands: tuple[str, ...]) -> None:
