@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import platform
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -264,6 +267,28 @@ def test_a_load_takes_the_memory_that_it_is_given(tmp_path, monkeypatch):
     assert dialects.at_once(1_000) == 2_000
     with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection, dialects.bounded_memory(connection):
         assert connection.exec_driver_sql("SELECT current_setting('memory_limit')").scalar() == "762.9 MiB"
+
+
+HEAPS = """
+import ctypes, sys, threading
+from data_access import dialects
+if sys.argv[1] == "shared":
+    dialects.share_one_heap()
+met = threading.Barrier(4)
+threads = [threading.Thread(target=lambda: (bytes(1000), met.wait())) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has heaps of threads")
+def test_the_threads_of_a_load_share_their_heap():
+    def heaps(how: str) -> int:
+        said = subprocess.run([sys.executable, "-c", HEAPS, how], capture_output=True, text=True, check=True).stderr
+        return said.count("Arena ")
+
+    assert heaps("shared") < heaps("own")
 
 
 @pytest.mark.parametrize("given", ["1GB", "399", "", "-800"])
