@@ -155,7 +155,7 @@ def generation_number(generation: Path | None) -> int:
 
 def writable_database(path: Path) -> Engine:
     """A DuckDB file for a writer that holds its folder's lock."""
-    dialects.share_one_heap()
+    dialects.reuse_freed_memory()
     return _duckdb_engine(path, read_only=False)
 
 

@@ -273,7 +273,7 @@ HEAPS = """
 import ctypes, sys, threading
 from data_access import dialects
 if sys.argv[1] == "shared":
-    dialects.share_one_heap()
+    dialects.reuse_freed_memory()
 met = threading.Barrier(4)
 threads = [threading.Thread(target=lambda: (bytes(1000), met.wait())) for _ in range(4)]
 [thread.start() for thread in threads]
