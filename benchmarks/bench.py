@@ -10,7 +10,8 @@
   overview against pandas on the same rows in memory
 - postgresql: the same pages on a PostgreSQL that this script starts itself, on a tenth of the rows
 - sessions: reruns of every page over websockets, data in the cache, their processor time against Streamlit showing
-  as many plain texts, the overview with 1, 5, 20 and 50 sessions at once, and the server's memory
+  as many plain texts, the overview with 1, 5, 20 and 50 sessions that rerun again and again or click once at the same
+  moment, and the server's memory
 - browser: from a filter change to the last chart drawn in headless Chromium, per page, against its queries alone
 - export: all conversations as CSV from a running dashboard, with its memory, against DuckDB's COPY to CSV
 

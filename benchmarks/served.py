@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SESSIONS = (1, 5, 20, 50)
 RERUNS_PER_SESSION = 8
 RERUNS_PER_PAGE = 20
+CLICKS = 5  # times that many click once
 SETTLED_SECONDS = 0.6
 _READY = "[data-testid=stApp][data-test-script-state=notRunning]"
 
@@ -157,6 +158,11 @@ def measure_sessions(figures: Any, url: str, folder: Path) -> None:
         figures.add("sessions", "server memory, every page seen by one session", at_start, "MB")
         grown = server.memory_mb() - at_start
         figures.add("sessions", "more of it per session", grown / sum(SESSIONS), "MB")
+        for count in SESSIONS[1:]:
+            clicks = [asyncio.run(rerun(server.address, "overview", count, 1)).seconds for _ in range(CLICKS)]
+            name = f"{count} who click once at the same moment"
+            figures.add("sessions", f"{name}, median rerun", 1000 * float(np.median(clicks)), "ms")
+            figures.add("sessions", f"{name}, p95 rerun", 1000 * float(np.quantile(clicks, 0.95)), "ms")
     plain = folder / "plain.py"
     plain.write_text(
         "import gc, os, streamlit as st\ngc.freeze()\n"

@@ -1,11 +1,14 @@
-"""The frame of every page: sign-in, store, filter bar, navigation. No query, no chart."""
+"""The frame of every page: sign-in, store, filter bar, navigation. No query, no chart.
+
+A session waits for its turn before it draws anything; the store is looked at before, for a server may take its time.
+"""
 
 from pathlib import Path
 
 import streamlit as st
 
 from data_access.errors import FrontdoorError, StoreError
-from pages.components import auth, data, empty, filter_bar, words
+from pages.components import auth, data, empty, filter_bar, turns, words
 from pages.components.navigation import PAGES
 
 ICON = Path(__file__).parent / "assets" / "frontdoor.png"
@@ -34,32 +37,38 @@ if auth.current_viewer() is None:
 navigation = st.container(horizontal=True, vertical_alignment="center", gap="small", key="navigation")
 try:
     status = data.pin()
-    options = data.filter_options()
 except StoreError as problem:
     data.unpin()
     empty.no_store(problem)
     st.stop()
-wanted = filter_bar.show(status, options)
-with navigation:
-    st.markdown("**Frontdoor**", width="content")
-    for known in pages.values():
-        st.page_link(known, query_params=filter_bar.params())
-    if status.settings.simulated:
-        st.badge("Simulated company, no real customers", color="orange")
-for notice in filter_bar.notices():
-    st.warning(words.markdown(notice))
-empty.trouble()
-shown = data.scoped(wanted)
-with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-    st.title(PAGES[st.session_state["frontdoor_page"]][1], anchor=False, width="content")
-    st.caption(
-        words.markdown(f"{shown.sentence()}. Data as of {words.moment(status.as_of, shown.zone)} ({shown.zone})."),
-        width="content",
-    )
-if status.is_empty and st.session_state["frontdoor_page"] != "data":
-    empty.empty_store()
-    st.stop()
-try:
-    page.run()
-except FrontdoorError as problem:
-    empty.problem(problem)
+with turns.reruns.taken():
+    try:
+        options = data.filter_options()
+    except StoreError as problem:
+        data.unpin()
+        empty.no_store(problem)
+        st.stop()
+    wanted = filter_bar.show(status, options)
+    with navigation:
+        st.markdown("**Frontdoor**", width="content")
+        for known in pages.values():
+            st.page_link(known, query_params=filter_bar.params())
+        if status.settings.simulated:
+            st.badge("Simulated company, no real customers", color="orange")
+    for notice in filter_bar.notices():
+        st.warning(words.markdown(notice))
+    empty.trouble()
+    shown = data.scoped(wanted)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.title(PAGES[st.session_state["frontdoor_page"]][1], anchor=False, width="content")
+        st.caption(
+            words.markdown(f"{shown.sentence()}. Data as of {words.moment(status.as_of, shown.zone)} ({shown.zone})."),
+            width="content",
+        )
+    if status.is_empty and st.session_state["frontdoor_page"] != "data":
+        empty.empty_store()
+        st.stop()
+    try:
+        page.run()
+    except FrontdoorError as problem:
+        empty.problem(problem)

@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import functools
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
@@ -95,7 +96,7 @@ from data_access.store import (
     resolved,
     shown_url,
 )
-from pages.components import auth, words
+from pages.components import auth, turns, words
 
 _PIN = "frontdoor_pinned_store"
 _LOG = logging.getLogger("frontdoor")
@@ -254,15 +255,30 @@ def scoped_zone() -> str:
     return scoped(Filter()).zone
 
 
+class _Answer:
+    """What one question gave, found by whoever asks it first; others who ask it meanwhile wait for that."""
+
+    def __init__(self) -> None:
+        self._finding = threading.Lock()
+        self._found: tuple[Any] | None = None
+
+    def found(self, run: Callable[[], Any]) -> Any:
+        if self._found is None:
+            with turns.reruns.left(), self._finding:
+                if self._found is None:
+                    self._found = (run(),)
+        return self._found[0]
+
+
 # As it is, not as a pickle that every reader unpacks: `_ask` gives each reader frames of their own.
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _answers(key: str, _run: Callable[[], Any]) -> Any:
-    return _run()
+def _answer(key: str) -> _Answer:
+    return _Answer()
 
 
 def forget_answers() -> None:
     """Have everything asked of the store again, as measurements and tests want it."""
-    _answers.clear()
+    _answer.clear()
 
 
 def _own(answer: Any) -> Any:
@@ -303,7 +319,7 @@ def _ask(query: Callable[..., Any], wanted: Any, *rest: Any, **named: Any) -> An
                 "look into the server's log"
             ) from problem
 
-    return _own(_answers(key, run))
+    return _own(_answer(key).found(run))
 
 
 def _frame(query: Callable[..., Any], wanted: Filter, *rest: Any, **named: Any) -> pd.DataFrame:
@@ -685,7 +701,8 @@ def measured_error() -> pd.DataFrame:
 
 def _unless_broken(run: Callable[[], _T]) -> _T:
     try:
-        return run()
+        with turns.reruns.left():
+            return run()
     except (SQLAlchemyError, OSError) as problem:
         _LOG.exception("labels could not be read or written")
         raise StoreError("the labels beside the store do not answer; look into the server's log") from problem
