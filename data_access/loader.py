@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import (
@@ -67,7 +68,8 @@ from data_access.sources.base import (
 from data_access.sources.mapping import Mapping as FileMapping
 from data_access.store import current_settings, open_rehearsal, open_writer, read_info, settings_in_force, write_info
 
-COMMIT_ROWS = 5 * BATCH_ROWS  # staged in one transaction of the embedded engine
+COMMIT_ROWS = 5 * BATCH_ROWS  # staged in one go, and in one transaction of the embedded engine
+COMMIT_BYTES = 100 << 20  # or fewer, where their texts are long
 SLICE_ROWS = 40 * BATCH_ROWS  # of a file that are stored before the next are read: memory must not grow with the file
 
 _work = MetaData()
@@ -480,6 +482,7 @@ class _Slice:
         self._place = self._committed = self._misdated_count = 0
         self._misdated = list[str]()
         self._is_first, self._has_facts = True, False
+        self._waiting = list[pa.Table]()
         self._begin()
 
     def _begin(self) -> None:
@@ -490,20 +493,29 @@ class _Slice:
     def add(self, ready: _Ready) -> None:
         """Stage the rows of a batch."""
         self.rejects += ready.rejects
-        dialects.bulk_insert(self._connection, _stage, ready.events)
+        self._waiting.append(ready.events)
         if ready.facts is not None:
             dialects.bulk_insert(self._connection, _stage_facts, ready.facts)
             self._has_facts = True
         self.count += ready.place - self._place
         self._place = ready.place
-        if self._place - self._committed >= COMMIT_ROWS:
-            dialects.commit_copy(self._connection)
-            self._committed = self._place
+        waiting_bytes = sum(events.nbytes for events in self._waiting)
+        if self._place - self._committed >= COMMIT_ROWS or waiting_bytes >= COMMIT_BYTES:
+            self._stage_waiting()
+
+    def _stage_waiting(self) -> None:
+        """Stage what has come: many rows together are a third less work for the engine, on both its threads."""
+        if self._waiting:
+            together = pa.concat_tables(self._waiting, promote_options="default")  # each has the columns it fills
+            dialects.bulk_insert(self._connection, _stage, together)
+            self._waiting.clear()
+        dialects.commit_copy(self._connection)
+        self._committed = self._place
 
     def store(self, *, is_last: bool) -> None:
         """Store what is staged: new rows, corrections, and what they show of customers."""
         connection, settings = self._connection, self._settings
-        dialects.commit_copy(connection)
+        self._stage_waiting()
         if not self._is_first:
             self.rejects += _reject_seen(connection, self._order.path)
         self.rejects += _reject_duplicates(connection, self._order.path)
@@ -583,7 +595,7 @@ def _make_ready(batch: Batch, order: LoadOrder, started: dt.datetime, run: int, 
         "content_hash": content_hashes([*content, *told.values()]),
         "load_run": pa.repeat(run, count),
         "change": pa.repeat("new", count),
-        "place": pa.array(range(place, place + count)),
+        "place": pa.array(np.arange(place, place + count)),
     }
     told_of = {name: column for name, column in staged.items() if column.null_count < count}
     if facts is not None:

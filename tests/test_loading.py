@@ -107,6 +107,22 @@ def test_a_batch_ends_where_the_next_begins(url, tmp_path, monkeypatch):
     assert len(frame_of(other, rejected_rows)) == 3
 
 
+@pytest.mark.parametrize("staged_at_once", [1, 1_000, 100_000_000])
+def test_batches_that_fill_other_columns_are_staged_together(url, tmp_path, monkeypatch, staged_at_once):
+    """Columns without any value in a batch are left out of it; however much is staged at once, nothing moves."""
+    rows = "".join(
+        row(n, text="", customer=f"c{n}") if n < 6 else row(n, direction="outbound", agent="Bo", team="Mail")
+        for n in range(12)
+    )
+    load(url, [order(tmp_path / "a.csv", rows)])
+    monkeypatch.setattr("data_access.sources.mapped.BATCH_ROWS", 3)
+    monkeypatch.setattr("data_access.sources.blocks.BLOCK_BYTES", 200)
+    monkeypatch.setattr("data_access.loader.COMMIT_BYTES", staged_at_once)
+    other = f"duckdb:///{tmp_path / 'other'}"
+    assert load(other, [order(tmp_path / "a.csv", rows)]).stored_count == 12
+    assert rows_of(other) == rows_of(url)
+
+
 # --- what the store then holds
 
 
