@@ -666,7 +666,8 @@ def _annotations(url: str) -> annotations_store.Annotations:
 def label_store() -> annotations_store.Annotations:
     """Where labels are kept, or why they cannot be."""
     _viewer()
-    return _annotations(_pinned().url)
+    with turns.reruns.left():
+        return _annotations(_pinned().url)
 
 
 def label_sample(seed: str) -> pd.DataFrame:
