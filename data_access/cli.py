@@ -10,7 +10,6 @@ import dataclasses
 import datetime as dt
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -49,6 +48,7 @@ from data_access.store import (
     store_folder,
     store_size_bytes,
 )
+from data_access.temporary import TemporaryFolder
 from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS
 
 DONE, SOME_REJECTED, NOTHING_DONE = 0, 1, 2
@@ -295,8 +295,8 @@ def _demo(options: argparse.Namespace) -> int:
             _done(options, f"{shown_url(url)} is there already", store=shown_url(url))
             return DONE
         raise FrontdoorError(f"{shown_url(url)} exists already; choose another folder with --store")
-    with tempfile.TemporaryDirectory(prefix="frontdoor-demo-") as temporary:
-        sources = Path(temporary)
+    with TemporaryFolder("demo") as temporary:
+        sources = temporary.path
         _say("simulating the demo company …")
         write_demo_sources(sources, seed=options.seed, scale=options.scale)
         folder.mkdir(parents=True, exist_ok=True)

@@ -381,20 +381,24 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
 def misdated_replies() -> Select[Any]:
     """Replies of the company (`interactions`) dated before what they answer; one of both times is wrong."""
     reply, question = interactions, interactions.alias("question")
-    return select(
-        reply.c.interaction_id.label("reply_id"),
-        question.c.interaction_id.label("question_id"),
-        and_(reply.c.author_kind == "agent", reply.c.is_visible.is_(True)).label("is_response"),
-    ).join(
-        question,
-        and_(
-            question.c.customer_id == reply.c.customer_id,
-            question.c.conversation_id == reply.c.conversation_id,
-            question.c.external_id == reply.c.reply_to,
-            question.c.occurred_at > reply.c.occurred_at,
-            reply.c.direction == "outbound",
-        ),
-    ).where(reply.c.reply_to.is_not(None))  # said for DuckDB, which then skips blocks without any
+    return (
+        select(
+            reply.c.interaction_id.label("reply_id"),
+            question.c.interaction_id.label("question_id"),
+            and_(reply.c.author_kind == "agent", reply.c.is_visible.is_(True)).label("is_response"),
+        )
+        .join(
+            question,
+            and_(
+                question.c.customer_id == reply.c.customer_id,
+                question.c.conversation_id == reply.c.conversation_id,
+                question.c.external_id == reply.c.reply_to,
+                question.c.occurred_at > reply.c.occurred_at,
+                reply.c.direction == "outbound",
+            ),
+        )
+        .where(reply.c.reply_to.is_not(None))
+    )  # said for DuckDB, which then skips blocks without any
 
 
 def _in_order(external_id: ColumnElement[str], event_id: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:

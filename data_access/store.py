@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import FrontdoorError, StoreError, StoreLockedError
 from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
+from data_access.temporary import TemporaryFolder, remove_abandoned
 
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
@@ -395,6 +395,7 @@ def open_writer(url: str, *, leave_no_trace: bool = False) -> Iterator[Connectio
     Creates the store where there is none. Raises StoreLockedError naming the holder, and StoreError
     for a read-only folder, a full disk or a newer store. After an error nothing has changed.
     """
+    remove_abandoned()
     folder = store_folder(url)
     if folder is None:
         with _open_server_writer(url) as connection:
@@ -448,13 +449,12 @@ def open_rehearsal(url: str) -> Iterator[Connection]:
         with _open_server_writer(url, keep=False) as connection:
             yield connection
         return
-    with tempfile.TemporaryDirectory(prefix="frontdoor-rehearsal-") as temporary:
-        place = Path(temporary)
-        with (
-            _shortage_said(place, "point TMPDIR to another folder"),
-            _working_copy(url, current_generation(folder), place / "rehearsal.duckdb") as connection,
-        ):
-            yield connection
+    with (
+        TemporaryFolder("rehearsal") as temporary,
+        _shortage_said(temporary.path, "point TMPDIR to another folder"),
+        _working_copy(url, current_generation(folder), temporary.path / "rehearsal.duckdb") as connection,
+    ):
+        yield connection
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from data_access.errors import SourceError
 from data_access.sources.base import BATCH_ROWS, Reject
+from data_access.temporary import TemporaryFolder
 
 IN_MEMORY = BATCH_ROWS
 WRITTEN_AT_ONCE = 10_000
@@ -183,9 +183,8 @@ class _Disk:
     """
 
     def __init__(self) -> None:
-        # Named by the user who sets TMPDIR; removed at the end of the load.
-        self._folder = tempfile.TemporaryDirectory(prefix="frontdoor-")
-        path = Path(self._folder.name)
+        self._folder = TemporaryFolder("tweets")
+        path = self._folder.path
         config: dict[str, Any] = {
             "memory_limit": DISK_MEMORY_LIMIT,
             "temp_directory": str(path / "spill"),
@@ -205,7 +204,7 @@ class _Disk:
     def close(self) -> None:
         """Give the space back."""
         self._connection.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def add(self, tweet: Tweet) -> None:
         self._waiting.append(tweet)
@@ -237,7 +236,7 @@ class _Disk:
         except (duckdb.OperationalError, duckdb.FatalException, OSError) as problem:
             reason = (str(problem).splitlines() or [""])[0]
             raise SourceError(
-                f"{self._folder.name}: the temporary folder cannot hold the tweets: {reason}"
+                f"{self._folder.path}: the temporary folder cannot hold the tweets: {reason}"
             ) from problem
 
     def _run(self, statement: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
@@ -286,7 +285,7 @@ class _Disk:
             yield _linked([Tweet(*row) for row in zip(*columns, strict=True)], self._answers_elsewhere(number))
 
     def _shelf(self, number: int) -> Path:
-        return Path(self._folder.name) / f"{number}.arrow"
+        return self._folder.path / f"{number}.arrow"
 
     def _shelve(self, groups: int) -> list[int]:
         """Put each tweet, in order of arrival, into the file of its group; the groups that have any.
