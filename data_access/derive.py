@@ -1001,6 +1001,9 @@ def _final_conversations() -> Select[Any]:
         .subquery("totals")
     )
     neighbours = _neighbours().subquery("neighbours")
+    k = customer_identities.c
+    # Of the touched only, as everything here: the identities of ten million customers were too many for the engine.
+    recognised = select(k.customer_id).where(k.customer_id.in_(select(touched.c.customer_id)))
     is_answered = or_(first.c.response_at.is_not(None), first.c.has_reported_answer.is_(True))
     filled: dict[str, Any] = {
         "is_public": o.channel.in_(sorted(PUBLIC_CHANNELS)),
@@ -1035,7 +1038,7 @@ def _final_conversations() -> Select[Any]:
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),
-        "is_recognisable": o.customer_id.in_(select(customer_identities.c.customer_id)),
+        "is_recognisable": o.customer_id.in_(recognised),
     }
     filled |= {c.name: c for c in neighbours.columns if c.name not in ("customer_id", "conversation_id")}
 
@@ -1148,24 +1151,33 @@ def _fitting(
 
 
 def _refresh_agents(connection: Connection) -> None:
+    """Who answers, in the team of their newest interaction (of several at that time, of the one with the first id).
+
+    By aggregates: to rank the interactions of an agent a window holds all of them at once.
+    """
     i = interactions.c
-    connection.execute(delete(agents))
-    ranked = (
-        select(
-            i.agent,
-            i.source,
-            i.team,
-            i.occurred_at,
-            func.row_number()
-            .over(partition_by=(i.agent, i.source), order_by=(i.occurred_at.desc(), i.interaction_id))
-            .label("place"),
-        )
-        .where(i.agent.is_not(None), i.author_kind == "agent")
-        .subquery("ranked")
+    by_agents = and_(i.agent.is_not(None), i.author_kind == "agent")
+    newest = (
+        select(i.agent, i.source, func.max(i.occurred_at).label("last_seen_at"))
+        .where(by_agents)
+        .group_by(i.agent, i.source)
+        .subquery("newest")
     )
+    n = newest.c
+    connection.execute(delete(agents))
     connection.execute(
         insert(agents).from_select(
             ["agent", "source", "team", "last_seen_at"],
-            select(ranked.c.agent, ranked.c.source, ranked.c.team, ranked.c.occurred_at).where(ranked.c.place == 1),
+            select(
+                n.agent,
+                n.source,
+                dialects.value_at_least(i.team, collate(i.interaction_id, "C"), true()),
+                n.last_seen_at,
+            )
+            .join(
+                interactions,
+                and_(i.agent == n.agent, i.source == n.source, i.occurred_at == n.last_seen_at, by_agents),
+            )
+            .group_by(n.agent, n.source, n.last_seen_at),
         )
     )
