@@ -258,10 +258,11 @@ def bulk_insert(connection: Connection, table: Table, batch: pa.Table) -> None:
         return
     cursor = connection.connection.cursor()
     with cast(Any, cursor).copy(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT csv)') as copy:
-        copy.write(_as_csv(batch))
+        for part in batch.to_batches():  # what is staged together may have long texts
+            copy.write(_as_csv(part))
 
 
-def _as_csv(batch: pa.Table) -> bytes:
+def _as_csv(batch: pa.RecordBatch) -> bytes:
     """The rows as PostgreSQL's COPY reads them: every value in quotes, so that nothing at all is null."""
     written = pa.BufferOutputStream()
     pa_csv.write_csv(batch, written, pa_csv.WriteOptions(include_header=False, quoting_style="all_valid"))
