@@ -397,8 +397,8 @@ def misdated_replies() -> Select[Any]:
                 reply.c.direction == "outbound",
             ),
         )
-        .where(reply.c.reply_to.is_not(None))
-    )  # said for DuckDB, which then skips blocks without any
+        .where(reply.c.reply_to.is_not(None))  # as the join says; DuckDB then skips blocks without any
+    )
 
 
 def _in_order(external_id: ColumnElement[str], event_id: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
