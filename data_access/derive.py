@@ -18,7 +18,7 @@ many events together are derived part by part, in memory that does not grow with
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -163,7 +163,7 @@ _parts = Table(
     prefixes=["TEMPORARY"],
 )
 _done_waits, _done_conversations = (
-    Table(f"derived_{table.name}", _work, *(Column(c.name, c.type) for c in table.columns), prefixes=["TEMPORARY"])
+    Table(table.name, _work, *(Column(c.name, c.type) for c in table.columns), schema=dialects.SIDE_DATABASE)
     for table in (waits, conversations)
 )
 _thresholds = Table(
@@ -255,11 +255,30 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
     Where the order of rows matters it is made of all parts at the end.
     """
     parts = _divide(connection)
-    in_order = dialects.stores_in_order(connection)
-    done = (_done_waits, _done_conversations) if in_order else (waits, conversations)
-    if in_order:
+    if not dialects.stores_in_order(connection):
+        _derive_each(connection, settings, parts, (waits, conversations), progress)
+        return
+    with dialects.side_database(connection):
+        done = (_done_waits, _done_conversations)
         for table in done:
-            dialects.create_temporary(connection, table)
+            table.create(connection)
+        _derive_each(connection, settings, parts, done, progress)
+        for table, rows, moment in (
+            (waits, _done_waits, _done_waits.c.started_at),
+            (conversations, _done_conversations, _done_conversations.c.opened_at),
+        ):
+            dialects.commit_copy(connection)
+            dialects.insert_rows(connection, table, select(rows).order_by(moment))
+
+
+def _derive_each(
+    connection: Connection,
+    settings: Settings,
+    parts: Sequence[tuple[list[str], int]],
+    done: tuple[Table, Table],
+    progress: Callable[[int], None],
+) -> None:
+    """Add the waits and conversations of the customers of each part to two tables."""
     p = _parts.c
     for buckets, events in parts:
         dialects.create_temporary(connection, touched)
@@ -267,14 +286,6 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
         _derive(connection, settings, *done)
         progress(events)
     _parts.drop(connection)
-    if in_order:
-        for table, rows, moment in (
-            (waits, _done_waits, _done_waits.c.started_at),
-            (conversations, _done_conversations, _done_conversations.c.opened_at),
-        ):
-            dialects.commit_copy(connection)
-            dialects.insert_rows(connection, table, select(rows).order_by(moment))
-            rows.drop(connection)
 
 
 def _divide(connection: Connection) -> list[tuple[list[str], int]]:

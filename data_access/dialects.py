@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
@@ -44,6 +45,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from data_access.errors import StoreError
+from data_access.temporary import remove_database
 from data_access.vocabulary import GRAINS
 from data_access.zones import utc_offsets
 
@@ -365,6 +367,35 @@ def commit_copy(connection: Connection) -> None:
     if connection.dialect.name == "duckdb":
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("BEGIN TRANSACTION")
+
+
+SIDE_DATABASE = "derived"
+
+
+def side_database_of(path: Path) -> Path:
+    """The file of `side_database` beside a working copy."""
+    return path.with_name(f"{path.stem}-{SIDE_DATABASE}.duckdb")
+
+
+@contextlib.contextmanager
+def side_database(connection: Connection) -> Iterator[None]:
+    """A second DuckDB file, attached as `SIDE_DATABASE` to a working copy and thrown away at the end.
+
+    For more rows than a temporary table should hold: of each million of them some 10 MB stay in the engine's memory,
+    whatever it spills. A transaction writes to one of both files: what is written to the other is committed before.
+    """
+    found = connection.exec_driver_sql("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
+    side = side_database_of(Path(str(found.scalar())))
+    remove_database(side)
+    try:
+        quoted = str(side).replace("'", "''")
+        connection.exec_driver_sql(f"ATTACH '{quoted}' AS {SIDE_DATABASE}")
+        yield
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql(f"DETACH {SIDE_DATABASE}")
+        connection.exec_driver_sql("BEGIN TRANSACTION")
+    finally:
+        remove_database(side)
 
 
 def stores_in_order(connection: Connection) -> bool:

@@ -49,7 +49,6 @@ from data_access.store import (
     open_reader,
     publish_generation,
     read_info,
-    remove_database,
     server_writer_engine,
     settings_file,
     shown_url,
@@ -57,6 +56,7 @@ from data_access.store import (
     writable_database,
     write_info,
 )
+from data_access.temporary import remove_database
 
 RANGE_ROWS = 200_000  # rows in one transaction
 BATCH_ROWS = 20_000  # rows in memory

@@ -19,6 +19,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, select, text
@@ -31,7 +32,7 @@ from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import FrontdoorError, StoreError, StoreLockedError
 from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
-from data_access.temporary import TemporaryFolder, remove_abandoned
+from data_access.temporary import TemporaryFolder, remove_abandoned, remove_database
 
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
@@ -250,17 +251,18 @@ _DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
-    engine = create_engine(
-        f"duckdb:///{path}",
-        connect_args={
-            "read_only": read_only,
-            "config": {**_DUCKDB_CONFIG, "enable_external_access": False},
-        },
-    )
+    """No statement reaches another file; a writer's may reach the database beside it (`dialects.side_database`)."""
+    engine = create_engine(f"duckdb:///{path}", connect_args={"read_only": read_only, "config": _DUCKDB_CONFIG})
+    side = str(dialects.side_database_of(path)).replace("'", "''")
+    files = ", ".join(f"'{side}{end}'" for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery"))
 
     @event.listens_for(engine, "connect")
-    def _utc(connection: object, _record: object) -> None:
-        connection.execute("SET TimeZone = 'UTC'")  # type: ignore[attr-defined]
+    def _closed(connection: Any, _record: object) -> None:
+        connection.execute("SET TimeZone = 'UTC'")
+        if connection.execute("SELECT current_setting('enable_external_access')").fetchone()[0]:
+            if not read_only:
+                connection.execute(f"SET allowed_paths = [{files}]")
+            connection.execute("SET enable_external_access = false")
 
     return engine
 
@@ -462,7 +464,8 @@ def _generation_writer(url: str, folder: Path, *, leave_no_trace: bool) -> Itera
     current = current_generation(folder)
     number = generation_number(current)
     work = folder / "loading.duckdb"
-    for leftover in (work, folder / "rewriting.duckdb"):  # of a load that was killed
+    # Of a load that was killed.
+    for leftover in (work, folder / "rewriting.duckdb", dialects.side_database_of(work)):
         remove_database(leftover)
     with _shortage_said(folder, "choose another store with --store"):
         try:
@@ -609,14 +612,6 @@ def drop_old_generations(folder: Path, current: int, *, kept: int = KEPT_GENERAT
         match = _GENERATION.match(path.name)
         if match and (int(match[1]) <= current - kept or int(match[1]) > current):
             remove_database(path)
-
-
-def remove_database(path: Path) -> None:
-    """Remove a DuckDB file with its log and what the engine spilled; nothing where there is none."""
-    for victim in (path, path.with_name(path.name + ".wal")):
-        with contextlib.suppress(FileNotFoundError):
-            victim.unlink()
-    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what an engine spilled
 
 
 @contextlib.contextmanager

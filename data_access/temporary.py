@@ -1,4 +1,4 @@
-"""Folders among the temporary files; those of killed commands are removed, for they hold what people wrote."""
+"""Temporary folders and databases; those of killed commands are removed, for they hold what people wrote."""
 
 from __future__ import annotations
 
@@ -55,3 +55,11 @@ def remove_abandoned() -> None:
                 with (folder / _IN_USE).open("r+") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder)
+
+
+def remove_database(path: Path) -> None:
+    """Remove a DuckDB file with its log and what the engine spilled; nothing where there is none."""
+    for victim in (path, *(path.with_name(path.name + end) for end in (".wal", ".wal.checkpoint", ".wal.recovery"))):
+        with contextlib.suppress(FileNotFoundError):
+            victim.unlink()
+    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what an engine spilled
