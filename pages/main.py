@@ -37,17 +37,12 @@ if auth.current_viewer() is None:
 navigation = st.container(horizontal=True, vertical_alignment="center", gap="small", key="navigation")
 try:
     status = data.pin()
+    options = data.filter_options()
 except StoreError as problem:
     data.unpin()
     empty.no_store(problem)
     st.stop()
 with turns.reruns.taken():
-    try:
-        options = data.filter_options()
-    except StoreError as problem:
-        data.unpin()
-        empty.no_store(problem)
-        st.stop()
     wanted = filter_bar.show(status, options)
     with navigation:
         st.markdown("**Frontdoor**", width="content")
