@@ -136,17 +136,22 @@ def _resumed_database(path: Path) -> Engine:
     """The file that is being filled, after whatever a kill left of it.
 
     DuckDB 1.5 may fail to replay the log of a killed writer. Without its log the file is as it was at the last
-    checkpoint, rows and journal alike; a file that cannot be opened at all is begun again.
+    checkpoint, rows and journal alike. A file that cannot be opened at all is begun again, and so is one without a
+    journal: killed between its last commit and its publication, it no longer says of which source it is.
     """
     log = path.with_name(path.name + ".wal")
     for leftover in (log, path):
         engine = writable_database(path)
         try:
-            engine.connect().close()
-            return engine
+            with engine.connect() as connection:
+                if dialects.stored_columns(connection, journal.name):
+                    return engine
+            engine.dispose()
+            break
         except (SQLAlchemyError, duckdb.Error):
             engine.dispose()
             leftover.unlink(missing_ok=True)
+    remove_database(path)
     return writable_database(path)
 
 

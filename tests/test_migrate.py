@@ -132,6 +132,22 @@ def test_a_killed_migration_shows_nothing_and_goes_on_where_it_stopped(places, c
         assert names == {"CURRENT", "LOCK", "store-000001.duckdb", "annotations.sqlite"}
 
 
+def test_a_migration_that_ended_between_its_last_commit_and_its_publication_is_begun_again(
+    new_database, tmp_path, monkeypatch
+):
+    """Its file holds all rows but no journal any more; it was taken for somebody's data."""
+    source, target = new_database(), f"duckdb:///{tmp_path / 'store'}"
+    fill(source, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "publish_generation", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            migrate.migrate(source, target)
+    assert (tmp_path / "store" / migrate.WORK_FILE).exists()
+    migrate.migrate(source, target)
+    assert rows_of(target, *TABLES) == rows_of(source, *TABLES)
+    assert labels_of(target) == ["i1"]
+
+
 def test_a_half_done_target_is_not_written_by_a_load(new_database, tmp_path):
     source, target = f"duckdb:///{tmp_path / 'store'}", new_database()
     fill(source, tmp_path)
