@@ -32,7 +32,7 @@ from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import FrontdoorError, StoreError, StoreLockedError
 from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
-from data_access.temporary import TemporaryFolder, remove_abandoned, remove_database
+from data_access.temporary import TemporaryFolder, database_files, remove_abandoned, remove_database
 
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
@@ -253,15 +253,14 @@ _DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
     """No statement reaches another file; a writer's may reach the database beside it (`dialects.side_database`)."""
     engine = create_engine(f"duckdb:///{path}", connect_args={"read_only": read_only, "config": _DUCKDB_CONFIG})
-    side = str(dialects.side_database_of(path)).replace("'", "''")
-    files = ", ".join(f"'{side}{end}'" for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery"))
+    side = [str(file).replace("'", "''") for file in database_files(dialects.side_database_of(path))]
 
     @event.listens_for(engine, "connect")
     def _closed(connection: Any, _record: object) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         if connection.execute("SELECT current_setting('enable_external_access')").fetchone()[0]:
             if not read_only:
-                connection.execute(f"SET allowed_paths = [{files}]")
+                connection.execute("SET allowed_paths = ['" + "', '".join(side) + "']")
             connection.execute("SET enable_external_access = false")
 
     return engine

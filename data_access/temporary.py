@@ -57,9 +57,14 @@ def remove_abandoned() -> None:
                     shutil.rmtree(folder)
 
 
+def database_files(path: Path) -> list[Path]:
+    """A DuckDB file and its logs, there or not."""
+    return [path.with_name(path.name + end) for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery")]
+
+
 def remove_database(path: Path) -> None:
-    """Remove a DuckDB file with its log and what the engine spilled; nothing where there is none."""
-    for victim in (path, *(path.with_name(path.name + end) for end in (".wal", ".wal.checkpoint", ".wal.recovery"))):
+    """Remove a DuckDB file with its logs and what the engine spilled; nothing where there is none."""
+    for victim in database_files(path):
         with contextlib.suppress(FileNotFoundError):
             victim.unlink()
     shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what an engine spilled
