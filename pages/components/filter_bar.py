@@ -56,8 +56,8 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter_bar"):
         st.selectbox("Period", list(PERIODS), format_func=PERIODS.__getitem__, key="f_period", width=150)
         if st.session_state["f_period"] == "custom":
-            st.date_input("From", key="f_from", value=None, format="YYYY-MM-DD", width=130)
-            st.date_input("To", key="f_to", value=None, format="YYYY-MM-DD", width=130)
+            st.date_input("From", key="f_from", value=None, format="YYYY-MM-DD", width=155)
+            st.date_input("To", key="f_to", value=None, format="YYYY-MM-DD", width=155)
         st.selectbox("In steps of", GRAINS, format_func=str.capitalize, key="f_grain", width=110)
         st.selectbox(
             "Waits counted in",
