@@ -300,9 +300,9 @@ MEMORY_VARIABLE = "FRONTDOOR_LOAD_MB"
 
 
 def engine_memory_mb() -> int:
-    """`FRONTDOOR_LOAD_MB`, else `ENGINE_MB`. Raises StoreError for less than that, or no number."""
+    """`FRONTDOOR_LOAD_MB`, else `ENGINE_MB`. Raises StoreError for less than that, or no number; empty is none."""
     given = os.environ.get(MEMORY_VARIABLE)
-    if given is None:
+    if not given:
         return ENGINE_MB
     if not given.isdecimal() or int(given) < ENGINE_MB:
         raise StoreError(f"{MEMORY_VARIABLE}={given} is no whole number of megabytes from {ENGINE_MB} on")

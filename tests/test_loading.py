@@ -307,7 +307,12 @@ def test_the_threads_of_a_load_share_their_heap():
     assert heaps("shared") < heaps("own")
 
 
-@pytest.mark.parametrize("given", ["1GB", "399", "", "-800"])
+def test_an_empty_memory_setting_is_none_as_that_of_every_other_variable(monkeypatch):
+    monkeypatch.setenv("FRONTDOOR_LOAD_MB", "")
+    assert dialects.engine_memory_mb() == dialects.ENGINE_MB
+
+
+@pytest.mark.parametrize("given", ["1GB", "399", " ", "-800"])
 def test_memory_that_is_no_number_or_too_little_is_refused_in_words(tmp_path, monkeypatch, given):
     monkeypatch.setenv("FRONTDOOR_LOAD_MB", given)
     (tmp_path / "messages.csv").write_text(TINY_MESSAGES)
