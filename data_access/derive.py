@@ -283,7 +283,9 @@ def _derive_each(
     for buckets, events in parts:
         dialects.create_temporary(connection, touched)
         dialects.insert_rows(connection, touched, select(p.customer_id).where(p.bucket.in_(buckets)))
-        _derive(connection, settings, *done)
+        # The events of one customer cannot be divided: more of them than a part holds take memory in proportion.
+        with dialects.more_memory(connection, events / dialects.at_once(PART_EVENTS)):
+            _derive(connection, settings, *done)
         progress(events)
     _parts.drop(connection)
 

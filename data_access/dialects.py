@@ -337,6 +337,17 @@ def bounded_memory(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def more_memory(connection: Connection, times: float) -> Iterator[None]:
+    """Inside of `bounded_memory`: so many times as much for a while, for rows that can only be worked on together."""
+    if connection.dialect.name != "duckdb" or times <= 1:
+        yield
+        return
+    connection.execute(text(f"SET memory_limit = '{round(engine_memory_mb() * times)}MB'"))
+    yield
+    connection.execute(text(f"SET memory_limit = '{engine_memory_mb()}MB'"))
+
+
+@contextlib.contextmanager
 def in_any_order(connection: Connection) -> Iterator[None]:
     """Let DuckDB store rows as they come: to be kept in order they are held back, and written by one thread."""
     with _setting(connection, "preserve_insertion_order", "false"):

@@ -562,7 +562,8 @@ def _shortage_reason(problem: BaseException, advice: str) -> str | None:
     if "No space left" in message or (is_out_of_memory and "max_temp_directory_size" in message):
         return "the disk is full; free some space and load again"
     if is_out_of_memory:
-        return "the embedded engine has too little memory for this; load the rows in several smaller files"
+        more = f"{dialects.MEMORY_VARIABLE}={10 * dialects.engine_memory_mb()}"
+        return f"the embedded engine has too little memory for this; give it more, such as {more}, where there is more"
     return None
 
 

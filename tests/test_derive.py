@@ -346,6 +346,31 @@ def test_replies_with_wrong_times_are_one_note_however_many_slices_a_file_has(tm
     assert ", …): " in note
 
 
+def test_a_customer_with_more_events_than_a_part_holds_is_derived_with_memory_in_proportion(tmp_path, monkeypatch):
+    messages, url = tmp_path / "messages.csv", f"duckdb:///{tmp_path / 'store'}"
+    messages.write_text(TINY_MESSAGES)
+    load(url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    before = rows_of(url)
+    seen: list[tuple[int, float]] = []
+    derive_part = derive._derive
+
+    def limit(connection) -> float:
+        number, unit = connection.exec_driver_sql("SELECT current_setting('memory_limit')").scalar().split()
+        return float(number) * {"MiB": 1, "GiB": 1024}[unit] * 2**20 / 1e6
+
+    def watched(connection, *rest):
+        seen.append((derive._event_count(connection), limit(connection)))
+        derive_part(connection, *rest)
+
+    monkeypatch.setattr(derive, "PART_EVENTS", 2)
+    monkeypatch.setattr(derive, "_derive", watched)
+    rebuild(url)
+    assert rows_of(url) == before
+    assert {events > 2 for events, _ in seen} == {True, False}
+    for events, megabytes in seen:
+        assert megabytes == pytest.approx(400 * max(1, events / 2), rel=0.1)
+
+
 def test_parts_hold_every_event_once_and_no_more_than_they_may(new_store_url, tmp_path, monkeypatch):
     messages = tmp_path / "messages.csv"
     messages.write_text(TINY_MESSAGES)

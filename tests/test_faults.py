@@ -191,6 +191,7 @@ def test_too_little_memory_changes_nothing_and_is_not_called_a_full_disk(base, c
     assert main(["load", str(more), "--source", "twcs", "--store", url]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "too little memory" in line
+    assert "FRONTDOOR_LOAD_MB=20" in line
     assert "nothing was changed" in line
     assert rows_of(url) == before
 
