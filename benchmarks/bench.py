@@ -41,7 +41,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Boolean, Connection, Engine, event, func, insert, select
+from sqlalchemy import Boolean, Connection, Engine, case, event, func, insert, literal, select
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
@@ -50,8 +50,9 @@ from generate import batches, write  # noqa: E402
 
 from data_access import derive, dialects  # noqa: E402
 from data_access.filters import Filter  # noqa: E402
+from data_access.identities import opaque_ids  # noqa: E402
 from data_access.loader import LoadOrder, load  # noqa: E402
-from data_access.schema import conversations, customers, interactions, waits  # noqa: E402
+from data_access.schema import conversations, customer_identities, customers, interactions, waits  # noqa: E402
 from data_access.sources.mapping import read_mapping  # noqa: E402
 from data_access.store import current_settings, open_reader, open_writer, read_status, resolved  # noqa: E402
 
@@ -243,25 +244,37 @@ def _rebuilt(connection: Connection, url: str) -> float:
 
 
 def put_in(connection: Connection, rows: int) -> None:
-    """Made-up interactions without texts, and their customers; nothing is derived."""
+    """Made-up interactions without texts, and their customers, two of three with an age; nothing is derived."""
     for batch in batches(rows, with_text=False):
         dialects.bulk_insert(connection, interactions, _as_interactions(batch))
-    named = select(interactions.c.customer_id).distinct()
-    connection.execute(insert(customers).from_select(["customer_id"], named))
+    people = select(interactions.c.customer_id).distinct().subquery("people")
+    person = people.c.customer_id
+    # Ids are hashes, so their letters are as good as dice.
+    first, second = (func.ascii(func.substr(person, place, 1)) for place in (3, 4))
+    born = case((first % 3 > 0, 1940 + second % 66))
+    connection.execute(insert(customers).from_select(["customer_id", "birth_year"], select(person, born)))
+    names = ["customer_id", "identity_kind", "identity_value", "origin"]
+    known = select(person, literal("id:bench"), person, literal("bench"))
+    connection.execute(insert(customer_identities).from_select(names, known))
 
 
 def _own_peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def _ids(prefix: str, values: pa.ChunkedArray) -> pa.Array:
+    """As the loader makes them: a letter and a hash."""
+    return opaque_ids(prefix, "bench", values.combine_chunks())
+
+
 def _as_interactions(batch: pa.Table) -> pa.Table:
     """A batch of the generator as rows of `interactions`, as the loader would store them."""
     is_inbound = pc.equal(batch["direction"], "inbound")
     made = {
-        "interaction_id": pc.binary_join_element_wise("i", batch["id"], ""),
+        "interaction_id": _ids("i", batch["id"]),
         "external_id": batch["id"],
-        "conversation_id": pc.binary_join_element_wise("v", batch["conversation"], ""),
-        "customer_id": pc.binary_join_element_wise("c", batch["customer"], ""),
+        "conversation_id": _ids("v", batch["conversation"]),
+        "customer_id": _ids("c", batch["customer"]),
         "thread_id": batch["conversation"],
         "author_kind": pc.if_else(is_inbound, "customer", "agent"),
         "topics": batch["topic"],
