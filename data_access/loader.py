@@ -62,7 +62,7 @@ from data_access.sources.base import (
     StoredEvent,
     as_array,
     file_size,
-    raw_text,
+    raw_texts,
     without_impossible_times,
 )
 from data_access.sources.mapping import Mapping as FileMapping
@@ -668,14 +668,15 @@ def _rejects_of(connection: Connection, repeated: Select[Any], path: Path) -> li
         .where(r.content_hash != r.kept)
         .order_by(r.place)
     ).all()
+    raws = raw_texts(path, [(row.raw, row.raw_at, row.raw_bytes) for row in rows])
     return [
         Reject(
             row.line,
             f"id {row.external_id} stands in line {row.first_line} already, with different content",
-            raw_text(path, row.raw, row.raw_at, row.raw_bytes),
+            raw,
             row.file,
         )
-        for row in rows
+        for row, raw in zip(rows, raws, strict=True)
     ]
 
 

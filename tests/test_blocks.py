@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from data_access.errors import SourceError
 from data_access.identities import content_hashes, opaque_id, opaque_ids
 from data_access.sources import blocks
-from data_access.sources.base import Batch, Reject, one_ahead, raw_text
+from data_access.sources.base import Batch, Reject, one_ahead, raw_texts
 from data_access.sources.blocks import Block, can_read_blocks, read_blocks
 from data_access.sources.delimited import read_header, read_records
 
@@ -34,7 +34,7 @@ def of_blocks(path: Path, delimiter: str = ",") -> Found:
             rows = zip(*(column.to_pylist() for column in item.columns), strict=True)
             for place, (fields, line) in enumerate(zip(rows, item.lines.tolist(), strict=True)):
                 raw = item.raw(place)
-                assert raw_text(path, None, int(item.at[place]), int(item.sizes[place])) == raw
+                assert raw_texts(path, [(None, int(item.at[place]), int(item.sizes[place]))]) == [raw]
                 found.append((line, list(fields), raw))
         elif isinstance(item, Reject):
             found.append((item.line, item.reason, item.raw))

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_access.sources import parquet
+
 BATCH_ROWS = 50_000
 EARLIEST = dt.datetime(1900, 1, 1)
 FUTURE_TOLERANCE = dt.timedelta(days=1)
@@ -25,7 +27,7 @@ _TEXT, _TIME, _BOOL, _INT, _FLOAT = (
 )
 
 # One row per event. `conversation` names the conversation within the source; identities are raw. The record as it
-# stands in the file is `raw`, or else these bytes of the file: few records are ever shown.
+# stands in the file is `raw`, or else these bytes of the file, or its record `raw_at`: few are ever shown.
 EVENT_SCHEMA = pa.schema(
     [
         ("external_id", _TEXT),
@@ -248,26 +250,43 @@ def without_impossible_times(
             reasons.setdefault(place, f"{words} at {when} UTC, {wrong}: are time format and zone right?")
     if not reasons:
         return events, facts, []
+    wrong = events.take(pa.array(sorted(reasons), pa.int64())).select(["line", "file", "raw", "raw_at", "raw_bytes"])
+    rows = wrong.to_pylist()
+    raws = raw_texts(path, [(row["raw"], row["raw_at"], row["raw_bytes"]) for row in rows])
     rejects = [
-        Reject(
-            events["line"][place].as_py(),
-            reason,
-            raw_text(path, *(events[name][place].as_py() for name in ("raw", "raw_at", "raw_bytes"))),
-            events["file"][place].as_py(),
-        )
-        for place, reason in sorted(reasons.items())
+        Reject(row["line"], reasons[place], raw, row["file"])
+        for place, row, raw in zip(sorted(reasons), rows, raws, strict=True)
     ]
     keep = pa.array([place not in reasons for place in range(events.num_rows)])
     return events.filter(keep), facts.filter(keep) if facts is not None else None, rejects
 
 
-def raw_text(path: Path, raw: str | None, at: int | None, size: int | None) -> str:
-    """The text of a record: as it was kept, or else read again from its place in the file."""
-    if raw is not None or at is None:
-        return raw or ""
-    with path.open("rb") as file:
-        file.seek(at)
-        return file.read(size).decode("utf-8", "replace")
+def raw_texts(path: Path, places: Sequence[tuple[str | None, int | None, int | None]]) -> list[str]:
+    """The texts of records: as they were kept, or else read again from the file.
+
+    Each is the kept text, and where the record stands: its first byte and its length, or which of a Parquet file's
+    records it is (the first is 0).
+    """
+    found = [raw or "" for raw, _, _ in places]
+    open_ones = [(n, at, size) for n, (raw, at, size) in enumerate(places) if raw is None and at is not None]
+    numbered = [(n, at) for n, at, size in open_ones if size is None]
+    if numbered:
+        for (n, _), text in zip(numbered, parquet.record_texts(path, [at for _, at in numbered]), strict=True):
+            found[n] = clean(text)
+    if len(numbered) < len(open_ones):
+        with path.open("rb") as file:
+            for n, at, size in open_ones:
+                if size is not None:
+                    file.seek(at)
+                    found[n] = file.read(size).decode("utf-8", "replace")
+    return found
+
+
+def clean(text: str) -> str:
+    """Without NUL and halves of surrogate pairs."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def file_size(path: Path) -> int:

@@ -44,6 +44,16 @@ class Block:
     data: memoryview
     data_at: int
 
+    @property
+    def byte_count(self) -> int:
+        """Bytes of all records."""
+        return int(self.sizes.sum())
+
+    @property
+    def where(self) -> dict[str, pa.Array]:
+        """Where the records stand in the file: `raw_texts` of `base` reads them again."""
+        return {"raw_at": pa.array(self.at), "raw_bytes": pa.array(self.sizes)}
+
     def raw(self, place: int) -> str:
         """The text of a record, with its line end."""
         start = int(self.at[place]) - self.data_at

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from data_access.errors import SourceError
-from data_access.sources.base import Batch, Part, Source, StoreContext
+from data_access.sources.base import Batch, Part, Source, StoreContext, clean
 from data_access.sources.files import Building, Lookup, files_of
-from data_access.sources.records import Row, clean, plain
+from data_access.sources.records import Row, plain
 
 MAX_MESSAGE_BYTES = 32 << 20
 MAX_TEXT = 200_000

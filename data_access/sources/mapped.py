@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_access.errors import SourceError
+from data_access.sources import parquet
 from data_access.sources.base import (
     BATCH_ROWS,
     FACT_SCHEMA,
@@ -223,7 +224,8 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
     encoding = encoding or mapping.encoding
     wanted = list(dict.fromkeys(mapping.columns.values()))
     if form_of(path) in ("json", "parquet"):
-        yield from batches(*read_columns(path, wanted, encoding), mapping)
+        names, items = read_columns(path, wanted, encoding)
+        yield from one_ahead(batches(names, items, mapping))
         return
     names = read_header(path, encoding=encoding, delimiter=mapping.delimiter)
     for field, column in mapping.columns.items():
@@ -241,13 +243,15 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
         yield from batches(*read_records(path, encoding=encoding, delimiter=mapping.delimiter), mapping)
 
 
-def batches(names: Sequence[str], items: Iterable[Block | Record | Reject], mapping: Mapping) -> Iterator[Batch]:
+def batches(
+    names: Sequence[str], items: Iterable[Block | parquet.Block | Record | Reject], mapping: Mapping
+) -> Iterator[Batch]:
     """The mapping applied to records whose columns are `names`, and to blocks of the mapped ones."""
     pending: list[Record] = []
     size = 0
     batch = Batch()
     for item in items:
-        if isinstance(item, Block):
+        if isinstance(item, Block | parquet.Block):
             yield _mapped_block(item, mapping)
             continue
         batch.read_count += 1
@@ -263,13 +267,13 @@ def batches(names: Sequence[str], items: Iterable[Block | Record | Reject], mapp
     yield _mapped_records(pending, names, mapping, batch)
 
 
-def _mapped_block(block: Block, mapping: Mapping) -> Batch:
+def _mapped_block(block: Block | parquet.Block, mapping: Mapping) -> Batch:
     wanted = list(dict.fromkeys(mapping.columns.values()))
     columns = {field: block.columns[wanted.index(column)] for field, column in mapping.columns.items()}
     count = len(block.lines)
     rows = _Rows(columns, count, mapping)
-    batch = Batch(read_count=count, bytes_read=int(block.sizes.sum()))
-    place = {"line": pa.array(block.lines), "raw_at": pa.array(block.at), "raw_bytes": pa.array(block.sizes)}
+    batch = Batch(read_count=count, bytes_read=block.byte_count)
+    place = {"line": pa.array(block.lines), **block.where}
     _map(rows, place, batch)
     batch.rejects += [
         Reject(int(block.lines[index]), reason, block.raw(index)) for index, reason in sorted(rows.reasons.items())

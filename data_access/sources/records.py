@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data_access.errors import SourceError
-from data_access.sources.base import Reject
+from data_access.sources import parquet
+from data_access.sources.base import Reject, clean
 from data_access.sources.delimited import Record, open_text, read_records
 
 CHUNK = 1 << 20
@@ -143,13 +141,6 @@ def as_text(name: str, value: Any) -> str | None:
     return clean(str(value)).strip() or None
 
 
-def clean(text: str) -> str:
-    """Without NUL and halves of surrogate pairs."""
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
 def moment(value: Any, name: str = "time", zone: str | None = None) -> dt.datetime:
     """UTC, naive, from ISO 8601 or epoch seconds; without an offset in `zone` or UTC. Raises ValueError."""
     if isinstance(value, dt.datetime):
@@ -226,24 +217,28 @@ def look_through(path: Path, encoding: str | None = None) -> list[tuple[str, fro
 def column_names(path: Path, encoding: str | None = None) -> list[str]:
     """Lower-case column names of a CSV or Parquet file."""
     if form_of(path) == "parquet":
-        with _open_parquet(path) as file:
+        with parquet.open_file(path) as file:
             return [name.lower() for name in file.schema_arrow.names]
     return [_column(name) for name in read_records(path, encoding=encoding)[0]]
 
 
 def read_columns(
     path: Path, columns: Sequence[str], encoding: str | None = None
-) -> tuple[list[str], Iterator[Record | Reject]]:
-    """JSON or Parquet as a table of these columns (dotted paths into objects). Raises SourceError where a
-    Parquet file has none of that name, or no JSON record has any.
+) -> tuple[list[str], Iterator[Record | Reject] | Iterator[parquet.Block]]:
+    """JSON or Parquet as a table of these columns (dotted paths into objects).
+
+    Parquet comes in blocks where each column holds single values. Raises SourceError where a Parquet file has none
+    of that name, or no JSON record has any.
     """
     if form_of(path) == "parquet":
-        with _open_parquet(path) as file:
+        with parquet.open_file(path) as file:
             known = file.schema_arrow.names
         for column in columns:
             if column not in known and column.split(".")[0] not in known:
                 shown = ", ".join(known)[:300]
                 raise SourceError(f"{path}: column {column!r} of the mapping is missing; its columns are {shown}")
+        if parquet.can_read_blocks(path, columns):
+            return list(columns), parquet.read_blocks(path, columns, text_of)
     else:
         first = next((row for row in read_rows(path, encoding) if isinstance(row, Row)), None)
         if first is None:
@@ -260,14 +255,15 @@ def _as_records(path: Path, columns: Sequence[str], encoding: str | None) -> Ite
             yield row
             continue
         try:
-            fields = [_scalar(column, row.get(column.lower())) for column in columns]
+            fields = [text_of(column, row.get(column.lower())) for column in columns]
         except ValueError as problem:
             yield Reject(row.line, str(problem), row.raw)
             continue
         yield Record(row.line, fields, row.raw)
 
 
-def _scalar(name: str, value: Any) -> str:
+def text_of(name: str, value: Any) -> str:
+    """A scalar as the text of a CSV cell. Raises ValueError for a list or an object."""
     if isinstance(value, dt.datetime):
         return value.isoformat()
     return (clean(value) if isinstance(value, str) else as_text(name, value)) or ""
@@ -289,25 +285,11 @@ def _csv_rows(path: Path, encoding: str | None) -> Iterator[Row | Reject]:
             yield Row(item.line, "", dict(zip(names, item.fields, strict=False)), item.raw)
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError, ValueError) as problem:
-        raise SourceError(f"{path}: is not a Parquet file: {str(problem).splitlines()[0][:120]}") from problem
-
-
 def _parquet_rows(path: Path) -> Iterator[Row | Reject]:
-    with _open_parquet(path) as file:
-        line = 0
-        try:
-            for batch in file.iter_batches(batch_size=10_000):
-                for record in batch.to_pylist():
-                    line += 1
-                    raw = clean(json.dumps(record, default=str, ensure_ascii=False))
-                    yield Row(line, "", {name.lower(): value for name, value in record.items()}, raw)
-        except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as problem:
-            first = (str(problem).splitlines() or [""])[0]
-            raise SourceError(f"{path}: is broken behind row {line}: {first[:120]}") from problem
+    for line, record in enumerate(parquet.records(path), 1):
+        yield Row(
+            line, "", {name.lower(): value for name, value in record.items()}, clean(parquet.record_text(record))
+        )
 
 
 class _BrokenError(Exception):
