@@ -57,6 +57,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects, tellings
+from data_access.aside import put_aside
 from data_access.calendars import expanded
 from data_access.config import Settings, age_band_bounds
 from data_access.progress import Progress, say_nothing
@@ -78,6 +79,10 @@ _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
 PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
+
+_Keep = Callable[[Table, Select[Any]], None]
+
+_ORDERED_BY = {"waits": ("response_at", "started_at"), "conversations": ("first_response_at", "opened_at")}
 
 _work = MetaData()
 touched = Table("touched_customers", _work, Column("customer_id", Text), prefixes=["TEMPORARY"])
@@ -162,10 +167,6 @@ _parts = Table(
     Column("bucket", Text),
     prefixes=["TEMPORARY"],
 )
-_done_waits, _done_conversations = (
-    Table(table.name, _work, *(Column(c.name, c.type) for c in table.columns), schema=dialects.SIDE_DATABASE)
-    for table in (waits, conversations)
-)
 _thresholds = Table(
     "derive_thresholds",
     _work,
@@ -235,7 +236,7 @@ def derive_touched(connection: Connection, settings: Settings, progress: Progres
     progress("deriving", 0, events)
     with dialects.bounded_memory(connection):
         if events <= dialects.at_once(PART_EVENTS):
-            _derive(connection, settings, waits, conversations)
+            _derive(connection, settings, _stored(connection))
             progress("deriving", events, events)
         else:
             _derive_in_parts(connection, settings, lambda done: progress("deriving", done, events))
@@ -252,42 +253,52 @@ def _event_count(connection: Connection) -> int:
 def _derive_in_parts(connection: Connection, settings: Settings, progress: Callable[[int], None]) -> None:
     """Derive buckets of customers with `PART_EVENTS` events together, and the next ones, until all are done.
 
-    Where the order of rows matters it is made of all parts at the end.
+    Where the order of rows matters they are put aside, and stored when all are there.
     """
     parts = _divide(connection)
     if not dialects.stores_in_order(connection):
-        _derive_each(connection, settings, parts, (waits, conversations), progress)
+        _derive_each(connection, settings, parts, _stored(connection), progress)
         return
-    with dialects.side_database(connection):
-        done = (_done_waits, _done_conversations)
-        for table in done:
-            table.create(connection)
-        _derive_each(connection, settings, parts, done, progress)
-        for table, rows, moment in (
-            (waits, _done_waits, _done_waits.c.started_at),
-            (conversations, _done_conversations, _done_conversations.c.opened_at),
-        ):
+    with put_aside(connection) as aside:
+        _derive_each(connection, settings, parts, aside.put, progress)
+        for table in (waits, conversations):
             dialects.commit_copy(connection)
-            dialects.insert_rows(connection, table, select(rows).order_by(moment))
+            rows = select(*aside.rows(table).c)
+            dialects.insert_rows(connection, table, _in_stored_order(table, rows, connection))
 
 
 def _derive_each(
     connection: Connection,
     settings: Settings,
     parts: Sequence[tuple[list[str], int]],
-    done: tuple[Table, Table],
+    keep: _Keep,
     progress: Callable[[int], None],
 ) -> None:
-    """Add the waits and conversations of the customers of each part to two tables."""
+    """Derive the waits and conversations of the customers of each part."""
     p = _parts.c
     for buckets, events in parts:
         dialects.create_temporary(connection, touched)
         dialects.insert_rows(connection, touched, select(p.customer_id).where(p.bucket.in_(buckets)))
         # The events of one customer cannot be divided: more of them than a part holds take memory in proportion.
         with dialects.more_memory(connection, events / dialects.at_once(PART_EVENTS)):
-            _derive(connection, settings, *done)
+            _derive(connection, settings, keep)
         progress(events)
     _parts.drop(connection)
+
+
+def _stored(connection: Connection) -> _Keep:
+    """Stores rows in their table as they come, on DuckDB in order."""
+    return lambda table, rows: dialects.insert_rows(connection, table, _in_stored_order(table, rows, connection))
+
+
+def _in_stored_order(table: Table, rows: Select[Any], connection: Connection) -> Select[Any]:
+    """Rows for one of both tables: the answered first, then the unanswered, each in order of time.
+
+    So who asks only for the unanswered reads only these, and who asks for some days reads two stretches.
+    """
+    given = rows.selected_columns
+    answered_at, begun_at = _ORDERED_BY[table.name]
+    return dialects.in_order_of((given[answered_at].is_(None), given[begun_at]), rows, connection)
 
 
 def _divide(connection: Connection) -> list[tuple[list[str], int]]:
@@ -316,8 +327,8 @@ def _divide(connection: Connection) -> list[tuple[list[str], int]]:
     return parts
 
 
-def _derive(connection: Connection, settings: Settings, waits_done: Table, conversations_done: Table) -> None:
-    """Add the waits and conversations of the customers in `touched_customers` to tables of the columns of both."""
+def _derive(connection: Connection, settings: Settings, keep: _Keep) -> None:
+    """Derive the waits and conversations of the customers in `touched_customers`, and hand both to `keep`."""
     steps = (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere)
     mine = select(touched.c.customer_id)
     for table in steps:
@@ -335,13 +346,9 @@ def _derive(connection: Connection, settings: Settings, waits_done: Table, conve
     tellings.fill(connection, waits=_waits, events=_events, brand_words=settings.brand_words)
     dialects.insert_rows(connection, _elsewhere, _answers_elsewhere())
     dialects.commit_copy(connection)
-    final_waits, final_conversations = _final_waits(), _final_conversations()
-    if waits_done is waits:  # stored as they come now
-        final_waits = dialects.in_order_of(_waits.c.started_at, final_waits, connection)
-        final_conversations = dialects.in_order_of(_opened.c.opened_at, final_conversations, connection)
-    dialects.insert_rows(connection, waits_done, final_waits)
+    keep(waits, _final_waits())
     dialects.commit_copy(connection)
-    dialects.insert_rows(connection, conversations_done, final_conversations)
+    keep(conversations, _final_conversations())
     for table in steps:
         table.drop(connection)
 

@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
@@ -45,7 +44,6 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from data_access.errors import StoreError
-from data_access.temporary import remove_database
 from data_access.vocabulary import GRAINS
 from data_access.zones import utc_offsets
 
@@ -380,47 +378,18 @@ def commit_copy(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN TRANSACTION")
 
 
-SIDE_DATABASE = "derived"
-
-
-def side_database_of(path: Path) -> Path:
-    """The file of `side_database` beside a working copy."""
-    return path.with_name(f"{path.stem}-{SIDE_DATABASE}.duckdb")
-
-
-@contextlib.contextmanager
-def side_database(connection: Connection) -> Iterator[None]:
-    """A second DuckDB file, attached as `SIDE_DATABASE` to a working copy and thrown away at the end.
-
-    For more rows than a temporary table should hold: of each million of them some 10 MB stay in the engine's memory,
-    whatever it spills. A transaction writes to one of both files: what is written to the other is committed before.
-    """
-    found = connection.exec_driver_sql("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
-    side = side_database_of(Path(str(found.scalar())))
-    remove_database(side)
-    try:
-        quoted = str(side).replace("'", "''")
-        connection.exec_driver_sql(f"ATTACH '{quoted}' AS {SIDE_DATABASE}")
-        yield
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql(f"DETACH {SIDE_DATABASE}")
-        connection.exec_driver_sql("BEGIN TRANSACTION")
-    finally:
-        remove_database(side)
-
-
 def stores_in_order(connection: Connection) -> bool:
     """Whether the order in which rows are stored is worth something: see `in_order_of`."""
     return connection.dialect.name == "duckdb"
 
 
-def in_order_of(moment: ColumnElement[dt.datetime], rows: Select[Any], connection: Connection) -> Select[Any]:
-    """Rows that are about to be stored, on DuckDB in order of time; elsewhere as they come.
+def in_order_of(order: Sequence[ColumnElement[Any]], rows: Select[Any], connection: Connection) -> Select[Any]:
+    """Rows that are about to be stored, on DuckDB in an order; elsewhere as they come.
 
-    DuckDB keeps the first and last value of each block of 122,880 rows, and a page that looks at 90 days then reads
-    the blocks of these days. Rows that later loads touch are appended, so a rebuild brings the order back.
+    Of each block of 122,880 rows DuckDB keeps the first and last value, and whether any is missing, and reads only the
+    blocks that can hold what is asked for. Rows that later loads touch are appended: a rebuild brings the order back.
     """
-    return rows.order_by(moment) if stores_in_order(connection) else rows
+    return rows.order_by(*order) if stores_in_order(connection) else rows
 
 
 # What the engines call the types of the store, and how the store names them.

@@ -32,7 +32,7 @@ from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import FrontdoorError, StoreError, StoreLockedError
 from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
-from data_access.temporary import TemporaryFolder, database_files, remove_abandoned, remove_database
+from data_access.temporary import TemporaryFolder, parts_folder, remove_abandoned, remove_database
 
 ENVIRONMENT_VARIABLE = "FRONTDOOR_STORE"
 SETTINGS_VARIABLE = "FRONTDOOR_SETTINGS"
@@ -251,16 +251,16 @@ _DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
-    """No statement reaches another file; a writer's may reach the database beside it (`dialects.side_database`)."""
+    """No statement reaches another file; a writer's may reach what it puts aside (`data_access.aside`)."""
     engine = create_engine(f"duckdb:///{path}", connect_args={"read_only": read_only, "config": _DUCKDB_CONFIG})
-    side = [str(file).replace("'", "''") for file in database_files(dialects.side_database_of(path))]
+    aside = str(parts_folder(path)).replace("'", "''")
 
     @event.listens_for(engine, "connect")
     def _closed(connection: Any, _record: object) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         if connection.execute("SELECT current_setting('enable_external_access')").fetchone()[0]:
             if not read_only:
-                connection.execute("SET allowed_paths = ['" + "', '".join(side) + "']")
+                connection.execute(f"SET allowed_directories = ['{aside}']")
             connection.execute("SET enable_external_access = false")
 
     return engine
@@ -464,7 +464,7 @@ def _generation_writer(url: str, folder: Path, *, leave_no_trace: bool) -> Itera
     number = generation_number(current)
     work = folder / "loading.duckdb"
     # Of a load that was killed.
-    for leftover in (work, folder / "rewriting.duckdb", dialects.side_database_of(work)):
+    for leftover in (work, folder / "rewriting.duckdb"):
         remove_database(leftover)
     with _shortage_said(folder, "choose another store with --store"):
         try:

@@ -57,14 +57,15 @@ def remove_abandoned() -> None:
                     shutil.rmtree(folder)
 
 
-def database_files(path: Path) -> list[Path]:
-    """A DuckDB file and its logs, there or not."""
-    return [path.with_name(path.name + end) for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery")]
+def parts_folder(path: Path) -> Path:
+    """Where rows wait beside a DuckDB file that is a working copy: see `aside`."""
+    return path.with_name(path.name + ".parts")
 
 
 def remove_database(path: Path) -> None:
-    """Remove a DuckDB file with its logs and what the engine spilled; nothing where there is none."""
-    for victim in database_files(path):
+    """Remove a DuckDB file, its logs, what the engine spilled and what was put aside; nothing where there is none."""
+    for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery"):
         with contextlib.suppress(FileNotFoundError):
-            victim.unlink()
-    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)  # what an engine spilled
+            path.with_name(path.name + end).unlink()
+    for folder in (path.with_name(path.name + ".tmp"), parts_folder(path)):
+        shutil.rmtree(folder, ignore_errors=True)

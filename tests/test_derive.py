@@ -13,7 +13,7 @@ import pytest
 from conftest import TIMES, TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Table, func, literal_column, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from stored_rows import frame_of, rows_of
 
@@ -213,18 +213,23 @@ def test_an_event_in_the_year_1900_has_its_thresholds_too(tmp_path):
     assert len(frame_of(url, waits)) == 1
 
 
-def _as_stored(url: str, at: ColumnElement[dt.datetime]) -> list[dt.datetime]:
+def _as_stored(url: str, *columns: ColumnElement[dt.datetime]) -> list[tuple[bool, dt.datetime]]:
+    """Whether it is unanswered, and when it began, of every row in the order of the file."""
     engine = open_reader(url)
     with engine.connect() as connection:
-        stored = list(connection.scalars(select(at).order_by(literal_column("rowid"))))
+        stored = connection.execute(select(*columns).order_by(literal_column("rowid"))).all()
     engine.dispose()
-    return stored
+    return [(answered is None, begun) for answered, begun in stored]
 
 
-@pytest.mark.parametrize(("table", "moment"), [(waits, "started_at"), (conversations, "opened_at")])
-def test_the_embedded_engine_stores_derived_rows_in_order_of_time(at_once: str, table: Table, moment: str):
-    stored = _as_stored(at_once, table.c[moment])
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [(waits, ("response_at", "started_at")), (conversations, ("first_response_at", "opened_at"))],
+)
+def test_the_embedded_engine_stores_answered_rows_before_unanswered_ones_each_in_order_of_time(at_once, table, names):
+    stored = _as_stored(at_once, *(table.c[name] for name in names))
     assert len(stored) > 100
+    assert {is_unanswered for is_unanswered, _ in stored} == {True, False}
     assert stored == sorted(stored)
 
 
@@ -248,7 +253,8 @@ def test_customers_derived_part_by_part_are_the_rows_of_one_go_in_the_same_order
     events = len(before["interactions"])
     assert len(done) == 20 if part_events == 1 else 1 < len(done) <= events // part_events + 1
     assert rows_of(url) == before
-    assert _as_stored(url, waits.c.started_at) == sorted(row.started_at for row in frame_of(url, waits).itertuples())
+    stored = _as_stored(url, waits.c.response_at, waits.c.started_at)
+    assert stored == sorted(stored)
 
 
 @pytest.mark.postgresql

@@ -1,0 +1,77 @@
+"""Rows that wait in Parquet files beside DuckDB's working copy until all of them can be stored in order.
+
+For more rows than a temporary table should hold: of each million of them some 10 MB stay in the engine's memory,
+whatever it spills. A table in a file takes several times as long: the engine logs and compresses again what comes
+in small parts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, column, func, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.elements import ClauseElement
+
+from data_access import dialects
+from data_access.temporary import parts_folder
+
+_GROUP_ROWS = 30_000  # that the engine holds before it writes them, for each of its threads
+
+
+class _CopyTo(Executable, ClauseElement):
+    inherit_cache = False
+
+    def __init__(self, rows: Select[Any], file: Path) -> None:
+        self.rows, self.file = rows, file
+
+
+@compiles(_CopyTo, "duckdb")
+def _copy_to(element: _CopyTo, compiler: Any, **options: Any) -> str:
+    rows, file = compiler.process(element.rows, **options), _quoted(element.file)
+    return f"COPY ({rows}) TO {file} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {_GROUP_ROWS})"
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+class Aside:
+    """Rows put aside for tables, in no order."""
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._connection, self._folder = connection, folder
+        self._count = 0
+
+    def put(self, table: Table, rows: Select[Any]) -> None:
+        """Put rows with the columns of a table aside, of the types that the table has."""
+        given = rows.subquery("given").c
+        typed = select(*(sql_cast(given[c.name], c.type).label(c.name) for c in table.columns))
+        folder = self._folder / table.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with dialects.in_any_order(self._connection):
+            self._connection.execute(_CopyTo(typed, folder / f"{self._count}.parquet"))
+        self._count += 1
+
+    def rows(self, table: Table) -> Any:
+        """All that was put aside for a table: something to select from, with its columns."""
+        files = str(self._folder / table.name / "*.parquet")
+        return func.read_parquet(files).table_valued(*(column(c.name, c.type) for c in table.columns), name=table.name)
+
+
+@contextlib.contextmanager
+def put_aside(connection: Connection) -> Iterator[Aside]:
+    """A place for rows beside the working copy that DuckDB has open; it is removed at the end."""
+    found = connection.exec_driver_sql("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
+    folder = parts_folder(Path(str(found.scalar())))
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield Aside(connection, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
