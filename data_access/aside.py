@@ -8,6 +8,7 @@ in small parts.
 from __future__ import annotations
 
 import contextlib
+import glob
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,11 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
+def pattern_of(folder: Path) -> str:
+    """A folder as DuckDB's patterns for files write it: its name may look like one. A backslash they cannot write."""
+    return glob.escape(str(folder)).replace("\\", "?")
+
+
 class Aside:
     """Rows put aside for tables, in no order."""
 
@@ -61,7 +67,7 @@ class Aside:
 
     def rows(self, table: Table) -> Any:
         """All that was put aside for a table: something to select from, with its columns."""
-        files = str(self._folder / table.name / "*.parquet")
+        files = f"{pattern_of(self._folder / table.name)}/*.parquet"
         return func.read_parquet(files).table_valued(*(column(c.name, c.type) for c in table.columns), name=table.name)
 
 

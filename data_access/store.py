@@ -27,6 +27,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from data_access import dialects
+from data_access.aside import pattern_of
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import FrontdoorError, StoreError, StoreLockedError
@@ -253,14 +254,15 @@ _DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
     """No statement reaches another file; a writer's may reach what it puts aside (`data_access.aside`)."""
     engine = create_engine(f"duckdb:///{path}", connect_args={"read_only": read_only, "config": _DUCKDB_CONFIG})
-    aside = str(parts_folder(path)).replace("'", "''")
+    folder = parts_folder(path)
+    aside = ", ".join("'" + name.replace("'", "''") + "'" for name in (str(folder), pattern_of(folder)))
 
     @event.listens_for(engine, "connect")
     def _closed(connection: Any, _record: object) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         if connection.execute("SELECT current_setting('enable_external_access')").fetchone()[0]:
             if not read_only:
-                connection.execute(f"SET allowed_directories = ['{aside}']")
+                connection.execute(f"SET allowed_directories = [{aside}]")
             connection.execute("SET enable_external_access = false")
 
     return engine

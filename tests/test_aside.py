@@ -39,16 +39,19 @@ def folder_of(url: str) -> Path:
     return parts_folder(Path(url.removeprefix("duckdb:///")) / "loading.duckdb")
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A store in a folder whose name wants quoting."""
-    messages, made = tmp_path / "messages.csv", f"duckdb:///{tmp_path / chr(39) / 'a store'}"
+@pytest.fixture(params=["it's a store", "s[tore] *", "s\\tore**{a,b}"])
+def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A store in a folder whose name wants quoting, or looks like a pattern."""
+    messages, made = tmp_path / "messages.csv", f"duckdb:///{tmp_path / request.param}"
     messages.write_text(TINY_MESSAGES)
     load(made, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "tiny"))])
     return made
 
 
 def test_rows_come_back_with_the_types_of_the_table(url):
+    other = folder_of(url.replace("*", "other")) / KINDS.name  # its name fits the pattern, if it is taken for one
+    other.mkdir(parents=True, exist_ok=True)
+    (other / "0.parquet").write_bytes(b"PAR1")
     with open_writer(url) as connection:
         dialects.create_temporary(connection, KINDS)
         connection.execute(KINDS.insert(), [dict(zip(KINDS.columns.keys(), row, strict=True)) for row in ROWS])
