@@ -73,6 +73,31 @@ def test_response_states_partition_the_complaints_in_every_group(demo, fields):
         assert (frame["due_count"] <= frame["complaint_count"]).all()
 
 
+@pytest.mark.parametrize("states", [(), ("ignored", "answered_late")])
+def test_changes_compare_the_shares_of_the_reports_of_both_periods(demo, states):
+    engine, status = demo
+    both = Filter(date_from=dt.date(2026, 6, 1), date_to=dt.date(2026, 6, 30), states=states)
+    now, before = (
+        resolved(f, status) for f in (both, both.replace(date_from=dt.date(2026, 5, 2), date_to=dt.date(2026, 5, 31)))
+    )
+    rows = run_report(engine, "changes", now).set_index(["metric", "channel"])
+    for metric, name, numerator, denominator in (
+        ("ignored_share", "ignored_complaints", "ignored_in_time_count", "due_count"),
+        ("in_target_share", "response_times", "in_target_count", "target_due_count"),
+        ("negative_share", "sentiment", "negative_count", "scored_count"),
+    ):
+        for by in ((), ("channel",)):
+            found, past = (run_report(engine, name, wanted, by) for wanted in (now, before))
+            past = past.set_index("channel") if by else past.set_axis([""])
+            for row in found.to_dict("records"):
+                compared = rows.loc[metric, row.get("channel", "")]
+                assert compared["numerator_count"] == row[numerator]
+                assert compared["denominator_count"] == row[denominator] > 0
+                earlier = past.loc[row.get("channel", "")]
+                assert compared["previous_denominator_count"] == earlier[denominator]
+                assert compared["previous_share"] == pytest.approx(earlier[numerator] / earlier[denominator])
+
+
 @pytest.mark.parametrize("name", ["response_times", "reply_times"])
 def test_shares_are_their_counts_and_lie_in_their_intervals(demo, name):
     engine, status = demo
