@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, column, func, select
+from sqlalchemy import Connection, Select, Table, column, func, literal_column, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
-from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 
 from data_access import dialects
 from data_access.temporary import parts_folder
@@ -68,7 +68,11 @@ class Aside:
     def rows(self, table: Table) -> Any:
         """All that was put aside for a table: something to select from, with its columns."""
         files = f"{pattern_of(self._folder / table.name)}/*.parquet"
-        return func.read_parquet(files).table_valued(*(column(c.name, c.type) for c in table.columns), name=table.name)
+        # Folders named like `brand=acme` would else be columns, and go before those of the files.
+        as_they_are: ColumnElement[bool] = literal_column("hive_partitioning = false")
+        return func.read_parquet(files, as_they_are).table_valued(
+            *(column(c.name, c.type) for c in table.columns), name=table.name
+        )
 
 
 @contextlib.contextmanager

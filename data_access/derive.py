@@ -901,7 +901,9 @@ def _fill_business_time(connection: Connection, settings: Settings) -> None:
 def _answers_elsewhere() -> Select[Any]:
     """Per wait: the first human reply to the same customer, for the same brand, on another channel.
 
-    Not from outreach; topic the same or unknown; after the clock started and before *ignored after* ran out.
+    Not from outreach; topic the same or unknown; after the clock started and before *ignored after* ran out. A wait
+    meets the replies of the days that its clock touches only: of a customer with tens of thousands of both, all
+    pairs would be too many.
     """
     o, e = _opened.c, _events.c
     w = _waits
@@ -909,39 +911,59 @@ def _answers_elsewhere() -> Select[Any]:
         select(o.customer_id).group_by(o.customer_id).having(func.count(o.channel.distinct()) > 1).subquery("several")
     )
     replies = (
-        select(o.customer_id, o.conversation_id, o.channel, o.brand, o.topic, e.at)
+        select(
+            o.customer_id,
+            o.conversation_id,
+            o.channel,
+            o.brand,
+            o.topic,
+            e.at,
+            sql_cast(e.at, Date).label("day"),
+        )
         .select_from(_opened)
         .join(_events, and_(e.customer_id == o.customer_id, e.conversation_id == o.conversation_id))
         .join(several, several.c.customer_id == o.customer_id)
         .where(e.is_response.is_(True), o.kind != "outreach")
-        .subquery("replies")
+        .cte("replies")
     )
     r = replies.c
+    days = select(r.customer_id, r.day).distinct().subquery("days")
     complaint_fits = and_(r.at > w.c.first_complaint_at, r.at <= w.c.complaint_ignored_due_at)
     wait_fits = and_(r.at > w.c.started_at, r.at <= w.c.ignored_due_at)
-    pairs = (
+    last_due = func.greatest(w.c.ignored_due_at, w.c.complaint_ignored_due_at)
+    by_channel = (
         select(
             w.c.number,
-            case((wait_fits, r.at)).label("at"),
-            case((complaint_fits, r.at)).label("complaint_at"),
             r.channel,
+            func.min(case((wait_fits, r.at))).label("at"),
+            func.min(case((complaint_fits, r.at))).label("complaint_at"),
         )
         .select_from(w)
         .join(
+            days,
+            and_(
+                days.c.customer_id == w.c.customer_id,
+                days.c.day >= sql_cast(w.c.started_at, Date),
+                days.c.day <= sql_cast(last_due, Date),
+            ),
+        )
+        .join(
             replies,
             and_(
-                r.customer_id == w.c.customer_id,
+                r.customer_id == days.c.customer_id,
+                r.day == days.c.day,
                 r.channel != w.c.channel,
                 func.coalesce(r.brand, "") == func.coalesce(w.c.brand, ""),
                 or_(r.topic == w.c.topic, r.topic == UNKNOWN, w.c.topic == UNKNOWN),
                 or_(wait_fits, complaint_fits),
             ),
         )
-        .subquery("pairs")
+        .group_by(w.c.number, r.channel)
+        .subquery("by_channel")
     )
-    p = pairs.c
+    p = by_channel.c
     firsts = select(
-        *pairs.columns,
+        *by_channel.columns,
         func.min(p.at).over(partition_by=p.number).label("first_at"),
         func.min(p.complaint_at).over(partition_by=p.number).label("first_complaint"),
     ).subquery("firsts")

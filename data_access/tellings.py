@@ -34,6 +34,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -45,6 +46,8 @@ WINDOW = dt.timedelta(days=30)
 TELLING_SECONDS = 3600
 MOST_EARLIER = 20
 """With more tellings than this in the window (a shared account) only the newest are compared."""
+MOST_IN_QUARTER = 1_000
+"""Who tells more than this in a quarter is no person, but an id that stands for many: none of it is compared."""
 
 RESULT_COLUMNS = tuple(c.name for c in waits.columns if c.name == "told_at" or c.name.startswith("other_"))
 _CUSTOMERS_AT_ONCE = 20_000
@@ -122,6 +125,7 @@ def _tellings(waits: Table, events: Table) -> Select[Any]:
             w.response_at, w.responder_agent,
             func.lag(w.started_at).over(**in_time).label("before_at"),
             func.lead(w.started_at).over(**in_time).label("after_at"),
+            func.count().over(partition_by=(w.customer_id, _quarter(w.started_at))).label("in_quarter"),
         )
         .where(w.kind.in_(("customer_opened", "fragment")), w.needs_reply_at.is_not(None))
         .subquery("near")
@@ -143,9 +147,13 @@ def _tellings(waits: Table, events: Table) -> Select[Any]:
         )
         .select_from(near)
         .join(events, _is_part_of(n, n.started_at, n.response_at, events))
-        .where(has_other)
+        .where(has_other, n.in_quarter <= MOST_IN_QUARTER)
         .group_by(n.number)
     )
+
+
+def _quarter(at: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.date_trunc("quarter", at)
 
 
 def _is_part_of(
@@ -167,8 +175,15 @@ def _set_against() -> Select[Any]:
     """Pairs of a telling and an earlier one of its customer, the newest `MOST_EARLIER` of each kind.
 
     On the same channel both must have been answered, the earlier before the other began, and by different people.
+    A telling meets those of its quarter, and of the one before where the window reaches into it.
     """
-    one, earlier = _told.alias("one"), _told.alias("earlier")
+    t = _told.c
+    reached = dialects.add_seconds(t.started_at, literal(-int(WINDOW.total_seconds())))
+    quarters = (select(_told, _quarter(at).label("quarter")) for at in (t.started_at, reached))
+    one, earlier = (
+        union(*quarters).subquery("one"),
+        select(_told, _quarter(t.told_at).label("quarter")).subquery("earlier"),
+    )
     o, b = one.c, earlier.c
     another_agent = and_(b.channel == o.channel, b.agent != o.agent, b.response_at <= o.started_at)
     pairs = (
@@ -185,6 +200,7 @@ def _set_against() -> Select[Any]:
             earlier,
             and_(
                 b.customer_id == o.customer_id,
+                b.quarter == o.quarter,
                 b.number != o.number,
                 b.told_at <= o.started_at,
                 o.started_at <= dialects.add_seconds(b.told_at, literal(int(WINDOW.total_seconds()))),

@@ -39,7 +39,7 @@ def folder_of(url: str) -> Path:
     return parts_folder(Path(url.removeprefix("duckdb:///")) / "loading.duckdb")
 
 
-@pytest.fixture(params=["it's a store", "s[tore] *", "s\\tore**{a,b}"])
+@pytest.fixture(params=["it's a store", "number=7/text=x", "s[tore] *", "s\\tore**{a,b}"])
 def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
     """A store in a folder whose name wants quoting, or looks like a pattern."""
     messages, made = tmp_path / "messages.csv", f"duckdb:///{tmp_path / request.param}"
