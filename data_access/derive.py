@@ -82,6 +82,7 @@ PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`
 
 _Keep = Callable[[Table, Select[Any]], None]
 
+SORTED_ROWS = 4_000_000  # that are sorted at once in `dialects.ENGINE_MB`: of 20 million the engine holds too much
 _ORDERED_BY = {"waits": ("response_at", "started_at"), "conversations": ("first_response_at", "opened_at")}
 
 _work = MetaData()
@@ -262,9 +263,11 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
     with put_aside(connection) as aside:
         _derive_each(connection, settings, parts, aside.put, progress)
         for table in (waits, conversations):
-            dialects.commit_copy(connection)
-            rows = select(*aside.rows(table).c)
-            dialects.insert_rows(connection, table, _in_stored_order(table, rows, connection))
+            rows = aside.rows(table).c
+            for within in _stretches(connection, table, rows):
+                dialects.commit_copy(connection)
+                stretch = select(*rows).where(within)
+                dialects.insert_rows(connection, table, _in_stored_order(table, stretch, connection))
 
 
 def _derive_each(
@@ -289,6 +292,21 @@ def _derive_each(
 def _stored(connection: Connection) -> _Keep:
     """Stores rows in their table as they come, on DuckDB in order."""
     return lambda table, rows: dialects.insert_rows(connection, table, _in_stored_order(table, rows, connection))
+
+
+def _stretches(connection: Connection, table: Table, rows: Any) -> list[ColumnElement[bool]]:
+    """Conditions that divide what was put aside, in its order, into stretches of whole days of about `SORTED_ROWS`."""
+    answered_at, begun_at = _ORDERED_BY[table.name]
+    is_open, day = rows[answered_at].is_(None), sql_cast(rows[begun_at], Date)
+    days = select(is_open.label("is_open"), day.label("day")).subquery("days").c
+    counted = select(days.is_open, days.day, func.count()).group_by(days.is_open, days.day)
+    stretches: list[tuple[bool, dt.date, dt.date, int]] = []
+    for kind, at, count in connection.execute(counted.order_by(days.is_open, days.day)).all():
+        if stretches and stretches[-1][0] == kind and stretches[-1][3] + count <= dialects.at_once(SORTED_ROWS):
+            stretches[-1] = kind, stretches[-1][1], at, stretches[-1][3] + count
+        else:
+            stretches.append((kind, at, at, count))
+    return [and_(is_open == kind, day >= first, day <= last) for kind, first, last, _ in stretches]
 
 
 def _in_stored_order(table: Table, rows: Select[Any], connection: Connection) -> Select[Any]:

@@ -8,7 +8,9 @@ import itertools
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import TIMES, TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +23,7 @@ from data_access import derive, dialects, loader
 from data_access.config import read_settings
 from data_access.demo import write_demo_sources
 from data_access.loader import LoadOrder, load, rebuild
-from data_access.schema import conversations, interactions, rejected_rows, waits
+from data_access.schema import conversations, interactions, rejected_rows, reported_facts, waits
 from data_access.sources import blocks, threads
 from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import open_reader, open_writer, settings_file
@@ -233,10 +235,11 @@ def test_the_embedded_engine_stores_answered_rows_before_unanswered_ones_each_in
     assert stored == sorted(stored)
 
 
-@pytest.mark.parametrize("part_events", [1, 300])
+@pytest.mark.parametrize(("part_events", "sorted_rows"), [(1, 10**6), (300, 10**6), (300, 50)])
 def test_customers_derived_part_by_part_are_the_rows_of_one_go_in_the_same_order(
-    at_once, tmp_path, monkeypatch, part_events
+    at_once, tmp_path, monkeypatch, part_events, sorted_rows
 ):
+    monkeypatch.setattr(derive, "SORTED_ROWS", sorted_rows)
     shutil.copytree(at_once.removeprefix("duckdb:///"), tmp_path / "store")
     url = f"duckdb:///{tmp_path / 'store'}"
     if part_events == 1:  # every customer a part: of a few of them
@@ -394,3 +397,39 @@ def test_parts_hold_every_event_once_and_no_more_than_they_may(new_store_url, tm
         assert events == sum(sizes[bucket] for bucket in buckets)
         assert events <= 3 or len(buckets) == 1
     assert len(parts) > 2
+
+
+def test_answers_elsewhere_are_those_that_a_loop_finds(demo_store_url):
+    tables = (waits, conversations, interactions, reported_facts)
+    told, held, events, facts = (frame_of(demo_store_url, table).astype(object) for table in tables)
+    events = events[(events["direction"] == "outbound") & (events["author_kind"] == "agent") & events["is_visible"]]
+    # An answer that only the ticket or call reports; where there are events, these tell.
+    facts = facts[facts["first_response_at"].notna() & ~facts["conversation_id"].isin(events["conversation_id"])]
+    held = held[held["kind"] != "outreach"][["conversation_id", "channel", "brand", "topic"]]
+    names = ["customer_id", "conversation_id", "occurred_at"]
+    both = pd.concat([events[names], facts.rename(columns={"first_response_at": "occurred_at"})[names]])
+    both = both.merge(held, on="conversation_id")
+    replies: dict[str, list[dict[str, Any]]] = {}
+    for reply in both.where(both.notna(), None).to_dict("records"):
+        replies.setdefault(reply["customer_id"], []).append(reply)
+    found = 0
+    for wait in told.where(told.notna(), None).to_dict("records"):
+        fitting = [
+            reply
+            for reply in replies.get(wait["customer_id"], ())
+            if reply["channel"] != wait["channel"]
+            and reply["brand"] == wait["brand"]
+            and ("unknown" in (reply["topic"], wait["topic"]) or reply["topic"] == wait["topic"])
+        ]
+        for since, due, name in (
+            ("started_at", "ignored_due_at", "elsewhere"),
+            ("first_complaint_at", "complaint_ignored_due_at", "complaint_elsewhere"),
+        ):
+            start, end = wait[since], wait[due]
+            first = min(
+                ((r["occurred_at"], r["channel"]) for r in fitting if start and start < r["occurred_at"] <= end),
+                default=(None, None),
+            )
+            assert (wait[f"{name}_at"], wait[f"{name}_channel"]) == first
+            found += first[0] is not None
+    assert found > 50

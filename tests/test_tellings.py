@@ -14,7 +14,8 @@ from conftest import TINY_MAPPING
 from sqlalchemy import Table
 from stored_rows import frame_of
 
-from data_access.loader import LoadOrder, load
+from data_access import tellings
+from data_access.loader import LoadOrder, load, rebuild
 from data_access.schema import interactions, waits
 from data_access.sources.mapping import mapping_of
 from data_access.tellings import MOST_EARLIER, RESULT_COLUMNS, TELLING_SECONDS, WINDOW
@@ -130,3 +131,22 @@ def test_each_telling_is_set_against_the_earlier_ones_as_a_loop_does_it(new_stor
     assert sum(channel is not None for channel, _ in kinds) > 50
     assert sum(agent is not None for _, agent in kinds) > 20
     assert (None, None) in kinds
+
+
+def test_where_an_id_tells_more_than_a_person_can_nothing_is_compared(tmp_path, monkeypatch):
+    url = f"duckdb:///{tmp_path / 'store'}"
+    write_messages(tmp_path / "messages.csv", count=1_000, seed=12)
+    load(url, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    before = plain(url, waits)
+    tells = before[before["needs_reply_at"].notna() & (before["kind"] != "outreach")]
+    quarter = pd.to_datetime(tells["started_at"]).dt.to_period("Q")
+    in_quarter = tells.groupby([tells["customer_id"], quarter])["started_at"].transform("size")
+    most = int(in_quarter.median())
+    monkeypatch.setattr(tellings, "MOST_IN_QUARTER", most)
+    rebuild(url)
+    after = plain(url, waits).set_index(["conversation_id", "wait_number"])["told_at"]
+    key = pd.MultiIndex.from_frame(tells[["conversation_id", "wait_number"]])
+    crowded = (in_quarter > most).to_numpy()
+    assert after[key[crowded]].isna().all()
+    assert crowded.any()
+    assert after[key[~crowded]].notna().any()
