@@ -8,7 +8,7 @@
 4. Each telling of a customer is set against the earlier ones (`data_access.tellings`).
 5. Thresholds in force are copied on; *answered elsewhere* is the customer's first human reply on another
    channel after the clock started; ages are those at the time of contact.
-5. Contacts of one customer know their neighbours: seconds to the one before and to the next, by topic and
+6. Contacts of one customer know their neighbours: seconds to the one before and to the next, by topic and
    channel. Whether that is a repeat depends on N and is asked later.
 
 A full rebuild gives the same rows as any sequence of loads. Nothing looks beyond one customer, so customers with
@@ -277,7 +277,7 @@ def _derive_each(
     keep: _Keep,
     progress: Callable[[int], None],
 ) -> None:
-    """Derive the waits and conversations of the customers of each part."""
+    """Derive the waits and conversations of the customers of each part, and drop what `_divide` made."""
     p = _parts.c
     for buckets, events in parts:
         dialects.create_temporary(connection, touched)

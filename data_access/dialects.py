@@ -336,7 +336,10 @@ def bounded_memory(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def more_memory(connection: Connection, times: float) -> Iterator[None]:
-    """Inside of `bounded_memory`: so many times as much for a while, for rows that can only be worked on together."""
+    """Inside of `bounded_memory`: so many times as much for a while, for rows that can only be worked on together.
+
+    After an error it stays, as `_setting` says.
+    """
     if connection.dialect.name != "duckdb" or times <= 1:
         yield
         return

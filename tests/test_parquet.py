@@ -107,11 +107,10 @@ def test_blocks_of_columns_say_what_single_records_say(tmp_path, monkeypatch, ta
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "BLOCK_ROWS", 4)
         patch.setattr(parquet, "_READ_ROWS", 3)
-        patch.setattr(parquet, "_RECORD_ROWS", 2)
-        assert parquet.can_read_blocks(path, list(MAPPING.columns.values()))
+        assert parquet.has_single_values(path, list(MAPPING.columns.values()))
         of_blocks = read_all(path)
     with monkeypatch.context() as patch:
-        patch.setattr(parquet, "can_read_blocks", lambda *_: False)
+        patch.setattr(parquet, "has_single_values", lambda *_: False)
         of_records = read_all(path)
     assert of_blocks == of_records
 
@@ -142,22 +141,102 @@ def test_rejects_found_while_storing_show_the_record_of_the_file(tmp_path):
     assert load(url, [LoadOrder(path, "csv", mapping)]).unchanged_count == 2
 
 
-def test_long_rows_come_in_shorter_blocks(tmp_path, monkeypatch):
+def test_long_rows_come_in_shorter_stretches(tmp_path, monkeypatch):
     path = tmp_path / "rows.parquet"
-    pq.write_table(pa.table({"id": list(range(100)), "text": ["x" * 1_000] * 100}), path)
+    text = pa.array(["x" * 1_000] * 100).dictionary_encode()
+    pq.write_table(pa.table({"id": list(range(100)), "text": text}), path)
     monkeypatch.setattr(parquet, "_READ_ROWS", 10)
     monkeypatch.setattr(parquet, "BLOCK_BYTES", 25_000)
-    blocks = list(parquet.read_blocks(path, ["text"], lambda _, value: str(value)))
-    assert [len(block.lines) for block in blocks] == [30, 30, 30, 10]
-    assert [int(line) for block in blocks for line in block.lines] == list(range(1, 101))
-    assert sum(block.byte_count for block in blocks) == path.stat().st_size
+    stretches = list(parquet.stretches(path))
+    assert [len(stretch.given) for stretch in stretches] == [30, 30, 30, 10]
+    assert [line for stretch in stretches for line, _ in stretch.records()] == list(range(1, 101))
+    assert sum(stretch.byte_count for stretch in stretches) == path.stat().st_size
 
 
-def test_text_that_is_no_utf8_is_refused_with_its_place(tmp_path):
+GOOD = {"id": "1", "at": "2026-01-05T09:00:00Z", "via": "email", "Body": "good"}
+PLAIN = mapping_of(
+    {
+        "source": "desk",
+        "columns": {"id": "id", "occurred_at": "at", "channel": "via", "text": "Body", "customer": "who"},
+    },
+    "desk",
+)
+FAR = dt.datetime(9999, 12, 31, 23, 59, 59)
+NO_UTF8 = pa.Array.from_buffers(
+    pa.string(), 2, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff")]
+)
+
+
+def rejected(url: str) -> list[tuple[str, str]]:
+    """Reason and record of each reject."""
+    with open_reader(url).connect() as connection:
+        found = connection.execute(select(rejected_rows.c.reason, rejected_rows.c.raw).order_by(rejected_rows.c.line))
+        return [(reason, raw) for reason, raw in found]
+
+
+def table_with(**columns: pa.Array) -> pa.Table:
+    """Two good records and a bad channel, with other columns added or instead."""
+    rows = pa.Table.from_pylist([{**GOOD, "who": "ann"}, {**GOOD, "id": "2", "who": "bob"}]).to_pydict()
+    return pa.table({**rows, **columns})
+
+
+@pytest.mark.parametrize(
+    ("columns", "stored", "reason"),
+    [
+        (
+            {"at": pa.array([dt.datetime(2026, 1, 5), FAR], pa.timestamp("us", tz="Europe/Berlin"))},
+            1,
+            "not a possible",
+        ),
+        ({"more": pa.array([FAR, None], pa.timestamp("us", tz="Europe/Berlin"))}, 2, ""),
+        ({"at": pa.array([dt.datetime(2026, 1, 5)] * 2, pa.timestamp("us", tz="Mars/Phobos"))}, 2, ""),
+        ({"who": NO_UTF8}, 1, "is not UTF-8"),
+        ({"Body": pa.array(["a", "b"], pa.string_view())}, 2, ""),
+        ({"who": pa.array([b"a", b"b"], pa.binary_view())}, 2, ""),
+        ({"more": pa.array([90_000_000, None], pa.int32()).cast(pa.int32()).view(pa.time32("ms"))}, 2, ""),
+        ({"who": pa.array([[1], None], pa.list_(pa.int8()))}, 1, "who is a list"),
+        (
+            {
+                "who": pa.ExtensionArray.from_storage(
+                    pa.fixed_shape_tensor(pa.int8(), [1]), pa.array([[1], None], pa.list_(pa.int8(), 1))
+                )
+            },
+            1,
+            "who is",
+        ),
+        ({"BODY": pa.array(["another", "another"])}, 2, ""),
+    ],
+    ids=["far", "far-unmapped", "unknown-zone", "utf8", "view", "binary-view", "time", "list", "tensor", "case"],
+)
+def test_what_python_cannot_hold_costs_its_own_record_only(tmp_path, columns, stored, reason):
+    path, url = tmp_path / "rows.parquet", f"duckdb:///{tmp_path / 'store'}"
+    pq.write_table(table_with(**columns), path)
+    result = load(url, [LoadOrder(path, "csv", PLAIN)])
+    assert (result.read_count, result.stored_count) == (2, stored)
+    assert len(rejected(url)) == 2 - stored
+    assert all(reason in found for found, _ in rejected(url))
+    # The same file with the first record again, otherwise: found while storing, and read again to be shown.
+    table = table_with(**columns)
+    other = table.slice(0, 1).set_column(table.schema.get_field_index("via"), "via", pa.array(["phone"]))
+    pq.write_table(pa.concat_tables([table, other]), path)
+    result = load(f"{url}-again", [LoadOrder(path, "csv", PLAIN)])
+    assert (result.read_count, result.stored_count) == (3, stored)
+    shown = [json.loads(raw) for found, raw in rejected(f"{url}-again") if "stands in line" in found]
+    assert [record["via"] for record in shown] == ["phone"] * (reason[:3] != "who")  # of a list no record is good
+    if "BODY" in columns:
+        with open_reader(url).connect() as connection:
+            assert set(connection.scalars(select(interactions.c.text))) == {"good"}
+
+
+def test_a_mapped_column_that_stands_twice_is_refused(tmp_path):
     path = tmp_path / "rows.parquet"
-    broken = pa.Array.from_buffers(
-        pa.string(), 1, [None, pa.py_buffer(b"\x00\x00\x00\x00\x01\x00\x00\x00"), pa.py_buffer(b"\xff")]
-    )
-    pq.write_table(pa.table({"id": ["1"], "text": broken}), path)
-    with pytest.raises(SourceError, match=r"is broken behind row 0: .*UTF"):
-        list(parquet.read_blocks(path, ["id", "text"], lambda _, value: str(value)))
+    table = pa.Table.from_arrays([pa.array(["1"])] * 2, names=["id", "id"])
+    pq.write_table(table, path)
+    with pytest.raises(SourceError, match="'id' of the mapping stands there twice"):
+        list(read(path, mapping=PLAIN))
+
+
+def test_a_file_that_shrank_since_shows_nothing_for_a_record_that_is_gone(tmp_path):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"id": ["1", "2"]}), path)
+    assert raw_texts(path, [(None, 5, None), (None, 1, None), ("kept", None, None)]) == ["", '{"id": "2"}', "kept"]

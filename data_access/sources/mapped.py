@@ -1,4 +1,4 @@
-"""Any CSV of interactions, or of tickets and calls (one row per conversation), through a mapping file.
+"""Any CSV, JSON or Parquet of interactions, or of tickets and calls (one a conversation), through a mapping file.
 
 All of it works on columns: what few rows differ in (a channel, a flag) is read once per different value.
 """
@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_access.errors import SourceError
-from data_access.sources import parquet
 from data_access.sources.base import (
     BATCH_ROWS,
     FACT_SCHEMA,
@@ -31,6 +30,7 @@ from data_access.sources.base import (
 from data_access.sources.blocks import Block, can_read_blocks, read_blocks
 from data_access.sources.delimited import Record, read_header, read_records, too_short_or_long
 from data_access.sources.mapping import CLOSED_VALUES, Mapping
+from data_access.sources.parquet import ParquetBlock
 from data_access.sources.records import form_of, read_columns
 
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
@@ -244,14 +244,14 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
 
 
 def batches(
-    names: Sequence[str], items: Iterable[Block | parquet.Block | Record | Reject], mapping: Mapping
+    names: Sequence[str], items: Iterable[Block | ParquetBlock | Record | Reject], mapping: Mapping
 ) -> Iterator[Batch]:
     """The mapping applied to records whose columns are `names`, and to blocks of the mapped ones."""
     pending: list[Record] = []
     size = 0
     batch = Batch()
     for item in items:
-        if isinstance(item, Block | parquet.Block):
+        if isinstance(item, Block | ParquetBlock):
             yield _mapped_block(item, mapping)
             continue
         batch.read_count += 1
@@ -267,7 +267,7 @@ def batches(
     yield _mapped_records(pending, names, mapping, batch)
 
 
-def _mapped_block(block: Block | parquet.Block, mapping: Mapping) -> Batch:
+def _mapped_block(block: Block | ParquetBlock, mapping: Mapping) -> Batch:
     wanted = list(dict.fromkeys(mapping.columns.values()))
     columns = {field: block.columns[wanted.index(column)] for field, column in mapping.columns.items()}
     count = len(block.lines)

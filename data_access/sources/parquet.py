@@ -1,4 +1,8 @@
-"""Parquet files: their records one by one, or the wanted columns of many as text."""
+"""Parquet files: their records one by one, or the wanted columns of many as text.
+
+A value that Python cannot hold (a year 10000, a time in a zone that nobody knows) comes as text, so that only its
+own record is rejected for it.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,55 @@ import pyarrow.parquet as pq
 from data_access.errors import SourceError
 
 BLOCK_ROWS, BLOCK_BYTES = 50_000, 16 << 20
-_READ_ROWS = 2_000
-_RECORD_ROWS = 10_000  # that are made Python values at once
+_READ_ROWS = 2_000  # that are read at once: their texts may be long
+_BROKEN = (pa.ArrowException, OSError, ValueError, OverflowError, TypeError)
+_NOT_FOR_PYTHON = (*_BROKEN, KeyError)  # an unknown zone is a KeyError
 
 AsText = Callable[[str, Any], str]
-Record = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class ParquetBlock:
+    """Records that follow each other, as columns of text in the order of the wanted names.
+
+    `lines` number them from 1; `given` are all their columns as they stand in the file.
+    """
+
+    columns: list[pa.Array]
+    lines: npt.NDArray[np.int64]
+    byte_count: int
+    given: pa.RecordBatch
+
+    @property
+    def where(self) -> dict[str, pa.Array]:
+        """Where the records stand in the file: `raw_texts` of `base` reads them again."""
+        return {"raw_at": pa.array(self.lines - 1)}
+
+    def raw(self, place: int) -> str:
+        """A record as JSON."""
+        return record_text(record_of(self.given, place))
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """Some records that follow each other; `first` numbers the first of them from 0."""
+
+    first: int
+    byte_count: int
+    given: pa.RecordBatch
+
+    def block(self, wanted: Sequence[str], as_text: AsText) -> ParquetBlock:
+        """Its records as a block, each different value made text by `as_text(column, value)`, which may raise."""
+        columns = [_as_texts(self.given.column(name), name, as_text) for name in wanted]
+        lines = np.arange(self.first + 1, self.first + len(self.given) + 1)
+        return ParquetBlock(columns, lines, self.byte_count, self.given)
+
+    def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The number of each record from 1, and the record by the names of its columns."""
+        names = self.given.schema.names
+        columns = [_values(column) for column in self.given.columns]
+        for place, values in enumerate(zip(*columns, strict=True)):
+            yield self.first + place + 1, dict(zip(names, values, strict=True))
 
 
 def open_file(path: Path) -> pq.ParquetFile:
@@ -32,83 +80,8 @@ def open_file(path: Path) -> pq.ParquetFile:
         raise SourceError(f"{path}: is not a Parquet file: {str(problem).splitlines()[0][:120]}") from problem
 
 
-def records(path: Path) -> Iterator[Record]:
-    """Every record by the names of its columns. Raises SourceError where the file is broken, with the place."""
-    with open_file(path) as file:
-        done = 0
-        try:
-            for batch in file.iter_batches(batch_size=_RECORD_ROWS):
-                for record in batch.to_pylist():
-                    done += 1
-                    yield record
-        except _BROKEN as problem:
-            raise _broken(path, done, problem) from problem
-
-
-def record_text(record: Record) -> str:
-    """A record as JSON: how it is shown."""
-    return json.dumps(record, default=str, ensure_ascii=False)
-
-
-def record_texts(path: Path, places: Sequence[int]) -> list[str]:
-    """The records at these places of the file (the first is 0) as JSON, from one pass over it."""
-    wanted = np.unique(np.array(places, np.int64))
-    found: dict[int, str] = {}
-    with open_file(path) as file:
-        first = 0
-        for group in range(file.num_row_groups):
-            behind = first + file.metadata.row_group(group).num_rows
-            if len(_between(wanted, first, behind)):
-                at = first
-                for batch in file.iter_batches(batch_size=_RECORD_ROWS, row_groups=[group]):
-                    here = _between(wanted, at, at + batch.num_rows)
-                    found |= zip(
-                        here.tolist(), map(record_text, batch.take(pa.array(here - at)).to_pylist()), strict=True
-                    )
-                    at += batch.num_rows
-            first = behind
-    return [found[place] for place in places]
-
-
-def _between(places: npt.NDArray[np.int64], first: int, behind: int) -> npt.NDArray[np.int64]:
-    return places[np.searchsorted(places, first) : np.searchsorted(places, behind)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Block:
-    """Records that follow each other, as columns of text in the order of the wanted names.
-
-    `lines` number them from 1; `given` are all their columns as they stand in the file.
-    """
-
-    columns: list[pa.Array]
-    lines: npt.NDArray[np.int64]
-    byte_count: int
-    given: pa.Table
-
-    @property
-    def where(self) -> dict[str, pa.Array]:
-        """Where the records stand in the file: `raw_texts` of `base` reads them again."""
-        return {"raw_at": pa.array(self.lines - 1)}
-
-    def raw(self, place: int) -> str:
-        """A record as JSON."""
-        return record_text(self.given.slice(place, 1).to_pylist()[0])
-
-
-def can_read_blocks(path: Path, wanted: Sequence[str]) -> bool:
-    """Whether the file has each of these columns once, and each holds single values."""
-    with open_file(path) as file:
-        schema = file.schema_arrow
-    return all(schema.names.count(name) == 1 and _is_single(schema.field(name).type) for name in wanted)
-
-
-def _is_single(kind: pa.DataType) -> bool:
-    return not pa.types.is_nested(kind.value_type if pa.types.is_dictionary(kind) else kind)
-
-
-def read_blocks(path: Path, wanted: Sequence[str], as_text: AsText) -> Iterator[Block]:
-    """All records in blocks. Each different value of these columns is made text by `as_text(column, value)`.
+def stretches(path: Path, rows: int | None = None) -> Iterator[Stretch]:
+    """All records, about so many together (else `BLOCK_ROWS`) and fewer where they are long.
 
     Raises SourceError where the file is broken, with the place.
     """
@@ -116,53 +89,118 @@ def read_blocks(path: Path, wanted: Sequence[str], as_text: AsText) -> Iterator[
     with open_file(path) as file:
         done, total = 0, max(file.metadata.num_rows, 1)
         try:
-            for table in _stretches(file):
-                behind = done + table.num_rows
-                columns = [_texts(table[name].combine_chunks(), name, as_text) for name in wanted]
-                byte_count = size * behind // total - size * done // total
-                yield Block(columns, np.arange(done + 1, behind + 1), byte_count, table)
-                done = behind
+            held: list[pa.RecordBatch] = []
+            for batch in _batches(file):
+                held.append(batch)
+                count = sum(map(len, held))
+                if count >= (rows or BLOCK_ROWS) or sum(part.nbytes for part in held) >= BLOCK_BYTES:
+                    yield Stretch(done, _share(size, done, done + count, total), pa.concat_batches(held))
+                    done, held = done + count, []
+            if held:
+                yield Stretch(done, _share(size, done, total, total), pa.concat_batches(held))
         except _BROKEN as problem:
-            raise _broken(path, done, problem) from problem
+            first = (str(problem).splitlines() or [""])[0]
+            raise SourceError(f"{path}: is broken behind row {done}: {first[:120]}") from problem
 
 
-def _stretches(file: pq.ParquetFile) -> Iterator[pa.Table]:
-    """Rows up to `BLOCK_ROWS`, fewer where they are long; read in small steps, so that no more long ones are held."""
-    held: list[pa.RecordBatch] = []
-    for batch in file.iter_batches(batch_size=_READ_ROWS):
-        batch.validate(full=True)
-        held.append(batch)
-        if sum(map(len, held)) >= BLOCK_ROWS or sum(part.nbytes for part in held) >= BLOCK_BYTES:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)
+def _share(size: int, first: int, behind: int, total: int) -> int:
+    return size * behind // total - size * first // total
 
 
-def _texts(values: pa.Array, name: str, as_text: AsText) -> pa.Array:
+def _batches(file: pq.ParquetFile, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+    for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups):
+        # Each batch comes with the whole dictionary of its row group: of that it would be a copy as a block.
+        columns = [column.dictionary_decode() if _is_coded(column) else column for column in batch.columns]
+        yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _is_coded(column: pa.Array) -> bool:
+    return isinstance(column, pa.DictionaryArray)
+
+
+def record_of(batch: pa.RecordBatch, place: int) -> dict[str, Any]:
+    """One record by the names of its columns."""
+    row = batch.slice(place, 1)
+    return dict(zip(row.schema.names, (_values(column)[0] for column in row.columns), strict=True))
+
+
+def record_text(record: dict[str, Any]) -> str:
+    """A record as JSON: how it is shown."""
+    return json.dumps(record, default=str, ensure_ascii=False)
+
+
+def record_texts(path: Path, places: Sequence[int]) -> list[str]:
+    """The records at these places of the file (the first is 0) as JSON, from one pass over it; "" where none is."""
+    wanted = np.unique(np.array(places, np.int64))
+    found: dict[int, str] = {}
+    with open_file(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            behind = first + file.metadata.row_group(group).num_rows
+            mine = _between(wanted, first, behind)
+            if len(mine):
+                at = first
+                for batch in _batches(file, [group]):
+                    for place in _between(mine, at, at + len(batch)).tolist():
+                        found[place] = record_text(record_of(batch, place - at))
+                    at += len(batch)
+                    if at > mine[-1]:
+                        break
+            first = behind
+    return [found.get(place, "") for place in places]
+
+
+def _between(places: npt.NDArray[np.int64], first: int, behind: int) -> npt.NDArray[np.int64]:
+    return places[np.searchsorted(places, first) : np.searchsorted(places, behind)]
+
+
+def has_single_values(path: Path, names: Sequence[str]) -> bool:
+    """Whether each of these columns is there, and holds values that are no lists or objects."""
+    with open_file(path) as file:
+        schema = file.schema_arrow
+    return all(name in schema.names and _is_single(schema.field(name).type) for name in names)
+
+
+def _is_single(kind: pa.DataType) -> bool:
+    while isinstance(kind, pa.BaseExtensionType | pa.DictionaryType):
+        kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind.value_type
+    return not pa.types.is_nested(kind)
+
+
+def _as_texts(values: pa.Array, name: str, as_text: AsText) -> pa.Array:
     """The values as text; missing ones are null or empty."""
-    if isinstance(values, pa.DictionaryArray):
-        return _texts(values.dictionary, name, as_text).take(values.indices)
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        texts = values.cast(pa.string())
-        return texts if not pc.any(pc.match_substring(texts, "\x00")).as_py() else _each(texts, name, as_text)
     if pa.types.is_integer(values.type):
         return values.cast(pa.string())
-    return _each(values, name, as_text)
-
-
-def _each(values: pa.Array, name: str, as_text: AsText) -> pa.Array:
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values.validate(full=True)
+        texts = values.cast(pa.string())
+        if not pc.any(pc.match_substring(texts, "\x00")).as_py():
+            return texts
     try:
         coded = values.dictionary_encode()
-    except pa.ArrowNotImplementedError:
-        return pa.array([as_text(name, value) for value in values.to_pylist()], pa.string())
-    texts = pa.array([as_text(name, value) for value in coded.dictionary.to_pylist()], pa.string())
-    return texts.take(coded.indices)
+    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return pa.array([as_text(name, value) for value in _values(values)], pa.string())
+    return pa.array([as_text(name, value) for value in _values(coded.dictionary)], pa.string()).take(coded.indices)
 
 
-_BROKEN = (pa.ArrowException, OSError, ValueError, OverflowError, TypeError)
+def _values(values: pa.Array) -> list[Any]:
+    """As Python has them; what it cannot have as text, bytes that are no UTF-8 as halves of surrogate pairs."""
+    try:
+        found: list[Any] = values.to_pylist()
+    except _NOT_FOR_PYTHON:
+        found = [_value(values[place]) for place in range(len(values))]
+    return found
 
 
-def _broken(path: Path, done: int, problem: Exception) -> SourceError:
-    first = (str(problem).splitlines() or [""])[0]
-    return SourceError(f"{path}: is broken behind row {done}: {first[:120]}")
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except _NOT_FOR_PYTHON:
+        if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
+            return scalar.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
+        try:
+            if pa.types.is_timestamp(scalar.type) and scalar.type.tz is not None:  # what is stored is UTC
+                return f"{scalar.cast(pa.timestamp(scalar.type.unit)).cast(pa.string()).as_py()}Z"
+            return scalar.cast(pa.string()).as_py()
+        except _NOT_FOR_PYTHON:
+            return f"a value of the type {scalar.type}"

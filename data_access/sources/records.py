@@ -1,4 +1,4 @@
-"""Records of CSV, JSON, JSON-lines and Parquet files, streamed: one at a time, each with its line and raw text.
+"""Records of CSV, JSON, JSON-lines and Parquet files, streamed, each with its line and raw text.
 
 JSON is read element by element (the standard library alone would hold a whole array): lists at the top, lists in
 an envelope such as {"tickets": […], "next_page": …}, one object a line, or one object.
@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
+
+import pyarrow as pa
 
 from data_access.errors import SourceError
 from data_access.sources import parquet
@@ -224,7 +226,7 @@ def column_names(path: Path, encoding: str | None = None) -> list[str]:
 
 def read_columns(
     path: Path, columns: Sequence[str], encoding: str | None = None
-) -> tuple[list[str], Iterator[Record | Reject] | Iterator[parquet.Block]]:
+) -> tuple[list[str], Iterator[parquet.ParquetBlock | Record | Reject]]:
     """JSON or Parquet as a table of these columns (dotted paths into objects).
 
     Parquet comes in blocks where each column holds single values. Raises SourceError where a Parquet file has none
@@ -234,16 +236,17 @@ def read_columns(
         with parquet.open_file(path) as file:
             known = file.schema_arrow.names
         for column in columns:
+            if known.count(column) > 1:
+                raise SourceError(f"{path}: column {column!r} of the mapping stands there twice")
             if column not in known and column.split(".")[0] not in known:
                 shown = ", ".join(known)[:300]
                 raise SourceError(f"{path}: column {column!r} of the mapping is missing; its columns are {shown}")
-        if parquet.can_read_blocks(path, columns):
-            return list(columns), parquet.read_blocks(path, columns, text_of)
+        return list(columns), _parquet_items(path, columns)
     else:
         first = next((row for row in read_rows(path, encoding) if isinstance(row, Row)), None)
         if first is None:
             raise SourceError(f"{path}: holds no JSON object")
-        if all(first.get(column.lower()) is None for column in columns):
+        if all(_value_at(first, column) is None for column in columns):
             shown = ", ".join(first.values)[:300]
             raise SourceError(f"{path}: its records have none of the columns of the mapping; they have {shown}")
     return list(columns), _as_records(path, columns, encoding)
@@ -251,15 +254,40 @@ def read_columns(
 
 def _as_records(path: Path, columns: Sequence[str], encoding: str | None) -> Iterator[Record | Reject]:
     for row in read_rows(path, encoding):
-        if isinstance(row, Reject):
-            yield row
-            continue
+        yield row if isinstance(row, Reject) else _as_record(row, columns)
+
+
+def _as_record(row: Row, columns: Sequence[str]) -> Record | Reject:
+    try:
+        return Record(row.line, [text_of(column, _value_at(row, column)) for column in columns], row.raw)
+    except ValueError as problem:
+        return Reject(row.line, str(problem), row.raw)
+
+
+def _value_at(row: Row, column: str) -> Any:
+    """The value of a column, or at a dotted path: names at the top in any case, as they stand below."""
+    value = row.values.get(column.lower())
+    if value is None and "." in column:
+        top, *rest = column.split(".")
+        value = row.values.get(top.lower())
+        for name in rest:
+            value = value.get(name, value.get(name.lower())) if isinstance(value, dict) else None
+    return value
+
+
+def _parquet_items(path: Path, columns: Sequence[str]) -> Iterator[parquet.ParquetBlock | Record | Reject]:
+    """Blocks, and the single records of stretches in which a value is none that can be text."""
+    has_single_values = parquet.has_single_values(path, columns)
+    for stretch in parquet.stretches(path):
         try:
-            fields = [text_of(column, row.get(column.lower())) for column in columns]
-        except ValueError as problem:
-            yield Reject(row.line, str(problem), row.raw)
-            continue
-        yield Record(row.line, fields, row.raw)
+            if has_single_values:
+                yield stretch.block(columns, text_of)
+                continue
+        except (pa.ArrowException, ValueError):
+            pass  # one of its records says it again, for itself
+        for line, record in stretch.records():
+            row = _parquet_row(line, record, {column: record[column] for column in columns if column in record})
+            yield row if isinstance(row, Reject) else _as_record(row, columns)
 
 
 def text_of(name: str, value: Any) -> str:
@@ -286,10 +314,15 @@ def _csv_rows(path: Path, encoding: str | None) -> Iterator[Row | Reject]:
 
 
 def _parquet_rows(path: Path) -> Iterator[Row | Reject]:
-    for line, record in enumerate(parquet.records(path), 1):
-        yield Row(
-            line, "", {name.lower(): value for name, value in record.items()}, clean(parquet.record_text(record))
-        )
+    for stretch in parquet.stretches(path, rows=1):
+        for line, record in stretch.records():
+            yield _parquet_row(line, record, {})
+
+
+def _parquet_row(line: int, record: dict[str, Any], exact: dict[str, Any]) -> Row | Reject:
+    """A record as a row; of names that differ in case only those of `exact` count."""
+    values = {name.lower(): value for name, value in record.items()}
+    return _row(line, "", values | {name.lower(): value for name, value in exact.items()}, parquet.record_text(record))
 
 
 class _BrokenError(Exception):
