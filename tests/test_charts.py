@@ -102,13 +102,19 @@ def test_every_channel_state_and_sentiment_has_a_colour_and_ignored_has_one_of_i
     assert len({colors["channel", c] for c in CHANNELS}) == len(CHANNELS)
 
 
-def test_every_fixed_colour_can_be_seen_on_white_and_on_the_dark_background() -> None:
-    def luminance(color: str) -> float:
-        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def luminance(color: str) -> float:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    dark = luminance("#14181C")
+
+def contrast(one: str, other: str) -> float:
+    """By WCAG 2.2."""
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_fixed_colour_can_be_seen_on_white_and_on_the_dark_background() -> None:
     for color in (
         *theme.CHANNEL_COLORS.values(),
         theme.IGNORED,
@@ -116,8 +122,20 @@ def test_every_fixed_colour_can_be_seen_on_white_and_on_the_dark_background() ->
         theme.age_color("<18"),
         theme.age_color("65+"),
     ):
-        assert 1.05 / (luminance(color) + 0.05) >= 2.7, color
-        assert (luminance(color) + 0.05) / (dark + 0.05) >= 2.7, color
+        assert contrast(color, "#FFFFFF") >= 2.7, color
+        assert contrast(color, "#14181C") >= 2.7, color
+    for ground in ("#FFFFFF", "#14181C"):
+        assert contrast(theme.CONTEXT_INK, ground) >= 4
+
+
+def test_the_ink_on_every_fixed_colour_can_be_read():
+    colors = {*theme.CHANNEL_COLORS.values(), *theme.STATE_COLORS.values(), *theme.SENTIMENT_COLORS.values()}
+    for color in colors | {theme.ACCENT, theme.age_color("<18"), theme.age_color("65+")}:
+        ink = theme.ink_on(color)
+        assert contrast(color, ink) >= 4.5, color
+        assert contrast(color, ink) >= contrast(color, "#FFFFFF" if ink != "#FFFFFF" else "#000000")
+    assert theme.ink_on("#FFFF00") == "#000000"
+    assert theme.ink_on("#00008B") == "#FFFFFF"
 
 
 def test_ages_stand_in_their_natural_order_with_unknown_last() -> None:

@@ -31,6 +31,7 @@ class Card:
     cell: tuple[tuple[str, str], ...] = ()
     visibility: str = ""
     any_period: bool = False
+    interval: str = ""  # of 95 %, where the figure is a share
     anchor: str = ""  # instead of a measure: the heading on the same page under which the rows stand
 
 
@@ -70,6 +71,7 @@ def _receipt(card: Card, wanted: Filter) -> None:
         ("Figure", f"{card.label}: {card.value}"),
         ("Numerator", card.numerator),
         ("Denominator", card.denominator or card.basis),
+        ("95 % interval", card.interval),
         ("Definition", metric.definition if metric else ""),
         ("Belongs to the moment of", metric.owning_time.replace("_", " ") if metric else ""),
         ("Rows", "listed on this page" if card.anchor else measure_named(card.measure).label),
@@ -77,6 +79,12 @@ def _receipt(card: Card, wanted: Filter) -> None:
         ("Data as of", f"{words.moment(status.as_of, shown.zone)} ({shown.zone})"),
     ]
     st.text("\n\n".join(f"{name}: {text}" for name, text in lines if text))
+
+
+def interval(row: Any, share: str) -> str:
+    """The interval of a share in words; empty where there is none."""
+    low, high = row[f"{share}_low"], row[f"{share}_high"]
+    return "" if math.isnan(low) else f"{words.percent(low)} to {words.percent(high)}"
 
 
 def change_words(

@@ -105,7 +105,7 @@ def answer_curve_line(
             yref="paper",
             text=words.plotly(label),
             showarrow=False,
-            font={"size": 11, "color": theme.CONTEXT},
+            font={"size": 11, "color": theme.CONTEXT_INK},
             xanchor="left",
             yanchor="top",
             xshift=3,
@@ -343,7 +343,7 @@ def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") ->
             insidetextanchor="middle",
             textangle=0,
             constraintext="none",
-            textfont={"color": "#FFFFFF" if state != "answered_unknown_time" else "#1C2024", "size": 11},
+            textfont={"color": theme.ink_on(theme.STATE_COLORS[state]), "size": 11},
             customdata=[[f"complaints_{state}", f"{dimension}={value}"] for value in shown[dimension]],
             hovertext=[
                 f"{name}: {label.lower()} {k:,.0f} of {t:,.0f}"
@@ -453,12 +453,13 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
                 "opacity": np.where(few, 0.4, 1.0).tolist(),
                 "line": {"width": 0},
             },
-            text=[f"{100 * s:.0f}" if s >= 0.04 else "" for s in shares],
+            # On what is too few to judge no number is read either; it would not stand out from the pale colour.
+            text=[f"{100 * s:.0f}" if s >= 0.04 and not pale else "" for s, pale in zip(shares, few, strict=True)],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
             constraintext="none",
-            textfont={"color": "#FFFFFF", "size": 11},
+            textfont={"color": theme.ink_on(theme.color("channel", channel)), "size": 11},
             customdata=[["contacts", f"age_group={age}", f"channel={channel}"] for age in ages],
             hovertext=[
                 f"{words.plotly(words.value('age_group', age))}: {label} {words.percent(s)} ({k:,.0f} of {t:,.0f})"
@@ -507,7 +508,7 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> Drawing:
         xgap=2,
         ygap=2,
         showscale=False,
-        colorscale=[[0, "#A87735"], [0.5, "rgba(150,158,166,0.10)"], [1, "#2E79AD"]],
+        colorscale=[[0, "#93672A"], [0.5, "rgba(150,158,166,0.10)"], [1, "#2E79AD"]],
         hoverinfo="skip",
     )
     places = [(i, j) for i in range(len(ages)) for j in range(len(names)) if counts[i, j] > 0]
@@ -526,8 +527,10 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> Drawing:
         for j, number in enumerate(row):
             if math.isnan(number):
                 continue
-            weak = {"color": theme.CONTEXT} if is_few[i, j] else {"color": "#FFFFFF"} if abs(shade[i, j]) > 0.5 else {}
-            figure.add_annotation(x=j, y=i, text=f"{number:.0f}", showarrow=False, font={"size": 12, **weak})
+            # Half-way the colour lets the background through: there the theme's own ink is the one to be read.
+            ink = theme.CONTEXT_INK if is_few[i, j] else "#FFFFFF" if abs(shade[i, j]) > 0.85 else None
+            font = {"size": 12} if ink is None else {"size": 12, "color": ink}
+            figure.add_annotation(x=j, y=i, text=f"{number:.0f}", showarrow=False, font=font)
     # Upright, because side by side the names of eight channels would run into one another on a narrow screen.
     figure.update_xaxes(
         side="top", type="linear", showgrid=False, tickangle=-90, ticklabelposition="outside",

@@ -158,7 +158,7 @@ def heard_dumbbell(
         text = words.signed(value)
         figure.add_annotation(
             x=1, xref="paper", y=row, xanchor="left", xshift=6, showarrow=False, font={"size": 12},
-            text=f"<b>{text}</b>" if is_sure else f"<span style='color:{theme.CONTEXT}'>{text}</span>",
+            text=f"<b>{text}</b>" if is_sure else f"<span style='color:{theme.CONTEXT_INK}'>{text}</span>",
         )  # fmt: skip
     figure.add_annotation(
         x=1, xref="paper", y=1, yref="paper", xanchor="left", yanchor="bottom", xshift=6, showarrow=False,

@@ -193,6 +193,7 @@ def opening_to_closing_bar(data_frame: pd.DataFrame) -> Drawing:
             insidetextanchor="middle",
             textangle=0,
             marker={"color": theme.SENTIMENT_COLORS[closing]},
+            textfont={"color": theme.ink_on(theme.SENTIMENT_COLORS[closing])},
             customdata=[
                 ["answered_and_written_again", f"sentiment={opening}", f"closing_sentiment={closing}"]
                 for opening in openings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -108,7 +109,9 @@ def channel_mix(data_frame: pd.DataFrame) -> str:
         low, *_, high = sorted(first, key=lambda row: float(row["share"]))
         name = words.value("channel", low["channel"])
         spread = [f"{words.percent(row['share'])} at {row['age_group']}" for row in (low, high)]
-        return f"{name} comes first at every age: {', '.join(spread)}"
+        ages = data_frame.loc[data_frame["age_group"] != UNKNOWN, "age_group"].nunique()
+        where = "at every age" if len(first) == ages else f"in the {len(first)} age groups large enough to judge"
+        return f"{name} comes first {where}: {', '.join(spread)}"
     ends = first[:1] if len(first) == 1 else [first[0], first[-1]]
     parts = [
         f"{words.in_sentence(words.value('channel', row['channel']))} first for {row['age_group']} "
@@ -170,12 +173,12 @@ def service_level(total: Row) -> str:
     return f"{offered} offered; {level} answered within target, {short} left out ({of_all} of all offered)."
 
 
-def resolution(total: Row) -> str:
-    """Resolution with the unresolved kept in."""
+def resolution(total: Row, channels: Sequence[str]) -> str:
+    """Resolution with the unresolved kept in; `channels` are those of which a source knows it."""
     median = words.minutes(total["median_minutes_all"], words.NOT_REACHED)
-    return (
-        f"{words.percent(total['resolved_share'])} resolved; median time to resolution {median}, unresolved included"
-    )
+    where = words.value("channel", channels[0]) if len(channels) == 1 else words.counted(len(channels), "channel")
+    share = words.percent(total["resolved_share"])
+    return f"{where}: {share} resolved; median time to resolution {median}, unresolved included"
 
 
 def resolution_counted(total: Row) -> str:

@@ -43,7 +43,8 @@ def spread(data_frame: pd.DataFrame) -> str:
 def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
     """How many groups chance and channel mix do not explain, by name where they are few."""
     noun = "agent" if dimension == "agent" else "team"
-    judged = data_frame[(data_frame["target_due_count"] >= SMALL_SAMPLE) & (data_frame[dimension] != NOBODY)]
+    known = data_frame[data_frame[dimension] != NOBODY]
+    judged = known[known["target_due_count"] >= SMALL_SAMPLE]
     judged = judged[~charts_silence.is_alone(judged)]
     if len(judged) < 2:
         return f"No {noun}s that share channels and are large enough to compare"
@@ -55,7 +56,9 @@ def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
             named = f" ({', '.join(names)})" if len(names) <= _MOST_NAMED else ""
             parts.append(f"{len(found)}{named} {phrase} often")
     if not parts:
-        return f"No {noun} differs by more than chance, once channels are the same"
+        others = len(known) - len(judged)
+        rest = f"; {words.counted(others, noun)} cannot be compared" if others else ""
+        return f"No {noun} of {len(judged)} differs by more than chance, once channels are the same{rest}"
     return f"Of {len(judged)} {noun}s, {' and '.join(parts)} in target than chance and channels explain"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from data_access.filters import Filter
-from pages.components.cards import Card, change_words
+from pages.components.cards import Card, change_words, interval
 from pages.components.words import NOT_REACHED, count, counted, minutes, moment, percent, signed_points, value
 
 Row = Any  # one row of a frame
@@ -26,6 +26,7 @@ def in_target(times: Row, past: Row | None, wanted: Filter) -> Card:
         metric="in_target_share",
         numerator=f"{count(times['in_target_count'])} answered within their target",
         denominator=f"{count(times['target_due_count'])} conversations whose target has passed",
+        interval=interval(times, "in_target_share"),
     )
 
 
@@ -56,11 +57,12 @@ def not_answered(times: Row) -> Card:
         label="Not answered so far",
         value=percent(1 - times["answered_share"]),
         comparison=named or "Silence stays in every share of this page",
-        basis=counted(times["unanswered_count"], "conversation"),
+        basis=f"{count(times['unanswered_count'])} of {count(times['conversation_count'])}",
         measure="unanswered",
         metric="unanswered_count",
         numerator=f"{count(times['unanswered_count'])} without a human answer",
         denominator=f"{count(times['conversation_count'])} {_OPENED}",
+        interval=interval({"x_low": 1 - times["answered_share_high"], "x_high": 1 - times["answered_share_low"]}, "x"),
     )
 
 
@@ -70,7 +72,7 @@ def open_now(waiting: Row) -> Card:
     return Card(
         label="Waiting for a reply now",
         value=count(waiting["open_count"]),
-        comparison=f"{count(waiting['ignored_count'])} longer than allowed; oldest {oldest}",
+        comparison=f"Whenever they began: {count(waiting['ignored_count'])} longer than allowed; oldest {oldest}",
         basis=counted(waiting["open_count"], "open wait"),
         measure="open_waits",
         metric="open_count",
@@ -91,18 +93,20 @@ def ignored_share(complaints: Row, past: Row | None, wanted: Filter) -> Card:
         metric="ignored_share",
         numerator=f"{count(complaints['ignored_in_time_count'])} that no human answered in time, anywhere",
         denominator=f"{count(complaints['due_count'])} complaints old enough to be judged",
+        interval=interval(complaints, "ignored_share"),
     )
 
 
-def complaint_states(complaints: Row) -> list[Card]:
-    """The three states that ask for something to be done, or that others miss."""
+def complaint_states(complaints: Row, wanted: Filter) -> list[Card]:
+    """The three states that ask for something to be done, or that others miss; of the complaints of the period."""
+    now = "Ignored now" if wanted.date_from is None and wanted.date_to is None else "Of this period ignored now"
     late, good = count(complaints["answered_late_count"]), count(complaints["answered_in_target_count"])
     bots = complaints["bot_only_count"]
     silent = (
         f"{count(bots)} of the unanswered got a bot's answer only" if bots else "Unanswered for longer than allowed"
     )
     return [
-        _state("ignored", "Ignored now", silent, complaints),
+        _state("ignored", now, silent, complaints),
         _state("waiting", "Waiting, not yet ignored", "There is still time to answer these", complaints),
         _state(
             "answered_elsewhere", "Answered on another channel", f"{late} answered late, {good} in target", complaints
@@ -131,14 +135,14 @@ def channel_mix(mix: pd.DataFrame, public: pd.DataFrame) -> list[Card]:
     first, most = str(by_channel.index[0]), int(by_channel.iloc[0])
     open_to_all = int(public["conversation_count"].sum())
     ageless = int(mix.loc[mix["age_group"] == "unknown", "conversation_count"].sum())
-    whole = f"{count(total)} conversations with us"
+    everything, whole = counted(total, "conversation"), f"{count(total)} conversations with us"
     return [
         Card("Conversations", count(total), f"on {counted(len(by_channel), 'channel')}",
-             counted(total, "conversation"), "contacts", "conversation_count", count(total), whole),
+             everything, "contacts", "conversation_count", count(total), whole),
         Card("Most used channel", value("channel", first), f"{percent(most / total)} of conversations",
-             counted(most, "conversation"), "contacts", "share", count(most), whole, (("channel", first),)),
+             f"{count(most)} of {count(total)}", "contacts", "share", count(most), whole, (("channel", first),)),
         Card("In public", percent(open_to_all / total), "on channels that others can read",
-             counted(open_to_all, "conversation"), "contacts", "public", count(open_to_all), whole,
+             f"{count(open_to_all)} of {count(total)}", "contacts", "public", count(open_to_all), whole,
              visibility="public"),
         Card("Age known", percent(1 - ageless / total), f"{count(ageless)} of unknown age stay visible below",
              counted(ageless, "conversation") + " without", "contacts", "age_known", count(total - ageless), whole,
@@ -156,8 +160,9 @@ def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, 
     return [
         Card("Open negative", percent(total["negative_share"]),
              change_words(total, past, "negative_share", wanted, count="scored_count"),
-             counted(total["negative_count"], "conversation"), "negative", "negative_share",
-             count(total["negative_count"]), whole),
+             f"{count(total['negative_count'])} of {count(total['scored_count'])} scored",
+             "negative", "negative_share", count(total["negative_count"]), whole,
+             interval=interval(total, "negative_share")),
         Card("Net sentiment", signed_points(net), both, f"{count(total['scored_count'])} scored", "scored",
              "net_share", f"{count(total['positive_count'])} positive "
              f"less {count(total['negative_count'])} negative", whole),
@@ -165,7 +170,8 @@ def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, 
              change_words(saved, saved_past, "recovered_share", wanted, count="written_again_count"),
              f"{count(saved['recovered_count'])} of {count(again)}", "written_again",
              "recovered_share", f"{count(saved['recovered_count'])} that close neutral or positive",
-             f"{count(again)} negative openings after whose answer the customer wrote again"),
+             f"{count(again)} negative openings after whose answer the customer wrote again",
+             interval=interval(saved, "recovered_share")),
         Card("Could not be scored", count(unscored), "No text, or a language that is not read",
              counted(unscored, "conversation"), "not_scored", "not_scored_count", count(unscored),
              "conversations with us"),

@@ -96,7 +96,7 @@ def eventful(wanted: Filter) -> None:
             panel.caption(
                 wanted,
                 "Customers with two conversations or more in the filter, by the number of channels on which a wait "
-                f"was ignored; past the target: answered late or still waiting. The first {MOST_EVENTFUL}.",
+                f"was ignored; late: answered or still waiting past the target. The first {MOST_EVENTFUL}.",
             )
         )
     )
@@ -116,6 +116,9 @@ def show(wanted: Filter, conversation_id: str) -> None:
     _others(wanted, head, zone)
 
 
+_NO_ANSWER = {"answered_unknown_time": "at an unknown time", "answered_elsewhere": "none here"}
+
+
 def _head(wanted: Filter, head: Any, zone: str) -> None:
     facts = data.customer_facts(wanted, str(head["customer_id"]))
     name = facts.iloc[0]["display_name"] if len(facts) and pd.notna(facts.iloc[0]["display_name"]) else None
@@ -128,7 +131,7 @@ def _head(wanted: Filter, head: Any, zone: str) -> None:
     ]
     parts += [str(head[column]) for column in ("brand", "team") if pd.notna(head[column])]
     parts += [words.value("topic", head["topic"])] if pd.notna(head["topic"]) and head["topic"] != "unknown" else []
-    first = words.minutes(head["first_response_minutes"], "none at a known time")
+    first = words.minutes(head["first_response_minutes"], _NO_ANSWER.get(str(head["response_state"]), "none so far"))
     st.text(f"{' · '.join(parts)}\nOpened {words.moment(head['opened_at'], zone)}; first answer: {first}")
 
 

@@ -11,11 +11,26 @@ import streamlit as st
 
 from data_access.errors import FilterError
 from data_access.filters import Filter
-from data_access.measures import MEASURES, Selection, parse_cell, period_bounds
+from data_access.measures import MEASURES, Selection, measure_named, parse_cell, period_bounds
 from pages.components import filter_bar, words
 
 ROWS_PAGE = "reports/conversations.py"
 _HANDLED = "selection_handled"
+# Of rows that are conversations, and of rows that are waits: these begin with the moment by which they are in order,
+# and what a conversation says of its first response would contradict the wait's own.
+_OF_CONVERSATIONS = ("opened_at", "channel", "response_state", "first_response_minutes", "is_complaint")
+_OF_WAITS = ("channel", "response_state", "waited_minutes", "response_at", "is_complaint")
+_OF_BOTH = (
+    "front_channel",
+    "front_waited_minutes",
+    "topic",
+    "sentiment_label",
+    "age_group",
+    "team",
+    "brand",
+    "responder_agent",
+    "status",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +60,12 @@ def cells(
         values = tuple((str(name), cell_text(value)) for name, value in row.items())
         found.append(Cell(f"{prefix}{label}", measure, values))
     return found
+
+
+def shown_columns(selected: Selection, rows: pd.DataFrame) -> list[str]:
+    """The columns of selected rows that are shown: those in which anything stands."""
+    of_rows = (measure_named(selected.measure).owning, *_OF_WAITS) if "wait_number" in rows else _OF_CONVERSATIONS
+    return [name for name in (*of_rows, *_OF_BOTH) if name in rows and rows[name].notna().any()]
 
 
 def cell_text(value: object) -> str:

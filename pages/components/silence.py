@@ -190,6 +190,7 @@ def rate_card(unit: str, wanted: Filter, complaints: Any, past: Any) -> cards.Ca
         basis=f"{part} of {whole} {unit}s",
         numerator=f"{part} {unit}s with a complaint that no human answered in time, anywhere",
         denominator=f"{whole} {unit}s with a complaint old enough to be judged",
+        interval=cards.interval(now, "ignored_share"),
     )
 
 

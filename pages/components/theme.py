@@ -14,6 +14,7 @@ from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS, UNKNOW
 IGNORED = "#D1223A"
 ACCENT = "#2E79AD"
 CONTEXT = "#8A9199"
+CONTEXT_INK = "#757C85"  # of words: over 4:1 on white and on the dark background, which is as much as one grey can
 GRID = "rgba(128,138,148,0.22)"
 BAND = "rgba(46,121,173,0.18)"
 
@@ -67,6 +68,25 @@ def color(dimension: str, value: str, values: Sequence[str] = ()) -> str:
     if dimension == "age_group":
         return age_color(value)
     return ACCENT
+
+
+_INKS = ("#FFFFFF", "#000000")  # of these one has at least 4.58 to 1 on any colour
+
+
+def ink_on(background: str) -> str:
+    """White or dark, whichever contrasts more with an opaque colour (WCAG 2.2, relative luminance)."""
+    own = _luminance(background)
+    return max(_INKS, key=lambda ink: _contrast(own, _luminance(ink)))
+
+
+def _contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def _luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def age_color(band: str) -> str:

@@ -37,7 +37,9 @@ def show(wanted: Filter) -> None:
         st.text("No complaint of this filter is waiting or ignored.")
         return
     listed = found.head(MOST_ROWS)
-    more = ", the first of more" if len(found) > MOST_ROWS else ""
+    counts = data.ignored_complaints(wanted).iloc[0]
+    everything = words.counted(counts["waiting_count"] + counts["ignored_count"], "unanswered complaint")
+    which = f"The first {words.count(len(listed))} of {everything}" if len(found) > MOST_ROWS else everything
     chosen = tables.pick(
         listed[list(COLUMNS)],
         data.scoped(wanted).zone,
@@ -49,7 +51,7 @@ def show(wanted: Filter) -> None:
         if chosen is not None:
             selection.conversation_link("Open the chosen conversation", wanted, listed.iloc[chosen]["conversation_id"])
         downloads.worklist(wanted, order or "oldest", "ignored_worklist")
-    text = f"{words.count(len(listed))} unanswered complaints{more}. Choose a row to open its conversation."
+    text = f"{which}. Choose a row to open its conversation."
     st.caption(words.markdown(panel.caption(wanted, text)))
 
 
@@ -69,6 +71,7 @@ def oldest(wanted: Filter, number: int = 10) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen is not None:
             selection.conversation_link("Open the chosen conversation", wanted, found.iloc[chosen]["conversation_id"])
-        selection.link(f"All {words.counted(ignored_count, 'ignored complaint')}", wanted, "complaints_ignored")
+        everything = f"All {words.counted(ignored_count, 'ignored complaint')}, whenever written"
+        selection.link(everything, wanted, "complaints_ignored")
     text = "Complaints that nobody has answered for longer than allowed. Choose a row to open its conversation."
     st.caption(words.markdown(panel.caption(wanted, text)))

@@ -4,19 +4,6 @@ from pages.components import data, downloads, empty, filter_bar, journey, panel,
 from pages.components.navigation import PAGES
 
 ROWS_PER_PAGE = 100
-COLUMNS = ["opened_at", "channel", "response_state", "waited_minutes", "first_response_minutes", "is_complaint"]
-COLUMNS += [
-    "front_channel",
-    "front_waited_minutes",
-    "topic",
-    "sentiment_label",
-    "age_group",
-    "team",
-    "brand",
-    "responder_agent",
-    "status",
-]
-
 wanted = filter_bar.current()
 rows_wanted, problems = selection.from_url(wanted)
 for problem in problems:
@@ -45,7 +32,7 @@ with left:
     page = st.pagination(pages, key="rows_page") if pages > 1 else 1
     first = (page - 1) * ROWS_PER_PAGE
     rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first)
-    shown = rows[[name for name in COLUMNS if name in rows and rows[name].notna().any()]]
+    shown = rows[selection.shown_columns(rows_wanted, rows)]
     alt = f"{number} rows; choose one to read the conversation"
     place = tables.pick(shown, data.scoped(wanted).zone, key=f"rows_{page}", alt=alt, height=520)
     extent = (

@@ -46,7 +46,9 @@ with left:
     st.caption("Silence after a source's last complete moment is not counted as ignored.")
 with right:
     st.subheader("What was loaded")
-    tables.show(loads, zone, alt="Loaded files, newest first", height="auto" if len(loads) < 7 else 240)
+    # A row of a file is read by the loader; "read" of a conversation is another thing.
+    shown = loads.rename(columns={"read_count": "rows_read_count"})
+    tables.show(shown, zone, alt="Loaded files, newest first", height="auto" if len(loads) < 7 else 240)
     downloads.shown(loads, "loads")
     st.subheader("Rejected rows", anchor=headlines.REJECTED_ANCHOR)
     rejects = data.rejected_rows(wanted, MOST_REJECTS)

@@ -36,5 +36,5 @@ with right:
         "answered in time, 95 % interval",
     )  # fmt: skip
 
-st.subheader("The ten oldest ignored complaints")
+st.subheader("The ten oldest ignored complaints, whenever written")
 worklist.oldest(cards.any_period(wanted))

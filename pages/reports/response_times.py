@@ -75,5 +75,6 @@ with right:
     )  # fmt: skip
 solved = data.resolution_times(wanted).iloc[0]
 if solved["resolved_count"]:
-    st.markdown(f"**{words.markdown(findings.resolution(solved))}**")
+    told = list(data.resolution_times(wanted, ("channel",))["channel"])
+    st.markdown(f"**{words.markdown(findings.resolution(solved, told))}**")
     st.caption(words.markdown(panel.caption(wanted, findings.resolution_counted(solved))))
