@@ -299,3 +299,9 @@ def test_nothing_on_screen_calls_what_is_not_answered_yet_never_answered() -> No
         (path.name, said.findall(path.read_text("utf-8"))) for path in shown if said.search(path.read_text("utf-8"))
     ] == []
     assert "never" not in METRICS["median_minutes_all"].definition
+
+
+def test_definitions_are_said_in_the_words_of_headings():
+    said = [words.definition(metric.definition) for metric in METRICS.values()]
+    assert not [text for text in said if "_" in text]
+    assert any("\u201cOld enough to judge\u201d" in text for text in said)

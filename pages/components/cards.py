@@ -72,7 +72,7 @@ def _receipt(card: Card, wanted: Filter) -> None:
         ("Numerator", card.numerator),
         ("Denominator", card.denominator or card.basis),
         ("95 % interval", card.interval),
-        ("Definition", metric.definition if metric else ""),
+        ("Definition", words.definition(metric.definition) if metric else ""),
         ("Belongs to the moment of", metric.owning_time.replace("_", " ") if metric else ""),
         ("Rows", "listed on this page" if card.anchor else measure_named(card.measure).label),
         ("Filter", shown.sentence()),

@@ -79,8 +79,14 @@ def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure
     judged = n.to_numpy(int) >= SMALL_SAMPLE
     edges = np.concatenate((low[judged], high[judged], y, [0.0]))
     room = 0.08 * max(float(edges.max() - edges.min()), 0.1)
+    bottom, top = max(float(edges.min()) - room, -1.05), min(float(edges.max()) + room, 1.05)
+    step = next(size for size in (0.05, 0.1, 0.2, 0.5) if (top - bottom) / size <= 7)
+    ticks = [step * place for place in range(math.ceil(bottom / step), math.floor(top / step) + 1)]
     figure.update_yaxes(
-        range=[max(float(edges.min()) - room, -1.05), min(float(edges.max()) + room, 1.05)], tickformat="+.0%"
+        range=[bottom, top],
+        tickvals=ticks,
+        ticktext=[f"{100 * at:+.0f}" if round(at, 6) else "0" for at in ticks],  # points: a difference of two shares
+        title={"text": "points", "font": {"size": 11}},
     )
     charts._period_axis(figure, x, grain)
     figure.update_layout(margin={"r": 66})

@@ -122,11 +122,11 @@ def net(data_frame: pd.DataFrame, grain: str) -> str:
     low, high = charts_sentiment.net_interval(judged)
     first, last = judged.iloc[0], judged.iloc[-1]
     now, then = words.signed_points(last["net_share"]), words.signed_points(first["net_share"])
-    when = words.period(pd.Timestamp(first["period"]), grain)
+    when = ("the " if grain == "week" else "") + words.period(pd.Timestamp(first["period"]), grain)
     if low[-1] > high[0] or high[-1] < low[0]:
         word = "better" if last["net_share"] > first["net_share"] else "worse"
-        return f"Net sentiment {now}, {word} than the {then} of the {when}"
-    return f"Net sentiment {now} at last, not clearly other than the {then} of the {when}"
+        return f"Net sentiment {now}, {word} than the {then} of {when}"
+    return f"Net sentiment {now} at last, not clearly other than the {then} of {when}"
 
 
 def net_counted(grain: str, said: Honesty) -> str:

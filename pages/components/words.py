@@ -387,5 +387,10 @@ COLUMN_LABELS = {
 }
 
 
+def definition(text: str) -> str:
+    """A definition with names of columns as the headings of tables have them."""
+    return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", lambda name: f"\u201c{column(name[0])}\u201d", text)
+
+
 def _missing(number: float) -> bool:
     return number is None or math.isnan(number)
