@@ -14,7 +14,7 @@ import pytest
 
 from data_access.metrics import METRICS
 from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS
-from pages.components import charts, findings, theme, words
+from pages.components import charts, findings, findings_age, theme, words
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = '<a href="https://evil.example">x</a> & $y$ [z](https://evil.example)'
@@ -305,3 +305,24 @@ def test_definitions_are_said_in_the_words_of_headings():
     said = [words.definition(metric.definition) for metric in METRICS.values()]
     assert not [text for text in said if "_" in text]
     assert any("\u201cOld enough to judge\u201d" in text for text in said)
+
+
+def test_an_age_group_waits_longest_only_beyond_its_interval():
+    frame = pd.DataFrame(
+        {
+            "age_group": ["18-24", "65+"],
+            "conversation_count": [100, 51],
+            "median_minutes_all": [50.0, 113.0],
+            "median_minutes_all_low": [30.0, 40.0],
+            "overall_median_minutes": [50.0, 50.0],
+            "standardised_median_minutes": [50.0, 60.0],
+        }
+    )
+    unsure = "No age group clearly waits longer than all customers: medians from 50 min (18-24) to 1 h 53 min (65+)"
+    assert findings_age.fairness(frame, "median") == unsure
+    sure = frame.assign(median_minutes_all_low=[30.0, 60.0])
+    assert findings_age.fairness(sure, "median").startswith(
+        "65+ wait longest: median 1 h 53 min (all customers 50 min)"
+    )
+    never = sure.assign(median_minutes_all=[50.0, float("nan")])
+    assert findings_age.fairness(never, "median").startswith("65+ wait longest: median not reached")

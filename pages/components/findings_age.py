@@ -60,8 +60,17 @@ def _gap_words(row: Row, of: str) -> str:
 
 
 def _medians(known: Any) -> str:
+    """A group waits longest only where its interval leaves out the median of all."""
     order = known["median_minutes_all"].fillna(np.inf)
-    row: Row = known.loc[order.idxmax()]
+    clear = order[known["median_minutes_all_low"] > known["overall_median_minutes"]]
+    if clear.empty:
+        ends = [known.loc[place] for place in (order.idxmin(), order.idxmax())]
+        spread = " to ".join(
+            f"{words.minutes(float(end['median_minutes_all']), words.NOT_REACHED)} ({end['age_group']})"
+            for end in ends
+        )
+        return f"No age group clearly waits longer than all customers: medians from {spread}"
+    row: Row = known.loc[clear.idxmax()]
     raw, everybody, same = (
         words.minutes(float(row[name]), words.NOT_REACHED)
         for name in ("median_minutes_all", "overall_median_minutes", "standardised_median_minutes")
