@@ -82,7 +82,7 @@ PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`
 
 _Keep = Callable[[Table, Select[Any]], None]
 
-SORTED_ROWS = 4_000_000  # that are sorted at once in `dialects.ENGINE_MB`: of 20 million the engine holds too much
+SORTED_ROWS = 2_000_000  # that are sorted at once in `dialects.ENGINE_MB`: of 20 million the engine holds too much
 _ORDERED_BY = {"waits": ("response_at", "started_at"), "conversations": ("first_response_at", "opened_at")}
 
 _work = MetaData()
