@@ -39,7 +39,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from bench import ROOT, Figures, put_in, write_readme
 from served import free_port
-from sqlalchemy import Engine, Integer, cast, create_engine, func, make_url, update
+from sqlalchemy import Engine, create_engine, make_url
 
 from data_access import derive
 from data_access.filters import Filter
@@ -47,7 +47,6 @@ from data_access.queries.channel_mix import channel_mix
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import response_times
 from data_access.queries.sentiment import sentiment
-from data_access.schema import customers
 from data_access.store import current_settings, open_reader, open_writer, read_status, resolved
 
 REPEATS = 9
@@ -184,11 +183,9 @@ CHARTS = (
 
 
 def make_store(url: str, rows: int) -> None:
-    """The store of `bench.py`, and of each customer a year of birth, so that there are age groups to chart."""
+    """The store of `bench.py`."""
     with open_writer(url) as connection:
         put_in(connection, rows)
-        number = cast(func.substr(customers.c.customer_id, len("cp") + 1), Integer)
-        connection.execute(update(customers).values(birth_year=1935 + number % 75))
         derive.rebuild(connection, current_settings(url))
         derive.refresh_source_status(connection, "bench", None)
 
