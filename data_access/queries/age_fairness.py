@@ -96,9 +96,10 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
     total = tables["conversation_count"].to_numpy(float).sum()
     covered = float(tables["conversation_count"][common].to_numpy(float).sum() / total)
     weights = _weights(tables["conversation_count"], common)
+    of_group = dict(list(counts.groupby("age_group")))  # once: to compare texts of every row takes most of the time
     found = []
     for group in tables["conversation_count"].index:
-        mine = counts[counts["age_group"] == group]
+        mine = of_group[group]
         row: dict[str, Any] = {"age_group": group, "covered_share": covered}
         row |= {name: int(tables[name].loc[group].sum()) for name in _COUNTS[:4]}
         for name, part, whole in (
@@ -107,7 +108,8 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
         ):
             row |= _shares(name, tables[part], tables[whole], group, weights)
         row |= _timing("median_minutes_all", _curve(mine))
-        strata = [_curve(mine[mine["channel"] == channel]) for channel in common]
+        of_channel = dict(list(mine.groupby("channel")))
+        strata = [_curve(of_channel.get(channel, mine.iloc[:0])) for channel in common]
         is_complete = bool(common) and bool((followed.loc[group, common] > 0).all())
         row |= _timing("standardised_median_minutes", mixed_curve(strata, list(weights)) if is_complete else None)
         row["overall_median_minutes"] = overall.median_seconds() / 60
