@@ -35,12 +35,13 @@ class _CopyTo(Executable, ClauseElement):
 
 @compiles(_CopyTo, "duckdb")
 def _copy_to(element: _CopyTo, compiler: Any, **options: Any) -> str:
-    rows, file = compiler.process(element.rows, **options), _quoted(element.file)
+    rows, file = compiler.process(element.rows, **options), quoted(str(element.file))
     return f"COPY ({rows}) TO {file} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {_GROUP_ROWS})"
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def quoted(text: str) -> str:
+    """A text as a statement writes it, where it takes no parameter."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def pattern_of(folder: Path) -> str:

@@ -27,7 +27,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from data_access import dialects
-from data_access.aside import pattern_of
+from data_access.aside import pattern_of, quoted
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
 from data_access.errors import FrontdoorError, StoreError, StoreLockedError
@@ -255,7 +255,7 @@ def _duckdb_engine(path: Path, *, read_only: bool) -> Engine:
     """No statement reaches another file; a writer's may reach what it puts aside (`data_access.aside`)."""
     engine = create_engine(f"duckdb:///{path}", connect_args={"read_only": read_only, "config": _DUCKDB_CONFIG})
     folder = parts_folder(path)
-    aside = ", ".join("'" + name.replace("'", "''") + "'" for name in (str(folder), pattern_of(folder)))
+    aside = ", ".join(map(quoted, (str(folder), pattern_of(folder))))
 
     @event.listens_for(engine, "connect")
     def _closed(connection: Any, _record: object) -> None:
@@ -465,8 +465,7 @@ def _generation_writer(url: str, folder: Path, *, leave_no_trace: bool) -> Itera
     current = current_generation(folder)
     number = generation_number(current)
     work = folder / "loading.duckdb"
-    # Of a load that was killed.
-    for leftover in (work, folder / "rewriting.duckdb"):
+    for leftover in (work, folder / "rewriting.duckdb"):  # of a load that was killed
         remove_database(leftover)
     with _shortage_said(folder, "choose another store with --store"):
         try:

@@ -107,7 +107,7 @@ def test_blocks_of_columns_say_what_single_records_say(tmp_path, monkeypatch, ta
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "BLOCK_ROWS", 4)
         patch.setattr(parquet, "_READ_ROWS", 3)
-        assert parquet.has_single_values(path, list(MAPPING.columns.values()))
+        assert parquet.has_single_values(table.schema, list(MAPPING.columns.values()))
         of_blocks = read_all(path)
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "has_single_values", lambda *_: False)

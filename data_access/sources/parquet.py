@@ -154,10 +154,8 @@ def _between(places: npt.NDArray[np.int64], first: int, behind: int) -> npt.NDAr
     return places[np.searchsorted(places, first) : np.searchsorted(places, behind)]
 
 
-def has_single_values(path: Path, names: Sequence[str]) -> bool:
+def has_single_values(schema: pa.Schema, names: Sequence[str]) -> bool:
     """Whether each of these columns is there, and holds values that are no lists or objects."""
-    with open_file(path) as file:
-        schema = file.schema_arrow
     return all(name in schema.names and _is_single(schema.field(name).type) for name in names)
 
 

@@ -234,14 +234,15 @@ def read_columns(
     """
     if form_of(path) == "parquet":
         with parquet.open_file(path) as file:
-            known = file.schema_arrow.names
+            schema = file.schema_arrow
+        known = schema.names
         for column in columns:
             if known.count(column) > 1:
                 raise SourceError(f"{path}: column {column!r} of the mapping stands there twice")
             if column not in known and column.split(".")[0] not in known:
                 shown = ", ".join(known)[:300]
                 raise SourceError(f"{path}: column {column!r} of the mapping is missing; its columns are {shown}")
-        return list(columns), _parquet_items(path, columns)
+        return list(columns), _parquet_items(path, columns, in_blocks=parquet.has_single_values(schema, columns))
     else:
         first = next((row for row in read_rows(path, encoding) if isinstance(row, Row)), None)
         if first is None:
@@ -275,12 +276,13 @@ def _value_at(row: Row, column: str) -> Any:
     return value
 
 
-def _parquet_items(path: Path, columns: Sequence[str]) -> Iterator[parquet.ParquetBlock | Record | Reject]:
-    """Blocks, and the single records of stretches in which a value is none that can be text."""
-    has_single_values = parquet.has_single_values(path, columns)
+def _parquet_items(
+    path: Path, columns: Sequence[str], *, in_blocks: bool
+) -> Iterator[parquet.ParquetBlock | Record | Reject]:
+    """Blocks where they are wanted, and the single records of stretches in which a value is none that can be text."""
     for stretch in parquet.stretches(path):
         try:
-            if has_single_values:
+            if in_blocks:
                 yield stretch.block(columns, text_of)
                 continue
         except (pa.ArrowException, ValueError):
