@@ -93,7 +93,7 @@ class AnswerCurve:
 
 
 def answer_curve(seconds: Floats, answered: Counts, unanswered: Counts) -> AnswerCurve:
-    """Kaplan-Meier estimate from counts grouped by whole seconds, unanswered ones censored.
+    """Kaplan-Meier estimate from counts by whole seconds, which may repeat; unanswered ones censored.
 
     `answered[i]` were answered after `seconds[i]`, `unanswered[i]` still waited then and are not known
     further. Intervals are log-log Greenwood, 95 %. Source: Kaplan and Meier, JASA 53 (1958) 457-481;
@@ -103,6 +103,9 @@ def answer_curve(seconds: Floats, answered: Counts, unanswered: Counts) -> Answe
     times = np.asarray(seconds, dtype=np.float64)[order]
     events = np.asarray(answered, dtype=np.int64)[order]
     censored = np.asarray(unanswered, dtype=np.int64)[order]
+    if len(times):
+        first = np.flatnonzero(np.concatenate(([True], times[1:] != times[:-1])))
+        times, events, censored = times[first], np.add.reduceat(events, first), np.add.reduceat(censored, first)
     leaving = events + censored
     at_risk = leaving.sum() - np.concatenate(([0], np.cumsum(leaving)[:-1])) if len(leaving) else leaving
     keep = events > 0

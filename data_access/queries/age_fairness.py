@@ -22,7 +22,7 @@ from data_access.estimates import (
 )
 from data_access.estimates import answer_curve as kaplan_meier
 from data_access.filters import Filter
-from data_access.frames import count_all, count_if, grouped, in_natural_order, row_query, typed
+from data_access.frames import count_all, count_if, fetch_many, grouped_query, in_natural_order, row_query, typed
 from data_access.measures import (
     MEASURES,
     answered_seconds,
@@ -88,7 +88,7 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
     counts = _counts(engine, wanted)
     if counts.empty:
         return typed(pd.DataFrame(columns=list(_KINDS)), _KINDS)
-    cells = counts.groupby(["age_group", "channel"])[list(_COUNTS)].sum()
+    cells = counts.groupby(["age_group", "channel"], observed=True)[list(_COUNTS)].sum()
     tables = {name: cells[name].unstack(fill_value=0).sort_index() for name in _COUNTS}
     followed = tables["conversation_count"] - tables["untimed"]  # those whose wait can be seen on a curve
     common = _common_channels(followed)
@@ -96,7 +96,7 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
     total = tables["conversation_count"].to_numpy(float).sum()
     covered = float(tables["conversation_count"][common].to_numpy(float).sum() / total)
     weights = _weights(tables["conversation_count"], common)
-    of_group = dict(list(counts.groupby("age_group")))  # once: to compare texts of every row takes most of the time
+    of_group = dict(list(counts.groupby("age_group", observed=True)))
     found = []
     for group in tables["conversation_count"].index:
         mine = of_group[group]
@@ -108,7 +108,7 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
         ):
             row |= _shares(name, tables[part], tables[whole], group, weights)
         row |= _timing("median_minutes_all", _curve(mine))
-        of_channel = dict(list(mine.groupby("channel")))
+        of_channel = dict(list(mine.groupby("channel", observed=True)))
         strata = [_curve(of_channel.get(channel, mine.iloc[:0])) for channel in common]
         is_complete = bool(common) and bool((followed.loc[group, common] > 0).all())
         row |= _timing("standardised_median_minutes", mixed_curve(strata, list(weights)) if is_complete else None)
@@ -152,16 +152,15 @@ def _counts(engine: Engine, wanted: Filter) -> pd.DataFrame:
     }
     by = ("age_group", "channel")
     rows = row_query(MEASURES["first_responses"], wanted, by, flags)
-    frame = grouped(engine, rows, (*by, "seconds"), aggregates)
-    return frame.sort_values([*by, "seconds"], kind="stable").reset_index(drop=True)
+    frame = fetch_many(engine, grouped_query(rows, (*by, "seconds"), aggregates))
+    return frame.astype(dict.fromkeys(by, "category"))  # a few texts in very many rows: compared as numbers
 
 
 def _curve(counts: pd.DataFrame) -> AnswerCurve:
-    summed = counts.groupby("seconds")[["conversation_count", "timed", "untimed"]].sum()
-    waiting = summed["conversation_count"] - summed["timed"] - summed["untimed"]
-    return kaplan_meier(
-        summed.index.to_numpy(np.float64), summed["timed"].to_numpy(np.int64), waiting.to_numpy(np.int64)
+    everybody, timed, untimed = (
+        counts[name].to_numpy(np.int64) for name in ("conversation_count", "timed", "untimed")
     )
+    return kaplan_meier(counts["seconds"].to_numpy(np.float64), timed, everybody - timed - untimed)
 
 
 def _common_channels(followed: pd.DataFrame) -> list[str]:
@@ -191,7 +190,8 @@ def _shares(name: str, part: pd.DataFrame, whole: pd.DataFrame, group: str, weig
     gap = combined_shares([float(others), -float(others)], [k, everybody_k - k], [n, everybody_n - n])
     _put(found, f"{name}_gap_share", gap if n else (float("nan"),) * 3)
     stratum_n, stratum_k = whole.loc[group, common].to_numpy(float), part.loc[group, common].to_numpy(float)
-    rest_n, rest_k = whole[common].sum().to_numpy(float) - stratum_n, part[common].sum().to_numpy(float) - stratum_k
+    rest_n = whole[common].to_numpy(float).sum(axis=0) - stratum_n
+    rest_k = part[common].to_numpy(float).sum(axis=0) - stratum_k
     unknown = (float("nan"),) * 3
     is_complete = bool(common) and bool((stratum_n > 0).all())
     w = weights.to_numpy(float)
@@ -208,7 +208,7 @@ def _shares(name: str, part: pd.DataFrame, whole: pd.DataFrame, group: str, weig
 
 
 def _total(table: pd.DataFrame, group: str) -> float:
-    return float(table.loc[[group]].to_numpy(np.float64).sum())
+    return float(table.to_numpy(np.float64)[table.index.get_loc(group)].sum())
 
 
 def _put(found: dict[str, float], name: str, values: tuple[float, float, float]) -> None:

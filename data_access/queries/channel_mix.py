@@ -7,14 +7,42 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, case, func
+from sqlalchemy import Engine, case, func, select
 
 from data_access.estimates import bounds_with_unknown, share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import count_all, dimension_kinds, grouped, in_natural_order, row_query, typed
 from data_access.measures import MEASURES
 from data_access.schema import conversations
-from data_access.vocabulary import UNKNOWN
+from data_access.vocabulary import CHANNELS, UNKNOWN
+
+
+def channel_counts(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Contacts alone: one row per further dimension, age group and channel, with its `conversation_count`."""
+    dimensions = (*_without_age_and_channel(by), "age_group", "channel")
+    rows = row_query(MEASURES["contacts"], wanted, dimensions, {})
+    frame = grouped(engine, rows, dimensions, {"conversation_count": count_all()})
+    kinds = {**dimension_kinds(dimensions), "conversation_count": "count"}
+    return in_natural_order(typed(frame, kinds), dimensions, "conversation_count")
+
+
+def channel_users(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Customers by what they use: one row per further dimension, age group and set of channels.
+
+    `used_channels` is the set, the channel at place n of `CHANNELS` as 2 to the power of n. So every customer is
+    found once, whatever is asked of it: who used a channel, one of several, or any. One whose age group changes
+    within the period counts in both.
+    """
+    dimensions = (*_without_age_and_channel(by), "age_group")
+    c = conversations.c
+    bit = case({channel: 1 << place for place, channel in enumerate(CHANNELS)}, value=c.channel)
+    rows = row_query(MEASURES["contacts"], wanted, dimensions, {"customer_id": c.customer_id, "bit": bit})
+    inner = rows.subquery("used")
+    each = (*(inner.c[name] for name in dimensions), inner.c.customer_id)
+    customers = select(*each[:-1], func.bit_or(inner.c.bit).label("used_channels")).group_by(*each)
+    by_set = (*dimensions, "used_channels")
+    frame = grouped(engine, customers, by_set, {"customer_count": count_all()})
+    return typed(frame, {**dimension_kinds(dimensions), "used_channels": "count", "customer_count": "count"})
 
 
 def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -25,29 +53,30 @@ def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
     `index` is 100 times the share over that of all customers (of the same further dimension). `unknown_low_share`
     to `unknown_high_share` bound the share whoever the customers of unknown age are; empty in their own row.
     """
-    outer = tuple(name for name in by if name not in ("age_group", "channel"))
+    return _mix(channel_counts(engine, wanted, by), channel_users(engine, wanted, by), _without_age_and_channel(by))
+
+
+def mix_and_users(engine: Engine, wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`channel_mix` and `channel_users` of the same filter, the customers looked for once."""
+    users = channel_users(engine, wanted)
+    return _mix(channel_counts(engine, wanted), users, ()), users
+
+
+def _without_age_and_channel(by: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in by if name not in ("age_group", "channel"))
+
+
+def _mix(counts: pd.DataFrame, users: pd.DataFrame, outer: tuple[str, ...]) -> pd.DataFrame:
     dimensions = (*outer, "age_group", "channel")
-    measure = MEASURES["contacts"]
-    customer = {"customer_id": conversations.c.customer_id}
-    people = {"customer_count": lambda c: func.count(c.customer_id.distinct())}
-    frame = grouped(
-        engine,
-        row_query(measure, wanted, dimensions, customer),
-        dimensions,
-        {"conversation_count": count_all(), **people},
-    )
-    whole = grouped(
-        engine,
-        row_query(measure, wanted, dimensions[:-1], customer),
-        dimensions[:-1],
-        {"everybody": people["customer_count"]},
-    )
-    frame = frame.merge(whole, on=list(dimensions[:-1]), how="left")
-    total = (
-        frame.groupby(list(dimensions[:-1]))["conversation_count"].transform("sum")
-        if len(frame)
-        else frame["conversation_count"]
-    )
+    group = [*outer, "age_group"]
+    places = np.arange(len(CHANNELS))
+    is_used = (users["used_channels"].to_numpy(np.int64)[:, None] >> places) & 1
+    of_channel = pd.DataFrame(is_used * users["customer_count"].to_numpy(np.int64)[:, None], columns=list(CHANNELS))
+    whole = users[[*group, "customer_count"]].rename(columns={"customer_count": "everybody"})
+    summed = pd.concat([whole, of_channel], axis="columns").groupby(group, as_index=False).sum()
+    found = summed.melt([*group, "everybody"], var_name="channel", value_name="customer_count")
+    frame = counts.merge(found, on=list(dimensions), how="left", validate="one_to_one")
+    total = frame.groupby(group)["conversation_count"].transform("sum") if len(frame) else frame["conversation_count"]
     frame["share"] = share(frame["conversation_count"], total)
     frame["share_low"], frame["share_high"] = wilson_interval(frame["conversation_count"], total)
     frame["customer_share"] = share(frame["customer_count"], frame["everybody"])
@@ -95,22 +124,16 @@ def _sum(frame: pd.DataFrame, outer: Sequence[str]) -> Any:
     return frame["conversation_count"].sum()
 
 
-def customers_using(engine: Engine, wanted: Filter, channels: Sequence[str]) -> pd.DataFrame:
-    """Distinct customers per age group, and how many of them used one of the channels at all.
+def customers_using(users: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
+    """Different customers per age group, and how many of them used one of the channels at all.
 
-    One row per age group with any contact on the filter's channels. A customer of two of the channels counts
-    once; one whose age group changes within the period counts in both. `customer_share` with Wilson interval.
+    `users` is `channel_users` without a further dimension. One row per age group with any contact. A customer of
+    two of the channels counts once. `customer_share` with Wilson interval.
     """
-    row = {"customer_id": conversations.c.customer_id, "used": conversations.c.channel}
-    frame = grouped(
-        engine,
-        row_query(MEASURES["contacts"], wanted, ("age_group",), row),
-        ("age_group",),
-        {
-            "everybody_count": lambda c: func.count(c.customer_id.distinct()),
-            "customer_count": lambda c: func.count(case((c.used.in_(list(channels)), c.customer_id)).distinct()),
-        },
-    )
+    wished = sum(1 << CHANNELS.index(channel) for channel in channels)
+    frame = users.rename(columns={"customer_count": "everybody_count"})
+    frame["customer_count"] = frame["everybody_count"].where((frame.pop("used_channels") & wished) > 0, 0)
+    frame = frame.groupby("age_group", as_index=False).sum()
     frame["customer_share"] = share(frame["customer_count"], frame["everybody_count"])
     low, high = wilson_interval(frame["customer_count"], frame["everybody_count"])
     frame["customer_share_low"], frame["customer_share_high"] = low, high

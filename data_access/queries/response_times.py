@@ -19,7 +19,7 @@ from data_access.frames import (
     count_all,
     count_if,
     dimension_kinds,
-    fetch,
+    fetch_many,
     grouped,
     in_natural_order,
     percentiles,
@@ -158,7 +158,7 @@ def _distributions(engine: Engine, rows: Any, by: Sequence[str]) -> Iterator[tup
         .where(inner.c.is_counted, ~inner.c.is_untimed)
         .group_by(*(inner.c[name] for name in by), inner.c.seconds)
     )
-    frame = fetch(engine, statement)
+    frame = fetch_many(engine, statement)
     if frame.empty:
         return
     if not by:

@@ -76,7 +76,7 @@ def fairness(wanted: Filter) -> None:
 
 def mix_over_time(wanted: Filter) -> None:
     """One channel's share in each age group's conversations, by period."""
-    mix = data.channel_mix(wanted, ("period",))
+    mix = data.channel_counts(wanted, ("period",))
     by_size = mix.groupby("channel")["conversation_count"].sum().sort_values(ascending=False)
     ages = theme.natural_order("age_group", list(mix["age_group"]))
     with st.container(horizontal=True, gap="small"):

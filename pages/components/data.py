@@ -421,14 +421,23 @@ def backlog_and_ages(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:
     return cast("tuple[pd.DataFrame, pd.DataFrame]", _ask(backlog_query.backlog_and_ages, scoped(wanted)))
 
 
-def channel_mix(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+def channel_mix(wanted: Filter) -> pd.DataFrame:
     """Where who talks; one row per age group and channel."""
-    return _frame(channel_mix_query.channel_mix, wanted, by)
+    return _mix_and_users(wanted)[0]
+
+
+def channel_counts(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
+    """Contacts; one row per further dimension, age group and channel."""
+    return _frame(channel_mix_query.channel_counts, wanted, by)
 
 
 def customers_using(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
     """Customers, and those of them who used one of the channels; one row per age group."""
-    return _frame(channel_mix_query.customers_using, wanted, channels)
+    return channel_mix_query.customers_using(_mix_and_users(wanted)[1], channels)
+
+
+def _mix_and_users(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return cast("tuple[pd.DataFrame, pd.DataFrame]", _ask(channel_mix_query.mix_and_users, scoped(wanted)))
 
 
 def heard_or_not(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
