@@ -199,6 +199,44 @@ def test_a_row_opens_its_conversation_as_a_timeline(server: str, page: Any) -> N
     assert page.get_by_text(re.compile("Customer, .*complaint")).first.is_visible()
 
 
+def test_a_link_to_the_same_page_takes_its_address_along_and_the_tick_away(server: str, page: Any) -> None:
+    open_page(page, f"{server}/conversations?measure=complaints_ignored")
+    table, ticked = page.locator("[data-testid=stDataFrame]").first, page.locator("tr[aria-selected=true]")
+    others = page.locator("[data-testid=stMain]").get_by_role("link", name=re.compile("(before|after): "))
+    for row in range(8):  # the first customer with another conversation
+        box = table.bounding_box()
+        page.mouse.click(box["x"] + 16, box["y"] + 48 + 35 * row)
+        page.wait_for_url("**conversation=**")
+        settled(page)
+        assert ticked.count() == 1
+        if others.count():
+            break
+    address, wanted = page.url, others.first.get_attribute("href")
+    others.first.click()
+    page.wait_for_url(f"**{wanted}")
+    settled(page)
+    assert ticked.count() == 0  # the row that was chosen is not the conversation that is shown
+    page.get_by_text("Table and CSV").first.click()  # a rerun does not go back
+    settled(page)
+    assert page.url.endswith(wanted)
+    page.go_back()
+    settled(page)
+    assert page.url == address
+    page.get_by_role("link", name="All conversations of this filter").click()
+    page.wait_for_url("**/conversations")
+    settled(page)
+
+
+def test_a_filter_that_matches_nothing_is_left_by_its_link_for_good(server: str, page: Any) -> None:
+    open_page(page, f"{server}/ignored_complaints?from=2020-01-01&to=2020-02-01&channel=facebook")
+    page.get_by_role("link", name="Show everything").click()
+    page.wait_for_url("**/ignored_complaints?period=all")
+    settled(page)
+    page.get_by_role("radio", name="Customer").click()
+    settled(page)
+    assert page.url.endswith("/ignored_complaints?period=all")
+
+
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_their_screen_in_light_and_dark(

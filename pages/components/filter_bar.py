@@ -46,6 +46,7 @@ _NAMES = ("period", "from", "to", "grain", *_LISTS, "visibility", "no_reply_need
 _OWN_OF_ROWS = ("measure", "cell", "conversation", "back")
 _STALE_SECONDS = 2.0
 _CURRENT, _PARAMS, _NOTICES, _ADOPTED = "filter_current", "filter_params", "filter_notices", "filter_adopted"
+_TOLD = "address_told"
 Params = dict[str, tuple[str, ...]]
 
 
@@ -93,6 +94,7 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
             )
     wanted = _filter(status)
     _write_url()
+    _tell_browser()
     st.session_state[_CURRENT] = wanted
     return wanted
 
@@ -258,6 +260,18 @@ def _write_url() -> None:
         st.query_params.from_dict({**others, **{name: list(values) for name, values in wanted.items()}})
     state[_PARAMS] = wanted
     state[_ADOPTED] = {"values": _values(), "before": before, "at": time.monotonic()}
+
+
+def _tell_browser() -> None:
+    """Send the whole address again where it changed.
+
+    Streamlit (1.67) draws what a link to the same page asks for and leaves the browser's address as it was: the next
+    rerun would go back to that.
+    """
+    whole = {name: st.query_params.get_all(name) for name in st.query_params}
+    if st.session_state.get(_TOLD) != whole:
+        st.query_params.from_dict(whole)
+        st.session_state[_TOLD] = whole
 
 
 def _filter(status: StoreStatus) -> Filter:

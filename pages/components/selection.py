@@ -146,6 +146,24 @@ def conversation_link(label: str, wanted: Filter, conversation_id: str) -> None:
     st.page_link(ROWS_PAGE, label=words.markdown(label), query_params=found, icon=":material/forum:")
 
 
+_PICKED, _TURN = "rows_picked", "rows_turn"
+
+
+def open_row(conversation_id: str) -> None:
+    """Open the conversation of the row that was chosen in the list."""
+    st.session_state[_PICKED] = conversation_id
+    st.query_params["conversation"] = conversation_id
+    st.rerun()
+
+
+def turn_of_rows(conversation_id: str) -> int:
+    """How often another way than the list opened a conversation: then the tick at a row says nothing any more."""
+    if st.session_state.get(_PICKED, conversation_id) != conversation_id:
+        del st.session_state[_PICKED]
+        st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+    return int(st.session_state.get(_TURN, 0))
+
+
 def journey_link(label: str, wanted: Filter, customer_id: str) -> None:
     """A link to the journey of one customer: their rows of the filter, and the newest of them opened."""
     found = params(Selection(wanted, "contacts", (("customer", customer_id),)))

@@ -34,7 +34,8 @@ with left:
     rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first)
     shown = rows[selection.shown_columns(rows_wanted, rows)]
     alt = f"{number} rows; choose one to read the conversation"
-    place = tables.pick(shown, data.scoped(wanted).zone, key=f"rows_{page}", alt=alt, height=520)
+    turn = selection.turn_of_rows(conversation_id)
+    place = tables.pick(shown, data.scoped(wanted).zone, key=f"rows_{page}_{turn}", alt=alt, height=520)
     extent = (
         f"Rows {words.count(first + 1)} to {words.count(first + len(rows))} of {words.count(number)}, newest first."
     )
@@ -43,8 +44,7 @@ with left:
 seen, now = st.session_state.get("read_row"), (page, place, rows_wanted)
 st.session_state["read_row"] = now
 if place is not None and seen != now:
-    st.query_params["conversation"] = str(rows.iloc[place]["conversation_id"])
-    st.rerun()
+    selection.open_row(str(rows.iloc[place]["conversation_id"]))
 if right is not None:
     with right:
         journey.show(wanted, conversation_id)
