@@ -245,7 +245,9 @@ class Filter:
                 except (ValueError, FilterError):
                     notices.append(f"{name}={value} is not a date such as 2026-01-31")
         if fields.get("date_from") and fields.get("date_to") and fields["date_from"] > fields["date_to"]:
-            notices.append(f"the period from {fields.pop('date_from')} to {fields.pop('date_to')} is empty")
+            first, last = sorted((fields["date_from"], fields["date_to"]))
+            fields |= {"date_from": first, "date_to": last}
+            notices.append(f"the period ended before it began: shown from {first} to {last}")
         for name, field, known in (
             ("grain", "grain", GRAINS),
             ("visibility", "visibility", ("all", "public", "private")),

@@ -258,6 +258,12 @@ def test_titles_are_findings_in_words() -> None:
     )
     near = far.assign(s=[0.5, 0.45], s_low=[0.4, 0.35], s_high=[0.6, 0.55])
     few = far.assign(n=[5, 6])
+    third = pd.DataFrame({"team": ["c"], "s": [0.95], "s_low": [0.25], "s_high": [1.0], "n": [31]})
+    assert findings.groups_apart(pd.concat([far, third]), "team", "s", "n", "ignored") == (
+        "a: 90 % ignored, clearly more than b: 20 %"
+    )
+    surer = third.assign(s_low=[0.7])
+    assert findings.groups_apart(pd.concat([far, surer]), "team", "s", "n", "ignored") == "c: 95 % ignored; b: 20 %"
     assert findings.groups_apart(far, "team", "s", "n", "ignored") == "a: 90 % ignored; b: 20 %"
     assert findings.groups_apart(near, "team", "s", "n", "ignored").startswith("No clear difference")
     assert findings.groups_apart(few, "team", "s", "n", "ignored").startswith("Too few")

@@ -186,6 +186,23 @@ def test_the_sentence_on_hours_leaves_out_hours_with_too_few() -> None:
     assert "widen the period" in findings_silence.hours(few, "share")
 
 
+def week_of_hours(ignored: int, worst: int) -> pd.DataFrame:
+    """Every hour of the week with 40 complaints of which so many were ignored, and one hour with more."""
+    hours = pd.DataFrame([{"weekday": day, "hour": hour} for day in range(1, 8) for hour in range(24)])
+    part = np.where((hours["weekday"] == 3) & (hours["hour"] == 14), worst, ignored)
+    return hours.assign(
+        complaint_count=40, due_count=40, ignored_in_time_count=part, ignored_share=part / 40,
+        ignored_share_low=0.0, ignored_share_high=1.0,
+    )  # fmt: skip
+
+
+def test_the_worst_of_all_hours_is_named_only_where_chance_does_not_make_one_so() -> None:
+    # 18 of 40 against 10 of 40: alone it is p = 0.006, the worst of 168 hours is that often by chance.
+    assert findings_silence.hours(week_of_hours(10, 18), "share").startswith("No hour of the week is ignored more")
+    said = findings_silence.hours(week_of_hours(10, 30), "share")
+    assert said == "Ignored most on Wednesdays from 14:00 to 15:00: 75 % (all hours: 25 %)"
+
+
 def test_a_provisional_period_shows_what_it_will_come_to_hollow_and_within_the_axis() -> None:
     figure = charts_silence.ignored_by_period_line(periods_frame(), expected_frame())
     expected = figure.data[-1]

@@ -95,10 +95,13 @@ def test_the_cards_are_the_counted_figures_and_every_link_carries_the_days(opene
     assert values == {
         "Came by the back door": "38 %",
         "Repeat contacts": "41 %",
-        "Resolved at first contact": "42 %",
+        "No further contact": "42 %",
         "Public complaints we can trace": "80 %",
     }
-    assert "Usual tools see one channel and show 100 %. 4 of these are not answered so far" in said(app)
+    assert (
+        "Usual tools call this resolved, see one channel and show 100 %. 4 of these are not answered so far"
+        in said(app)
+    )
     assert any("measure=back_door" in query and "within_days%3D7" in query for query in links(app))
 
 

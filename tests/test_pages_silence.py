@@ -260,3 +260,13 @@ def test_each_definition_opens_as_many_rows_as_it_is_counted_over(opened, tiny_s
             answered_only = row["definition"].startswith("answered only")
             assert number == (row["numerator_count"] if answered_only else row["denominator_count"]), row["definition"]
     assert "customers whose every conversation is answered" in silence._rowless(frame)
+
+
+def test_periods_that_the_filter_cuts_off_are_named_where_calls_are_counted(opened_page, demo_store_url: str) -> None:
+    assert "Not whole: week of" in said(opened_page(demo_store_url, "response_times"))
+    whole = {"from": "2026-10-05", "to": "2026-10-18", "channel": "phone"}
+    text = said(opened_page(demo_store_url, "response_times", **whole))
+    assert "offered;" in text
+    assert "Not whole" not in text
+    cut = said(opened_page(demo_store_url, "response_times", **{**whole, "from": "2026-10-07"}))
+    assert "Not whole: week of 5 Oct 2026." in cut

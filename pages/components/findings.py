@@ -37,16 +37,36 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     judged = named if len(named) else judged
     if judged.empty:
         return f"Too few in every group to say where most are {done}"
-    by_low, by_high = judged.sort_values(f"{share}_low"), judged.sort_values(f"{share}_high")
-    top, bottom = by_low.iloc[-1], by_high.iloc[0]
+    top, bottom, is_clear = ends(judged, share)
     best = words.shortened(words.value(dimension, top[dimension]), 40)
     if len(judged) == 1:
         return f"{best}: {words.percent(top[share])} {done}"
-    worst = words.shortened(words.value(dimension, bottom[dimension]), 40)
-    if top[f"{share}_low"] <= bottom[f"{share}_high"]:
+    worst = words.in_sentence(words.shortened(words.value(dimension, bottom[dimension]), 40))
+    if not is_clear:
         spread = f"between {words.percent(judged[share].min())} and {words.percent(judged[share].max())}"
         return f"No clear difference: {spread} {done}"
-    return f"{best}: {words.percent(top[share])} {done}; {words.in_sentence(worst)}: {words.percent(bottom[share])}"
+    # Where another group's share is higher or lower still, but too few to be sure, the words must not name an extreme.
+    if top[share] < judged[share].max() or bottom[share] > judged[share].min():
+        return f"{best}: {words.percent(top[share])} {done}, clearly more than {worst}: {words.percent(bottom[share])}"
+    return f"{best}: {words.percent(top[share])} {done}; {worst}: {words.percent(bottom[share])}"
+
+
+def ends(judged: pd.DataFrame, share: str) -> tuple[Row, Row, bool]:
+    """The rows of the highest and lowest share, and whether their intervals are apart.
+
+    Where they are not, though those of two other rows are, these two: the surest high and the surest low.
+    """
+    by_share: Any = judged.sort_values(share, kind="stable")
+    top, bottom = by_share.iloc[-1], by_share.iloc[0]
+    if top[f"{share}_low"] > bottom[f"{share}_high"]:
+        return top, bottom, True
+    sure_top, sure_bottom = (
+        judged.sort_values(f"{share}_low", kind="stable").iloc[-1],
+        judged.sort_values(f"{share}_high", kind="stable").iloc[0],
+    )
+    if sure_top[f"{share}_low"] > sure_bottom[f"{share}_high"]:
+        return sure_top, sure_bottom, True
+    return top, bottom, False
 
 
 @kept

@@ -118,7 +118,8 @@ def resolution(again: Row, channel_count: int) -> str:
     gap = again["no_further_contact_same_channel_share"] - again["no_further_contact_share"]
     if math.isnan(gap):
         return "No first contact is old enough to be judged"
-    return f"Usual tools see one channel and show {words.percent(again['no_further_contact_same_channel_share'])}"
+    alone = words.percent(again["no_further_contact_same_channel_share"])
+    return f"Usual tools call this resolved, see one channel and show {alone}"
 
 
 def stopped(complete_to: Sequence[tuple[str, Any]], as_of: Any, days: int) -> str:

@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data_access.config import Settings
-from data_access.estimates import SMALL_SAMPLE
+from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values
 from data_access.filters import day_words
 from data_access.published import PublishedFigure
 from data_access.vocabulary import NOBODY, UNKNOWN
-from pages.components import charts_silence, theme, words
+from pages.components import charts_silence, findings, theme, words
 from pages.components.keeping import kept
 
 _MOST_NAMED = 3
@@ -76,7 +77,10 @@ def alone(data_frame: pd.DataFrame, dimension: str) -> str:
 
 @kept
 def hours(data_frame: pd.DataFrame, show: str) -> str:
-    """The hour of the week with most complaints, or with the largest share ignored by its lower limit."""
+    """The hour of the week with most complaints, or of those ignored more than chance explains the worst.
+
+    One of 168 hours is always the worst: so each is tested against all others, with a false discovery rate of 5 %.
+    """
     if show == "count":
         top: Any = data_frame.sort_values("complaint_count").iloc[-1]
         share = words.percent(top["complaint_count"] / data_frame["complaint_count"].sum())
@@ -84,14 +88,26 @@ def hours(data_frame: pd.DataFrame, show: str) -> str:
     judged: Any = data_frame[data_frame["due_count"] >= SMALL_SAMPLE]
     if judged.empty:
         return f"No hour of the week has {SMALL_SAMPLE} complaints old enough to judge: widen the period"
-    worst = judged.sort_values("ignored_share_low").iloc[-1]
-    best = judged.sort_values("ignored_share_high").iloc[0]
-    if worst["ignored_share_low"] <= best["ignored_share_high"]:
-        return "No hour of the week is clearly ignored more than another"
-    return (
-        f"Ignored most on {_hour(worst)}: {words.percent(worst['ignored_share'])} "
-        f"(on {_hour(best)}: {words.percent(best['ignored_share'])})"
-    )
+    hours_judged = words.counted(len(judged), "hour")
+    above = judged[_above_the_others(judged, data_frame)]
+    if above.empty:
+        return f"No hour of the week is ignored more than chance explains, of {hours_judged} with enough complaints"
+    worst = above.sort_values("ignored_share").iloc[-1]
+    whole = words.percent(data_frame["ignored_in_time_count"].sum() / data_frame["due_count"].sum())
+    more = f"; {words.counted(len(above), 'hour')} of {len(judged)} above chance" if len(above) > 1 else ""
+    return f"Ignored most on {_hour(worst)}: {words.percent(worst['ignored_share'])} (all hours: {whole}{more})"
+
+
+def _above_the_others(judged: pd.DataFrame, everything: pd.DataFrame) -> np.ndarray:
+    """Which hours' shares are above that of all other hours, when all judged are looked at together."""
+    n, k = judged["due_count"].to_numpy(float), judged["ignored_in_time_count"].to_numpy(float)
+    all_n, all_k = float(everything["due_count"].sum()), float(everything["ignored_in_time_count"].sum())
+    gaps = [
+        combined_shares([1.0, -1.0], [own_k, all_k - own_k], [own_n, all_n - own_n])
+        for own_k, own_n in zip(k, n, strict=True)
+    ]
+    estimate, low, high = np.array(gaps, dtype=np.float64).reshape(-1, 3).T
+    return discoveries(p_values(estimate, low, high)) & (estimate > 0)
 
 
 def _hour(row: Row) -> str:
@@ -124,13 +140,12 @@ def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
     ]
     if len(judged) < 2:
         return "Too few customers of known age to compare age groups"
-    top = judged.sort_values("in_target_share_low").iloc[-1]
-    bottom = judged.sort_values("in_target_share_high").iloc[0]
+    top, bottom, is_clear = findings.ends(judged, "in_target_share")
     raw = float(top["in_target_share"] - bottom["in_target_share"])
     same = float(top["standardised_share"] - bottom["standardised_share"])
     best, worst = words.percent(top["in_target_share"]), words.percent(bottom["in_target_share"])
     pair = f"{top[dimension]} {best} in target, {bottom[dimension]} {worst}"
-    if bottom["in_target_share_high"] >= top["in_target_share_low"]:
+    if not is_clear:
         return f"No clear difference between age groups ({pair})"
     left = f"of the {words.points(raw)}, {words.points(same)} remain at one channel mix"
     if same <= 0:

@@ -123,7 +123,7 @@ def _resolution_card(again: said.Row, looked: Looked) -> Card:
     silent = words.count(again["no_further_contact_unanswered_count"])
     blind = said.resolution(again, len(data.filter_options()["channel"]))
     return Card(
-        label="Resolved at first contact",
+        label="No further contact",
         value=words.percent(again["no_further_contact_share"]) if again["judged_count"] else "Not known",
         comparison=f"{blind}. {silent} of these are not answered so far",
         basis=f"{part} of {whole} judged",
@@ -278,7 +278,7 @@ def by_days(looked: Looked) -> None:
         )
         rival = "" if is_repeat else "no_further_contact_same_channel_share"
         measure = looked.measure("repeat_contacts" if is_repeat else "no_further_contact")
-        done = "are repeat contacts" if is_repeat else "resolved at first contact"
+        done = "are repeat contacts" if is_repeat else "without a further contact"
         of = (
             "conversations of customers who can be recognised"
             if is_repeat

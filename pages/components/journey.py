@@ -49,7 +49,8 @@ def timeline(wanted: Filter, conversation_id: str) -> None:
         hidden = "" if frame["is_readable"].all() else " Of other teams' conversations only channel, time and state."
         counted = (
             "Every conversation of the customer, whatever the filter, in order: bars are waits until the answer or "
-            f"as-of, red where beyond the target; red dot: failed in any wait.{hidden}"
+            "as-of, red where beyond the target; red dot: failed in any wait. Ignored and late are counted "
+            f"by wait, of which a conversation can have several.{hidden}"
         )
         st.caption(words.markdown(panel.caption(wanted, counted)))
         with st.expander("Table and CSV", key="behind_journey", type="compact", on_change="rerun") as behind:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from data_access.estimates import SMALL_SAMPLE
 from data_access.filters import Filter
-from data_access.measures import Selection
+from data_access.measures import Selection, period_bounds
 from data_access.vocabulary import PUBLIC_CHANNELS
 from pages.components import charts, data, downloads, findings, selection, tables, theme, words
 from pages.components.drawing import Chart, Sent
@@ -115,6 +117,21 @@ def caption(wanted: Filter, counted: str) -> str:
     """What is counted, as of when, in which zone."""
     shown = data.scoped(wanted)
     return f"{counted} As of {words.moment(data.status().as_of, shown.zone)}, {shown.zone}."
+
+
+def cut_off(data_frame: pd.DataFrame, wanted: Filter) -> str:
+    """The periods at the ends of which the filter or *as of* leaves only some days, in words; empty where none."""
+    shown, as_of = data.scoped(wanted), data.status().as_of
+    if data_frame.empty or as_of is None:
+        return ""
+    today = as_of.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(shown.zone)).date()
+    until = min(wanted.date_to or today, today - dt.timedelta(days=1))
+    cut = []
+    for period in dict.fromkeys((data_frame["period"].min(), data_frame["period"].max())):
+        first, last = period_bounds(f"{period:%Y-%m-%d}", wanted.grain)
+        if last > until or (wanted.date_from and first < wanted.date_from):
+            cut.append(words.period(period, wanted.grain))
+    return f" Not whole: {' and '.join(cut)}." if cut else ""
 
 
 def _behind(

@@ -125,7 +125,8 @@ def teams(wanted: Filter) -> None:
         frame,
         wanted,
         finding=findings_silence.funnel(frame, group),
-        counted=f"Share of waits answered within target, at one channel mix, {whose} Between the lines is chance "
+        counted="Of all waits, not only the first of each conversation as on the card above, the share answered "
+        f"within target, at one channel mix, {whose} Between the lines is chance "
         f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
         + findings_silence.alone(frame, group),
         cells=lambda: selection.cells(frame, (group,), "waits_target_due"),
@@ -214,10 +215,17 @@ def states_or_published(channels: pd.DataFrame, total: Any, wanted: Filter) -> N
         wanted,
         finding=findings.response_states(channels, "channel"),
         counted="Per cent of each channel's complaints by what happened to them so far; at the right, how many. "
-        f"{words.count(total['complaint_count'])} complaints.",
+        f"{words.count(total['complaint_count'])} complaints.{_wordless(channels)}",
         cells=lambda: _state_cells(channels),
         rows="complaints",
     )
+
+
+def _wordless(channels: pd.DataFrame) -> str:
+    """Why the phone can look better here than it is."""
+    if "phone" not in set(channels["channel"]):
+        return ""
+    return " Callers who hung up left no words, so they are no complaints: Response times counts them."
 
 
 def _state_cells(channels: pd.DataFrame) -> list[selection.Cell]:
@@ -276,7 +284,8 @@ def hours(wanted: Filter) -> None:
     show = choice("Hour of the week", HOURS, "hours_show")
     frame = data.ignored_complaints(wanted, ("weekday", "hour"))
     what = (
-        "Share of complaints old enough to be judged that nobody answered in time; grey under 30."
+        "Share of complaints old enough to be judged that nobody answered in time; grey under 30. Each hour is tested "
+        "against all others."
         if show == "share"
         else "Complaints by hour and weekday of the complaint."
     )

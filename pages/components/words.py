@@ -340,7 +340,7 @@ COLUMN_LABELS = {
     "issue_count": "Issues",
     "judged_count": "First contacts judged",
     "no_further_contact_count": "No further contact",
-    "no_further_contact_share": "Resolved at first contact",
+    "no_further_contact_share": "No further contact",
     "no_further_contact_same_channel_count": "None on the same channel",
     "no_further_contact_same_channel_share": "Resolved, channel-blind",
     "no_further_contact_unanswered_count": "None, and not answered so far",

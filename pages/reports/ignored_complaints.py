@@ -15,7 +15,7 @@ if not total["complaint_count"]:
 before = cards.before(wanted)
 past = data.ignored_complaints(before).iloc[0] if before else None
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    unit = silence.choice("Ignored per", silence.UNITS, "rate_unit")
+    unit = silence.choice("First card: ignored per", silence.UNITS, "rate_unit")
     st.caption(words.markdown(findings_silence.rates(data.ignored_rates(wanted))), width="content")
 cards.row([silence.rate_card(unit, wanted, total, past), *headlines.complaint_states(total, wanted)], wanted)
 

@@ -63,7 +63,7 @@ with left:
         calls = data.calls(wanted, ("period",))
         panel.chart(
             "calls_by_period", charts.calls_by_period_bar(calls, grain=wanted.grain), calls, wanted,
-            finding=findings.calls(phone), counted=findings.service_level(phone),
+            finding=findings.calls(phone), counted=findings.service_level(phone) + panel.cut_off(calls, wanted),
             cells=lambda: cells(calls, ("period",), "calls_offered", grain=wanted.grain),
         )  # fmt: skip
 with right:
