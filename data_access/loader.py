@@ -482,6 +482,8 @@ class _Slice:
         self._place = self._committed = self._misdated_count = 0
         self._misdated = list[str]()
         self._is_first, self._has_facts = True, False
+        i = interactions.c
+        self._was_loaded = dialects.has_rows(connection, select(i.interaction_id).where(i.source == order.source))
         self._waiting = list[pa.Table]()
         self._begin()
 
@@ -523,7 +525,8 @@ class _Slice:
             from_file = select(*(_stage.c[c.name] for c in _seen.columns)).where(_stage.c.is_from_file.is_(True))
             dialects.insert_rows(connection, _seen, from_file)
         self.rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
-        _classify(connection, self._order.source)
+        if self._was_loaded or dialects.has_rows(connection, _not_from_file()):
+            _classify(connection)
         _find_customers(connection, settings)
         counts = _counted(connection)
         _read_texts(connection, counts, settings, self._report)
@@ -652,6 +655,8 @@ def _reject_seen(connection: Connection, path: Path) -> list[Reject]:
     """The same against the slices of the file that are stored already."""
     s, seen = _stage.c, _seen.c
     again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True))
+    if not dialects.has_rows(connection, select(s.interaction_id).join(_seen, again)):
+        return []
     repeated = select(_stage, seen.line.label("first_line"), seen.content_hash.label("kept")).join(_seen, again)
     rejects = _rejects_of(connection, repeated, path)
     connection.execute(
@@ -680,11 +685,18 @@ def _rejects_of(connection: Connection, repeated: Select[Any], path: Path) -> li
     ]
 
 
-def _classify(connection: Connection, source: str) -> None:
-    """Mark the staged rows that are stored already as changed (other content), moved (other conversation) or same."""
+def _not_from_file() -> Select[Any]:
+    """Staged rows that are stored already and find another place, as in a thread that a new row begins."""
+    return select(_stage.c.interaction_id).where(_stage.c.is_from_file.is_not(True))
+
+
+def _classify(connection: Connection) -> None:
+    """Mark the staged rows that are stored already as changed (other content), moved (other conversation) or same.
+
+    Those of the file's own slices before are gone from the stage: so nothing is to be found where the source had no
+    rows, and all that is stored need not be looked through once a slice.
+    """
     s, i, k = _stage.c, interactions.c, _known.c
-    if not dialects.has_rows(connection, select(i.interaction_id).where(i.source == source)):
-        return
     moved = or_(*(s[name].is_distinct_from(i[name]) for name in _PLACEMENT_FIELDS))
     change = case(
         (and_(s.is_from_file.is_(True), s.content_hash != i.content_hash), "changed"), (moved, "moved"), else_="same"
