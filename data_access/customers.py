@@ -743,12 +743,12 @@ def _keep_split_off(connection: Connection) -> None:
 
 
 def refresh(connection: Connection) -> None:
-    """Write `customers` again for all who were settled or touched, from lines of files and from their events.
+    """Write `customers` again for all who were settled last, from lines of files and from their events.
 
-    A person of whom only an identity is known, since a split, has a row without anything else.
+    Not for all whom the load touched so far: a file of many slices would have everybody written again for each. A
+    person of whom only an identity is known, since a split, has a row without anything else.
     """
     i, r, k = interactions.c, customer_records.c, customer_identities.c
-    _fill(connection, _affected, select(derive.touched.c.customer_id))
     affected = select(_affected.c.customer_id)
     connection.execute(delete(customers).where(customers.c.customer_id.in_(affected)))
     listed = (
