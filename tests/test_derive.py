@@ -15,15 +15,16 @@ import pytest
 from conftest import TIMES, TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from stored_rows import frame_of, rows_of
 
-from data_access import derive, dialects, loader
+from data_access import customers, derive, dialects, loader
 from data_access.config import read_settings
 from data_access.demo import write_demo_sources
 from data_access.loader import LoadOrder, load, rebuild
 from data_access.schema import conversations, interactions, rejected_rows, reported_facts, waits
+from data_access.schema import customers as stored_customers
 from data_access.sources import blocks, threads
 from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import open_reader, open_writer, settings_file
@@ -304,6 +305,27 @@ def test_a_file_stored_slice_by_slice_gives_the_rows_of_one_that_is_stored_at_on
         assert one[table] == other[table], table
     for result in results:
         assert result.read_count == result.stored_count > 0
+
+
+def test_a_slice_writes_its_own_customers_and_not_those_of_the_slices_before_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(loader, "SLICE_ROWS", 1)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 120)
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 40)
+    path, names = tmp_path / "messages.csv", ("id", "conversation", "customer", "channel", "direction", "occurred_at")
+    rows = [f"i{n},v{n},p{n},email,inbound,2025-05-05T09:00:{n:02d}Z" for n in range(20)]
+    path.write_text("\n".join((",".join(names), *rows)) + "\n")
+    refresh, written = customers.refresh, []
+
+    def refresh_and_take_away(connection: Any) -> None:
+        refresh(connection)
+        written.append(connection.scalar(select(func.count()).select_from(stored_customers)))
+        connection.execute(delete(stored_customers))
+
+    monkeypatch.setattr(customers, "refresh", refresh_and_take_away)
+    mapping = mapping_of({"source": "desk", "columns": {name: name for name in names}}, "t")
+    load(f"duckdb:///{tmp_path / 'store'}", [LoadOrder(path, "csv", mapping)])
+    assert len(written) > 5
+    assert sum(written) == 20
 
 
 def test_tweets_stored_slice_by_slice_give_the_rows_of_one_go(twcs_store_url, shared_data, tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ _TIME_TICKS = (
     (40320, "4 wk"),
 )
 _FIRST_MINUTE = 1 / 60
+_CURVE_HEIGHT, _LABEL_ROW = 250, 0.056  # of the answer curve: the plot alone in pixels, a row of words as a part of it
 _SHARE_AXIS = {"tickformat": ".0%", "rangemode": "tozero"}
 
 
@@ -97,11 +98,14 @@ def answer_curve_line(
         )
         ends.append((float(shares[-1]), label, hue))
     _end_labels(figure, ends if group else [(s, words.percent(s), h) for s, _, h in ends])
-    for place, (label, minute) in enumerate(sorted((targets or {}).items(), key=lambda target: -target[1])):
-        figure.add_vline(x=minute, line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
+    by_time = sorted((targets or {}).items(), key=lambda target: -target[1])
+    for place, (label, minute) in enumerate(by_time):
+        # Above the plot, each to the left a row higher, and each line ends at its own: none crosses another's words.
+        top = 1 + _LABEL_ROW * (place + 1)
+        figure.add_vline(x=minute, line={"color": theme.CONTEXT, "width": 1, "dash": "dot"}, top=top)
         figure.add_annotation(
             x=math.log10(minute),
-            y=1.07 - 0.055 * place,  # each to the left a line lower: the curve is low there, and no two can meet
+            y=top,
             yref="paper",
             text=words.plotly(label),
             showarrow=False,
@@ -122,7 +126,8 @@ def answer_curve_line(
         },
     )
     figure.update_yaxes(range=[0, 1.02], **{k: v for k, v in _SHARE_AXIS.items() if k != "rangemode"})
-    figure.update_layout(margin={"r": 92, "t": 26 if targets else 8})
+    rows = round(_LABEL_ROW * _CURVE_HEIGHT) * len(by_time)
+    figure.update_layout(margin={"r": 92, "t": 8 + rows}, height=_CURVE_HEIGHT + 60 + rows)
     return figure
 
 

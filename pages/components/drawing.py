@@ -47,9 +47,9 @@ class Drawing:
         """A text."""
         self.layout.setdefault("annotations", []).append(annotation)
 
-    def add_vline(self, *, x: Any, line: _Part) -> None:
-        """A line over the whole height."""
-        self._add_line({"x0": x, "x1": x, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain", "line": line})
+    def add_vline(self, *, x: Any, line: _Part, top: float = 1) -> None:
+        """A line over the whole height, or up to `top` of it; beyond 1 it goes into the margin."""
+        self._add_line({"x0": x, "x1": x, "xref": "x", "y0": 0, "y1": top, "yref": "y domain", "line": line})
 
     def add_hline(self, *, y: Any, line: _Part) -> None:
         """A line over the whole width."""
