@@ -158,15 +158,24 @@ def reason_of_itself(kind: str, value: str, rules: IdentityRules) -> str | None:
         return "kind"
     if kind == "phone" and not value.startswith("+"):
         return "number"
-    if base != "id" and _one_of(rules.never_joins).match(value):
+    is_id = base == "id"
+    if _one_of(rules.never_joins, of_ids=is_id).match(value.lower() if is_id else value):
         return "never"
     return None
 
 
+_OF_IDS = "id:"
+
+
 @functools.lru_cache
-def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """What fits one of these shell patterns, in lower case; nothing does where there are none."""
-    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or r"(?!)")
+def _one_of(patterns: tuple[str, ...], *, of_ids: bool) -> re.Pattern[str]:
+    """What fits one of these shell patterns, in lower case; nothing does where there are none.
+
+    Ids only fit patterns that say so: an id is anything, also what would be a shared address elsewhere.
+    """
+    lower = [pattern.lower() for pattern in patterns]
+    meant = [pattern.removeprefix(_OF_IDS) for pattern in lower if pattern.startswith(_OF_IDS) == of_ids]
+    return re.compile("|".join(map(fnmatch.translate, meant)) or r"(?!)")
 
 
 def own_customer(conversation_id: str) -> str:

@@ -44,7 +44,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
-from data_access.identities import content_hashes, opaque_id, opaque_ids
+from data_access.identities import content_hashes, masked, opaque_id, opaque_ids
 from data_access.progress import Progress, say_nothing
 from data_access.schema import (
     event_keys,
@@ -158,6 +158,7 @@ _PLACEMENT_FIELDS = (
 _THREADED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.rethread)
 _NO_LIMIT = dt.datetime(9000, 1, 1)
 _MOST_NAMED = 5  # of what a note counts
+MOST_OF_A_PERSON = 1000  # conversations under one id, from which a load asks whether it is a person's
 # Where conversations are threads, later loads may say better who the customer is: no content of the event.
 _THREAD_FIELDS = frozenset({"customer", "handle"})
 
@@ -481,6 +482,7 @@ class _Slice:
         self._connection, self._order, self._settings, self._report = connection, order, settings, report
         self._place = self._committed = self._misdated_count = 0
         self._misdated = list[str]()
+        self._crowds = dict[str, int]()
         self._is_first, self._has_facts = True, False
         i = interactions.c
         self._was_loaded = dialects.has_rows(connection, select(i.interaction_id).where(i.source == order.source))
@@ -540,8 +542,11 @@ class _Slice:
         count, named = _misdated_replies(connection, self._order)
         self._misdated_count += count
         self._misdated = [*self._misdated, *named][:_MOST_NAMED]
+        for customer, conversations in _crowds(connection):
+            self._crowds[customer] = max(conversations, self._crowds.get(customer, 0))
         if is_last:
             self.result.notes += _note_on_times(self._misdated_count, self._misdated)
+            self.result.notes += _note_on_crowds(self._crowds)
         for table in (_stage, _stage_facts, _known, _scores):
             table.drop(connection)
         self._is_first = False
@@ -870,6 +875,32 @@ def _merge_facts(connection: Connection) -> None:
             .where(s.change != "same"),
         )
     )
+
+
+def _crowds(connection: Connection) -> Sequence[Any]:
+    """Ids of customers in more of the staged conversations than a person begins, with how many, the most first."""
+    s = _stage.c
+    count = func.count(s.conversation_id.distinct())
+    return connection.execute(
+        select(s.customer, count)
+        .where(s.customer.is_not(None), s.is_from_file.is_(True))
+        .group_by(s.customer)
+        .having(count > MOST_OF_A_PERSON)
+        .order_by(count.desc(), s.customer)
+        .limit(_MOST_NAMED)
+    ).all()
+
+
+def _note_on_crowds(crowds: Mapping[str, int]) -> list[str]:
+    """What a load says of an id such as "guest" that many people share: all of them would be one customer."""
+    if not crowds:
+        return []
+    largest = sorted(crowds.items(), key=lambda one: -one[1])[:_MOST_NAMED]
+    named = ", ".join(f"{masked('id', customer)} in {conversations:,}" for customer, conversations in largest)
+    return [
+        f"an id of a customer stands in more than {MOST_OF_A_PERSON:,} conversations ({named}): if many people share "
+        "it, name it in identity.never_joins of the settings, as in 'id:guest', and run frontdoor rebuild"
+    ]
 
 
 def _misdated_replies(connection: Connection, order: LoadOrder) -> tuple[int, list[str]]:

@@ -15,7 +15,7 @@ from stored_rows import frame_of, rows_of
 from test_customers import EVENT_COLUMNS, Files, event, people
 
 from data_access import customers as settling
-from data_access import decisions
+from data_access import decisions, loader
 from data_access.cli import main
 from data_access.config import read_settings
 from data_access.errors import FrontdoorError, MappingError
@@ -101,6 +101,10 @@ def test_identities_are_compared_in_one_form(kind, given, region, expected):
         ("email", "noreply@x.example", "never"),
         ("email", "informer@x.example", None),
         ("id:desk", "info@x.example", None),
+        ("id:desk", "anonymous7", None),
+        ("id:desk", "Guest", "never"),
+        ("id:desk", "guest-12", None),
+        ("handle:chat", "guest", None),
         ("name", "Anna Smith", "kind"),
     ],
 )
@@ -220,6 +224,31 @@ def test_kinds_that_do_not_join_are_kept_and_a_rebuild_brings_them_in(files):
     rules_of(files, "")
     rebuild(files.url())
     assert people(files.url()) == {frozenset({"a", "b"})}
+
+
+def test_an_id_that_stands_for_nobody_joins_nobody_also_where_a_file_of_customers_has_it(files):
+    files.events(event(1, "a", customer="Guest") + event(2, "b", customer="guest") + event(3, "c", customer="7"))
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"}), frozenset({"c"})}
+    assert reasons(files)["id:desk=guest"] == "never"
+    files.customers("A,1980-01-01,id:desk=guest\nB,1990-01-01,id:desk=7\n")
+    assert people(files.url()) == {frozenset({"a"}), frozenset({"b"}), frozenset({"c"})}
+    ages = frame_of(files.url(), conversations).set_index("external_id")["age_group"].to_dict()
+    assert ages == {"a": "unknown", "b": "unknown", "c": "35-44"}
+    rules_of(files, "never_joins = []")
+    rebuild(files.url())
+    assert frozenset({"b"}) in people(files.url())
+    assert frame_of(files.url(), conversations).set_index("external_id").loc["b", "age_group"] == "45-54"
+
+
+def test_a_load_asks_whether_an_id_of_very_many_conversations_is_a_person(files, monkeypatch):
+    monkeypatch.setattr(loader, "MOST_OF_A_PERSON", 3)
+    rows = "".join(event(n, f"g{n}", customer="walk-in") for n in range(4))
+    result = files.events(rows + "".join(event(10 + n, f"p{n}", customer="7") for n in range(3)))
+    (note,) = result.notes
+    assert note.startswith("an id of a customer stands in more than 3 conversations (w… in 4): ")
+    rules_of(files, 'never_joins = ["id:walk-in"]')
+    rebuild(files.url())
+    assert len(people(files.url())) == 5
 
 
 def test_a_region_makes_national_numbers_join_after_a_rebuild(files):
