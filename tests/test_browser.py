@@ -227,6 +227,36 @@ def test_a_link_to_the_same_page_takes_its_address_along_and_the_tick_away(serve
     settled(page)
 
 
+def test_an_open_conversation_stays_open_when_the_filter_changes(server: str, page: Any) -> None:
+    open_page(page, f"{server}/conversations?measure=complaints&period=all")
+    box = page.locator("[data-testid=stDataFrame]").first.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 48 + 70)
+    page.wait_for_url("**conversation=**")
+    settled(page)
+    opened = re.search(r"conversation=\w+", page.url)
+    choose(page, "f_grain", "Month", "**grain=month**")
+    settled(page)
+    assert opened is not None
+    assert opened[0] in page.url
+    assert page.locator("tr[aria-selected=true]").count() == 0
+
+
+def test_what_was_chosen_on_a_page_is_still_chosen_on_coming_back(server: str, page: Any) -> None:
+    open_page(page, f"{server}/joined_up?period=all")
+    page.get_by_role("radio", name="14 days").click()
+    settled(page)
+    page.get_by_role("radio", name="Any topic").click()
+    settled(page)
+    page.locator(".st-key-card_back_door_back_door_share").get_by_role("link").first.click()
+    page.wait_for_url("**within_days%3D14**")
+    settled(page)
+    page.get_by_role("link", name="Back to Joined-up service").click()
+    page.wait_for_url("**/joined_up?period=all")
+    settled(page)
+    chosen = page.locator("[role=radio][aria-checked=true]").all_inner_texts()
+    assert chosen[:2] == ["14 days", "Any topic"]
+
+
 def test_a_filter_that_matches_nothing_is_left_by_its_link_for_good(server: str, page: Any) -> None:
     open_page(page, f"{server}/ignored_complaints?from=2020-01-01&to=2020-02-01&channel=facebook")
     page.get_by_role("link", name="Show everything").click()

@@ -10,7 +10,7 @@ import streamlit as st
 from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
 from data_access.vocabulary import UNKNOWN
-from pages.components import charts_age, data, findings_age, panel, selection, silence, theme, words
+from pages.components import charts_age, choices, data, findings_age, panel, selection, silence, theme, words
 
 FIGURES = {"answered": "Answered", "in_hour": "Within an hour", "target": "In target", "median": "Median wait"}
 _COLUMNS = {
@@ -52,7 +52,7 @@ def not_known(mix: pd.DataFrame) -> None:
 
 def fairness(wanted: Filter) -> None:
     """Answers by age group, as they are and at one channel mix."""
-    of = silence.choice("Compare", FIGURES, "fairness_of")
+    of = choices.one_of("Compare", FIGURES, "fairness_of")
     if of == "target":
         silence.standardised(wanted)
         return

@@ -263,15 +263,17 @@ def _write_url() -> None:
 
 
 def _tell_browser() -> None:
-    """Send the whole address again where it changed.
+    """Send the whole address again where a link led to the page on which it stands.
 
-    Streamlit (1.67) draws what a link to the same page asks for and leaves the browser's address as it was: the next
-    rerun would go back to that.
+    Streamlit (1.67) draws what such a link asks for and leaves the browser's address as it was: the next rerun would
+    go back to that. On the way to another page it takes the address along; sent then, too, it could reach the browser
+    while that still stands on the page before.
     """
+    page = st.session_state.get("frontdoor_page")
     whole = {name: st.query_params.get_all(name) for name in st.query_params}
-    if st.session_state.get(_TOLD) != whole:
+    before, st.session_state[_TOLD] = st.session_state.get(_TOLD), (page, whole)
+    if before is not None and before[0] == page and before[1] != whole and not _went_back():
         st.query_params.from_dict(whole)
-        st.session_state[_TOLD] = whole
 
 
 def _filter(status: StoreStatus) -> Filter:

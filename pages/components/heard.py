@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data_access.filters import Filter
-from pages.components import charts_age, data, findings_age, panel, selection, silence, words
+from pages.components import charts_age, choices, data, findings_age, panel, selection, words
 
 GROUPS = {"": "All customers", "age_group": "By age", "brand": "By brand"}
 LISTENERS = {"answer": "Answered", "seen": "Seen", "read": "Read"}
@@ -16,8 +16,8 @@ def show(wanted: Filter) -> None:
     """One chart: share of the conversations against share of the answers, largest gaps first."""
     options = {key: label for key, label in GROUPS.items() if key != "brand" or panel.has_brands()}
     with st.container(horizontal=True, gap="small"):
-        group = silence.choice("Split", options, "heard_by") or None
-        listened = silence.choice("Heard means", LISTENERS, "heard_means")
+        group = choices.one_of("Split", options, "heard_by") or None
+        listened = choices.one_of("Heard means", LISTENERS, "heard_means")
     frame = data.heard_or_not(wanted, (group,) if group else ())
     order = frame.sort_values(f"{listened}_gap_per_week", ascending=False, kind="stable").reset_index(drop=True)
     if order["channel"].nunique() == 1:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from data_access.filters import Filter
-from pages.components import cards, charts, charts_joined_up, data, empty, findings, panel, selection, silence, words
+from pages.components import cards, charts, charts_joined_up, choices, data, empty, findings, panel, selection, words
 from pages.components import findings_joined_up as said
 from pages.components.cards import Card
 from pages.components.selection import Cell
@@ -46,16 +46,10 @@ def choose(wanted: Filter) -> Looked:
     """The days within which contacts belong together, and the topic; both change every figure at once."""
     ours, days = data.scoped(wanted).within_days, data.windows(wanted)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        chosen = st.segmented_control(
-            "Contacts belong together within",
-            days,
-            format_func=lambda n: words.counted(n, "day") + (" (setting)" if n == ours else ""),
-            default=ours,
-            key="within_days",
-            required=True,
-        )
-        topic = silence.choice("Repeat contacts are about", TOPICS, "repeat_topic")
-    return Looked(wanted.replace(within_days=int(chosen or ours)), topic)
+        labels = {n: words.counted(n, "day") + (" (setting)" if n == ours else "") for n in days}
+        chosen = choices.one_of("Contacts belong together within", labels, "within_days", first=ours)
+        topic = choices.one_of("Repeat contacts are about", TOPICS, "repeat_topic")
+    return Looked(wanted.replace(within_days=chosen), topic)
 
 
 def headline(looked: Looked) -> bool:
@@ -197,7 +191,7 @@ def flow(looked: Looked) -> None:
 def ranking(looked: Looked) -> None:
     """Which door fails worst, which ages are failed, where customers come again: one chart, one choice."""
     wanted = looked.wanted
-    by = silence.choice("Compare", RANKINGS, "joined_up_ranking")
+    by = choices.one_of("Compare", RANKINGS, "joined_up_ranking")
     if by == "doors":
         frame = data.front_doors(wanted)
         if not frame["failed_contact_count"].sum():
@@ -266,7 +260,7 @@ def _bars(
 def by_days(looked: Looked) -> None:
     """The same share for a range of N, so that nobody picks the handy one."""
     wanted = looked.wanted
-    what = silence.choice("For other numbers of days", RANGES, "joined_up_range")
+    what = choices.one_of("For other numbers of days", RANGES, "joined_up_range")
     if what == "back_door":
         frame, share, count, rival = data.back_door_range(wanted), "back_door_share", "known_private_count", ""
         measure, done, of = "back_door", "came by the back door", "complaints in public of customers known in private"

@@ -16,6 +16,7 @@ from pages.components import (
     charts,
     charts_age,
     charts_silence,
+    choices,
     data,
     downloads,
     findings,
@@ -39,20 +40,11 @@ SOCIAL = ("twitter", "facebook", "instagram")
 _DUE = {"ignored_share": "complaints_due", "answered_share": "first_responses"}
 
 
-def choice(label: str, options: Mapping[str, str], key: str) -> str:
-    """A segmented control of which one is always chosen, the first at the beginning."""
-    first = next(iter(options))
-    chosen = st.segmented_control(
-        label, list(options), format_func=options.__getitem__, default=first, key=key, required=True
-    )
-    return str(first if chosen is None else chosen)
-
-
 def definitions(wanted: Filter) -> None:
     """How each headline depends on its definition: one question at a time, all in the table."""
     frame = data.definitions(wanted)
     questions = list(dict.fromkeys(frame["question"]))
-    question = choice("Question", {text: _short(text) for text in questions}, "definition_question")
+    question = choices.one_of("Question", {text: _short(text) for text in questions}, "definition_question")
     shown = frame[frame["question"] == question].reset_index(drop=True)
     panel.chart(
         "definitions",
@@ -112,7 +104,7 @@ def _rowless(shown: pd.DataFrame) -> str:
 
 def teams(wanted: Filter) -> None:
     """Teams and agents against chance and channel mix, queue-jumping and orphans."""
-    group = choice("Compare", GROUPS, "funnel_by")
+    group = choices.one_of("Compare", GROUPS, "funnel_by")
     frame = data.funnel(wanted, (group,))
     whose = (
         "by who answered; the unanswered belong to nobody."
@@ -281,7 +273,7 @@ def _marks(figures: list[PublishedFigure]) -> str:
 
 def hours(wanted: Filter) -> None:
     """Hour by weekday in the reporting zone."""
-    show = choice("Hour of the week", HOURS, "hours_show")
+    show = choices.one_of("Hour of the week", HOURS, "hours_show")
     frame = data.ignored_complaints(wanted, ("weekday", "hour"))
     what = (
         "Share of complaints old enough to be judged that nobody answered in time; grey under 30. Each hour is tested "
@@ -328,7 +320,7 @@ def listed(wanted: Filter) -> Filter:
     """The filter of the worklist: all unanswered, those with time left, or the ignored."""
     if wanted.states:
         return wanted
-    state = choice("Which", LISTED, "worklist_state")
+    state = choices.one_of("Which", LISTED, "worklist_state")
     return wanted.replace(states=(state,)) if state else wanted
 
 
@@ -353,7 +345,7 @@ def settings_used(wanted: Filter) -> None:
 
 def customers_of_door(wanted: Filter) -> None:
     """Share of customers per age group who used a door at all, beside published figures."""
-    door = choice("Customers who use", DOORS, "published_door")
+    door = choices.one_of("Customers who use", DOORS, "published_door")
     wished = SOCIAL if door == "social" else (door,)
     channels = tuple(channel for channel in wished if not wanted.channels or channel in wanted.channels)
     frame = data.customers_using(wanted, channels)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from data_access.filters import Filter
 from data_access.measures import Selection
-from pages.components import data, downloads, panel, selection, tables, words
+from pages.components import choices, data, downloads, panel, selection, tables, words
 
 MOST_ROWS = 200
 ORDERS = {"oldest": "Oldest first", "audience": "Most seen first"}
@@ -29,10 +29,8 @@ _SHORT = tuple(name for name in COLUMNS if name not in ("response_state", "minut
 
 def show(wanted: Filter) -> None:
     """All that wait or are ignored, oldest or most seen first, with their CSV."""
-    order = st.segmented_control(
-        "Order", list(ORDERS), format_func=ORDERS.__getitem__, default="oldest", key="worklist_order", required=True
-    )
-    found = data.ignored_worklist(wanted, MOST_ROWS + 1, order or "oldest")
+    order = choices.one_of("Order", ORDERS, "worklist_order")
+    found = data.ignored_worklist(wanted, MOST_ROWS + 1, order)
     if found.empty:
         st.text("No complaint of this filter is waiting or ignored.")
         return

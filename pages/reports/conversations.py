@@ -29,13 +29,14 @@ if conversation_id:
 left, right = st.columns([1.2, 1], gap="medium") if conversation_id else (st.container(), None)
 with left:
     pages = -(-number // ROWS_PER_PAGE)
-    page = st.pagination(pages, key="rows_page") if pages > 1 else 1
+    listed = f"rows_{hash(rows_wanted)}"  # another list begins at its first page, and nothing is ticked in it
+    page = st.pagination(pages, key=f"{listed}_page") if pages > 1 else 1
     first = (page - 1) * ROWS_PER_PAGE
     rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first)
     shown = rows[selection.shown_columns(rows_wanted, rows)]
     alt = f"{number} rows; choose one to read the conversation"
     turn = selection.turn_of_rows(conversation_id)
-    place = tables.pick(shown, data.scoped(wanted).zone, key=f"rows_{page}_{turn}", alt=alt, height=520)
+    place = tables.pick(shown, data.scoped(wanted).zone, key=f"{listed}_{page}_{turn}", alt=alt, height=520)
     extent = (
         f"Rows {words.count(first + 1)} to {words.count(first + len(rows))} of {words.count(number)}, newest first."
     )

@@ -2,6 +2,7 @@ import streamlit as st
 
 from pages.components import cards, data, empty, filter_bar, findings_silence, headlines, panel, silence, theme, words
 from pages.components import worklist as unanswered
+from pages.components.choices import one_of
 
 SHARE, DUE, DONE = "ignored_share", "due_count", "of complaints ignored"
 OF_DUE = "Of complaints old enough to be judged, those no human answered in time"
@@ -15,7 +16,7 @@ if not total["complaint_count"]:
 before = cards.before(wanted)
 past = data.ignored_complaints(before).iloc[0] if before else None
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    unit = silence.choice("First card: ignored per", silence.UNITS, "rate_unit")
+    unit = one_of("First card: ignored per", silence.UNITS, "rate_unit")
     st.caption(words.markdown(findings_silence.rates(data.ignored_rates(wanted))), width="content")
 cards.row([silence.rate_card(unit, wanted, total, past), *headlines.complaint_states(total, wanted)], wanted)
 

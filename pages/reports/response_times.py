@@ -1,6 +1,7 @@
 import streamlit as st
 
 from pages.components import cards, charts, data, empty, filter_bar, findings, headlines, panel, silence, words
+from pages.components.choices import one_of
 from pages.components.selection import cells
 
 SPLITS = {"": "everybody", "channel": "channel", "age_group": "age group", "team": "team", "brand": "brand"}
@@ -29,7 +30,7 @@ cards.row(
     wanted,
 )
 
-split = silence.choice("Answer curve by", SPLITS, "curve_by")
+split = one_of("Answer curve by", SPLITS, "curve_by")
 groups, curve = panel.curve_of(wanted, split)
 panel.chart(
     "answer_curve",
@@ -44,12 +45,9 @@ panel.chart(
 silence.unrecorded(wanted)
 silence.settings_used(wanted)
 
-view = silence.choice("More on waits", VIEWS, "waits_view")
-if view == "definitions":
-    silence.definitions(wanted)
-    st.stop()
-if view == "teams":
-    silence.teams(wanted)
+view = one_of("More on waits", VIEWS, "waits_view")
+if view != "waits":
+    {"definitions": silence.definitions, "teams": silence.teams}[view](wanted)
     st.stop()
 left, right = st.columns(2, gap="medium")
 with left:
@@ -75,6 +73,6 @@ with right:
     )  # fmt: skip
 solved = data.resolution_times(wanted).iloc[0]
 if solved["resolved_count"]:
-    told = list(data.resolution_times(wanted, ("channel",))["channel"])
-    st.markdown(f"**{words.markdown(findings.resolution(solved, told))}**")
+    told = findings.resolution(solved, list(data.resolution_times(wanted, ("channel",))["channel"]))
+    st.markdown(f"**{words.markdown(told)}**")
     st.caption(words.markdown(panel.caption(wanted, findings.resolution_counted(solved))))

@@ -2,6 +2,7 @@ import streamlit as st
 
 from pages.components import cards, charts_sentiment, data, empty, filter_bar, headlines, panel, recovered, words
 from pages.components import findings_sentiment as findings
+from pages.components.choices import one_of
 from pages.components.selection import Cell, cells
 
 SHARE, SCORED = "negative_share", "scored_count"
@@ -23,9 +24,7 @@ if not total["scored_count"]:
     st.stop()
 
 said = findings.honesty(data.measured_error())
-shown = st.segmented_control(
-    "Trend of", list(FIGURES), format_func=FIGURES.__getitem__, default="negative", key="trend_of", required=True
-)
+shown = one_of("Trend of", FIGURES, "trend_of")
 grain = wanted.grain
 is_net, has_begin = shown == "net", wanted.date_from is not None
 panel.chart(
@@ -45,9 +44,7 @@ panel.chart(
 
 left, right = st.columns(2, gap="medium")
 with left:
-    split = st.segmented_control(
-        "Negative share by", list(SPLITS), format_func=SPLITS.__getitem__, default="channel", key="by", required=True
-    ) or "channel"  # fmt: skip
+    split = one_of("Negative share by", SPLITS, "by")
     groups = tone[(split,)] if (split,) in tone else data.sentiment(wanted, (split,))
     panel.share_by_group(
         f"negative_by_{split}", groups, split, SHARE, SCORED, wanted, measure="scored",
