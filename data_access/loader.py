@@ -44,7 +44,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from data_access import customers, derive, dialects, forgotten, text
 from data_access.config import Settings
 from data_access.errors import FrontdoorError
-from data_access.identities import content_hashes, masked, opaque_id, opaque_ids
+from data_access.identities import content_hashes, masked, opaque_id, opaque_ids, reason_of_itself
 from data_access.progress import Progress, say_nothing
 from data_access.schema import (
     event_keys,
@@ -543,7 +543,8 @@ class _Slice:
         self._misdated_count += count
         self._misdated = [*self._misdated, *named][:_MOST_NAMED]
         for customer, conversations in _crowds(connection):
-            self._crowds[customer] = max(conversations, self._crowds.get(customer, 0))
+            if reason_of_itself(f"id:{self._order.source}", customer, settings.identity) is None:
+                self._crowds[customer] = max(conversations, self._crowds.get(customer, 0))
         if is_last:
             self.result.notes += _note_on_times(self._misdated_count, self._misdated)
             self.result.notes += _note_on_crowds(self._crowds)

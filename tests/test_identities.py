@@ -249,6 +249,8 @@ def test_a_load_asks_whether_an_id_of_very_many_conversations_is_a_person(files,
     rules_of(files, 'never_joins = ["id:walk-in"]')
     rebuild(files.url())
     assert len(people(files.url())) == 5
+    again = files.events("".join(event(20 + n, f"h{n}", customer="walk-in") for n in range(4)))
+    assert again.notes == []  # it was answered
 
 
 def test_a_region_makes_national_numbers_join_after_a_rebuild(files):

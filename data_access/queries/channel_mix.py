@@ -53,13 +53,13 @@ def channel_mix(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
     `index` is 100 times the share over that of all customers (of the same further dimension). `unknown_low_share`
     to `unknown_high_share` bound the share whoever the customers of unknown age are; empty in their own row.
     """
-    return _mix(channel_counts(engine, wanted, by), channel_users(engine, wanted, by), _without_age_and_channel(by))
+    return mix_and_users(engine, wanted, by)[0]
 
 
-def mix_and_users(engine: Engine, wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:
+def mix_and_users(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`channel_mix` and `channel_users` of the same filter, the customers looked for once."""
-    users = channel_users(engine, wanted)
-    return _mix(channel_counts(engine, wanted), users, ()), users
+    users = channel_users(engine, wanted, by)
+    return _mix(channel_counts(engine, wanted, by), users, _without_age_and_channel(by)), users
 
 
 def _without_age_and_channel(by: Sequence[str]) -> tuple[str, ...]:
