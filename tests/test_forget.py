@@ -48,10 +48,22 @@ b-3,talk-8,ben,email,inbound,customer,,Mail,Acme,tomorrow,Ben again,,,,,ben@exam
 """
 PEOPLE = """\
 customer_id,birth_date,display_name,segment,followers,identities
-P1,1961-03-03,Anna Smithson,gold,4711,id:shop=anna77;email=anna.smithson@example.org
+P1,1961-03-03,Anna Smithson,gold,47110815,id:shop=anna77;email=anna.smithson@example.org
 P2,1980-05-05,Ben,,,id:shop=ben
 """
-SECRETS = ("XYZZY", "anna77", "anna.smithson", "Smithson", "7946", "date(1961, 3, 3)", "'P1'", "a-1", "talk-1", "4711")
+# Digits are long, so that no hash of a row or token, which are hexadecimal, holds them by chance.
+SECRETS = (
+    "XYZZY",
+    "anna77",
+    "anna.smithson",
+    "Smithson",
+    "79460018",
+    "date(1961, 3, 3)",
+    "'P1'",
+    "a-1",
+    "talk-1",
+    "47110815",
+)
 MAPPING = {
     "source": "shop",
     "columns": {
@@ -128,9 +140,9 @@ def everything(url: str) -> str:
 
 
 def left(url: str) -> list[str]:
-    """The secrets that the store still tells."""
+    """The secrets that the store still tells, however a telephone number is spaced."""
     told = everything(url)
-    return [secret for secret in SECRETS if secret in told]
+    return [secret for secret in SECRETS if secret in told or secret in told.replace(" ", "")]
 
 
 def test_nothing_personal_is_left_in_the_store_its_rejects_and_its_labels(store):
@@ -274,10 +286,10 @@ n-3,talk-7,,chat,inbound,customer,,Chat,Acme,2026-01-11T09:00:00Z,nobody known,n
 """
 SHARED_PEOPLE = """\
 customer_id,birth_date,display_name,segment,followers,identities
-P1,1961-03-03,Zoe Zander,gold,4711,id:shop=zoe;phone=+442079460018
+P1,1961-03-03,Zoe Zander,gold,47110815,id:shop=zoe;phone=+442079460018
 P2,1980-05-05,Ben,,,id:shop=ben;phone=+442079460018
 """
-HERS = ("XYZZY", "zoe", "Zander", "P1'", "4711", "date(1961, 3, 3)")
+HERS = ("XYZZY", "zoe", "Zander", "P1'", "47110815", "date(1961, 3, 3)")
 SHARED_MAPPING = {"source": "shop", "columns": {**MAPPING["columns"], "display_name": "name"}}
 
 
@@ -329,7 +341,7 @@ def test_the_rest_of_a_household_can_be_forgotten_one_by_one(household):
         assert people_of(url) == people
     assert figures(url) == before
     told = everything(url)
-    assert [word for word in (*HERS, "ben@", "Ben", "7946", "Nobody", "rang") if word in told] == []
+    assert [word for word in (*HERS, "ben@", "Ben", "79460018", "Nobody", "rang") if word in told] == []
 
 
 def test_an_address_that_was_split_off_is_forgotten_wherever_others_state_it(tmp_path):
