@@ -14,7 +14,6 @@ import datetime as dt
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -73,6 +72,7 @@ from data_access.schema import (
 )
 from data_access.store import current_settings, open_reader, open_writer, settings_in_force, store_folder, write_info
 from data_access.vocabulary import UNKNOWN
+from data_access.zones import local
 
 CUSTOMER = "customer"  # kind under which a forgotten customer's former id is remembered
 _AT_ONCE = 500  # ids in one statement
@@ -596,11 +596,10 @@ def made_up_age(
     if len(groups) <= 1:
         (group,) = groups or {UNKNOWN}
         return nothing | {"age_group_given": None if group == UNKNOWN else group}
-    zone = ZoneInfo(settings.zone)
-    local = [(at.replace(tzinfo=dt.UTC).astimezone(zone).date(), group) for at, group in contacts]
+    days = [(local(at, settings.zone).date(), group) for at, group in contacts]
 
     def fits(born: dt.date) -> bool:
-        return all(_band(day, born, settings) == group for day, group in local)
+        return all(_band(day, born, settings) == group for day, group in days)
 
     year = birth_date.year if birth_date else birth_year
     if year is None:

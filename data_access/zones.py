@@ -1,4 +1,4 @@
-"""Offsets from UTC of a time zone, spelt out, so that no engine has to convert every row."""
+"""Local times of a zone, and its offsets from UTC spelt out, so that no engine has to convert every row."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ _DAY = dt.timedelta(days=1)
 _SECOND = dt.timedelta(seconds=1)
 
 
+def local(at: dt.datetime, zone: str) -> dt.datetime:
+    """A naive UTC moment as the clocks of `zone` show it, aware of that zone."""
+    return at.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))
+
+
 @lru_cache(maxsize=64)
 def utc_offsets(zone: str, begin: dt.datetime, end: dt.datetime) -> tuple[tuple[dt.datetime, dt.timedelta], ...]:
     """The offsets in force from `begin` until before `end`: since which moment, and local time less UTC.
 
     Moments are naive UTC, oldest first; the first is `begin`. No zone changes its offset twice in one day.
     """
-    place = ZoneInfo(zone)
 
     def offset(at: dt.datetime) -> dt.timedelta:
-        return at.replace(tzinfo=dt.UTC).astimezone(place).utcoffset() or dt.timedelta()
+        return local(at, zone).utcoffset() or dt.timedelta()
 
     found = [(begin, offset(begin))]
     at = begin

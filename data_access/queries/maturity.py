@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from data_access.filters import Filter
 from data_access.frames import fetch, row_query, typed
 from data_access.measures import MEASURES, is_complaint_due, is_complaint_ignored_in_time, period_start
 from data_access.schema import waits
+from data_access.zones import local
 
 _STEPS = 24  # the horizon of each complaint is cut into so many steps
 
@@ -110,8 +110,7 @@ def _young_since(engine: Engine, wanted: Filter) -> dt.date | None:
     found = fetch(engine, statement)["at"].iloc[0]
     if pd.isna(found):
         return None
-    local = found.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(wanted.zone))
-    return period_start(local.date(), wanted.grain)
+    return period_start(local(found, wanted.zone).date(), wanted.grain)
 
 
 def _bound(

@@ -10,7 +10,6 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -18,6 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from data_access.filters import Filter
 from data_access.store import StoreStatus
 from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS, UNKNOWN
+from data_access.zones import local
 from pages.components import theme, words
 
 PERIODS = {
@@ -286,7 +286,7 @@ def _filter(status: StoreStatus) -> Filter:
     elif status.as_of is None:
         start = end = None
     else:
-        today = status.as_of.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(status.settings.zone)).date()
+        today = local(status.as_of, status.settings.zone).date()
         start, end = dates_of(state["f_period"], today)
     return Filter(
         date_from=start,

@@ -16,7 +16,7 @@ from pages.components.selection import Cell
 ALL_OF = {"back_door": "complaints in public", "repeats": "conversations", "resolved": "conversations"}
 TOPICS = {"fitting": "Same or unknown topic", "any": "Any topic"}
 RANKINGS = {"doors": "Front doors", "age_group": "Age groups", "repeats": "Repeat contacts by channel"}
-RANGES = {"back_door": "Back door", "repeats": "Repeat contacts", "resolved": "First-contact resolution"}
+RANGES = {"back_door": "Back door", "repeats": "Repeat contacts", "resolved": "No further contact"}
 MOST_ARROWS = 12
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +13,7 @@ from data_access.estimates import SMALL_SAMPLE
 from data_access.filters import Filter
 from data_access.measures import Selection, period_bounds
 from data_access.vocabulary import PUBLIC_CHANNELS
+from data_access.zones import local
 from pages.components import charts, data, downloads, findings, selection, tables, theme, words
 from pages.components.drawing import Chart, Sent
 from pages.components.selection import Cell
@@ -124,7 +124,7 @@ def cut_off(data_frame: pd.DataFrame, wanted: Filter) -> str:
     shown, as_of = data.scoped(wanted), data.status().as_of
     if data_frame.empty or as_of is None:
         return ""
-    today = as_of.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(shown.zone)).date()
+    today = local(as_of, shown.zone).date()
     until = min(wanted.date_to or today, today - dt.timedelta(days=1))
     cut = []
     for period in dict.fromkeys((data_frame["period"].min(), data_frame["period"].max())):

@@ -6,10 +6,10 @@ import datetime as dt
 import html
 import math
 import re
-from zoneinfo import ZoneInfo
 
 from data_access.filters import day_words
 from data_access.vocabulary import CHANNEL_LABELS, KIND_LABELS, NOBODY, STATE_LABELS, UNKNOWN
+from data_access.zones import local
 
 NOT_REACHED = "not reached"
 NOTHING = "–"
@@ -136,8 +136,8 @@ def moment(at: object, zone: str) -> str:
     """A naive UTC time in the reporting zone: '5 Oct 2026, 14:30'."""
     if at is None or (isinstance(at, float) and math.isnan(at)) or str(at) == "NaT":
         return NOTHING
-    local = at.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))  # type: ignore[attr-defined]
-    return f"{day_words(local.date())}, {local:%H:%M}"
+    shown = local(at, zone)  # type: ignore[arg-type]
+    return f"{day_words(shown.date())}, {shown:%H:%M}"
 
 
 def period(start: object, grain: str) -> str:
@@ -342,7 +342,7 @@ COLUMN_LABELS = {
     "no_further_contact_count": "No further contact",
     "no_further_contact_share": "No further contact",
     "no_further_contact_same_channel_count": "None on the same channel",
-    "no_further_contact_same_channel_share": "Resolved, channel-blind",
+    "no_further_contact_same_channel_share": "No further contact on that channel",
     "no_further_contact_unanswered_count": "None, and not answered so far",
     "answer_share": "Share of answers",
     "answer_gap_share": "Talk less answers",
