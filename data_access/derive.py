@@ -82,7 +82,8 @@ PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`
 
 _Keep = Callable[[Table, Select[Any]], None]
 
-SORTED_ROWS = 2_000_000  # that are sorted at once in `dialects.ENGINE_MB`: of 20 million the engine holds too much
+SORTED_ROWS = 1_000_000  # that are sorted at once: of 20 million the engine holds too much
+SORTING_MEMORY = 0.6  # of the engine's: at the end of a long load most else is held, and sorting spills well
 _ORDERED_BY = {"waits": ("response_at", "started_at"), "conversations": ("first_response_at", "opened_at")}
 
 _work = MetaData()
@@ -262,12 +263,17 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
         return
     with put_aside(connection) as aside:
         _derive_each(connection, settings, parts, aside.put, progress)
-        for table in (waits, conversations):
-            rows = aside.rows(table).c
-            for within in _stretches(connection, table, rows):
-                dialects.commit_copy(connection)
-                stretch = select(*rows).where(within)
-                dialects.insert_rows(connection, table, _in_stored_order(table, stretch, connection))
+        with dialects.times_the_memory(connection, SORTING_MEMORY):
+            for table in (waits, conversations):
+                _store_in_order(connection, table, aside.rows(table).c)
+
+
+def _store_in_order(connection: Connection, table: Table, rows: Any) -> None:
+    """Store what was put aside, stretch by stretch."""
+    for within in _stretches(connection, table, rows):
+        dialects.commit_copy(connection)
+        stretch = select(*rows).where(within)
+        dialects.insert_rows(connection, table, _in_stored_order(table, stretch, connection))
 
 
 def _derive_each(
@@ -283,7 +289,7 @@ def _derive_each(
         dialects.create_temporary(connection, touched)
         dialects.insert_rows(connection, touched, select(p.customer_id).where(p.bucket.in_(buckets)))
         # The events of one customer cannot be divided: more of them than a part holds take memory in proportion.
-        with dialects.more_memory(connection, events / dialects.at_once(PART_EVENTS)):
+        with dialects.times_the_memory(connection, max(events / dialects.at_once(PART_EVENTS), 1)):
             _derive(connection, settings, keep)
         progress(events)
     _parts.drop(connection)

@@ -293,7 +293,7 @@ def _creation(table: Table, dialect: Dialect) -> str:
     return str(CreateTable(table).compile(dialect=dialect)).strip()
 
 
-ENGINE_MB = 400  # of the embedded engine while files are loaded or rows derived, however many
+ENGINE_MB = 350  # of the embedded engine while files are loaded or rows derived, however many
 MEMORY_VARIABLE = "FRONTDOOR_LOAD_MB"
 
 
@@ -337,12 +337,13 @@ def bounded_memory(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def more_memory(connection: Connection, times: float) -> Iterator[None]:
-    """Inside of `bounded_memory`: so many times as much for a while, for rows that can only be worked on together.
+def times_the_memory(connection: Connection, times: float) -> Iterator[None]:
+    """Inside of `bounded_memory`: so many times as much for a while.
 
-    After an error it stays, as `_setting` says.
+    More for rows that can only be worked on together; less for what spills well, since what the engine may have it
+    keeps. After an error it stays, as `_setting` says.
     """
-    if connection.dialect.name != "duckdb" or times <= 1:
+    if connection.dialect.name != "duckdb":
         yield
         return
     connection.execute(text(f"SET memory_limit = '{round(engine_memory_mb() * times)}MB'"))

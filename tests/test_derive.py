@@ -399,7 +399,7 @@ def test_a_customer_with_more_events_than_a_part_holds_is_derived_with_memory_in
     assert rows_of(url) == before
     assert {events > 2 for events, _ in seen} == {True, False}
     for events, megabytes in seen:
-        assert megabytes == pytest.approx(400 * max(1, events / 2), rel=0.1)
+        assert megabytes == pytest.approx(dialects.ENGINE_MB * max(1, events / 2), rel=0.1)
 
 
 def test_parts_hold_every_event_once_and_no_more_than_they_may(new_store_url, tmp_path, monkeypatch):

@@ -278,11 +278,21 @@ def test_the_engine_has_its_own_limit_of_memory_again_after_a_load(tmp_path):
         assert connection.exec_driver_sql(limit).scalar() == before
 
 
+def test_a_step_may_have_more_or_less_of_the_engines_memory_for_a_while(tmp_path):
+    with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection, dialects.bounded_memory(connection):
+        limit = "SELECT current_setting('memory_limit')"
+        usual = connection.exec_driver_sql(limit).scalar()
+        for times, expected in ((2, "667.5 MiB"), (0.6, "200.2 MiB")):
+            with dialects.times_the_memory(connection, times):
+                assert connection.exec_driver_sql(limit).scalar() == expected
+            assert connection.exec_driver_sql(limit).scalar() == usual
+
+
 def test_a_load_takes_the_memory_that_it_is_given(tmp_path, monkeypatch):
-    monkeypatch.setenv("FRONTDOOR_LOAD_MB", "800")
+    monkeypatch.setenv("FRONTDOOR_LOAD_MB", "700")
     assert dialects.at_once(1_000) == 2_000
     with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection, dialects.bounded_memory(connection):
-        assert connection.exec_driver_sql("SELECT current_setting('memory_limit')").scalar() == "762.9 MiB"
+        assert connection.exec_driver_sql("SELECT current_setting('memory_limit')").scalar() == "667.5 MiB"
 
 
 HEAPS = """
@@ -312,10 +322,10 @@ def test_an_empty_memory_setting_is_none_as_that_of_every_other_variable(monkeyp
     assert dialects.engine_memory_mb() == dialects.ENGINE_MB
 
 
-@pytest.mark.parametrize("given", ["1GB", "399", " ", "-800"])
+@pytest.mark.parametrize("given", ["1GB", "349", " ", "-800"])
 def test_memory_that_is_no_number_or_too_little_is_refused_in_words(tmp_path, monkeypatch, given):
     monkeypatch.setenv("FRONTDOOR_LOAD_MB", given)
     (tmp_path / "messages.csv").write_text(TINY_MESSAGES)
     url = f"duckdb:///{tmp_path / 'store'}"
-    with pytest.raises(StoreError, match=r"FRONTDOOR_LOAD_MB=.* is no whole number of megabytes from 400 on"):
+    with pytest.raises(StoreError, match=r"FRONTDOOR_LOAD_MB=.* is no whole number of megabytes from 350 on"):
         load(url, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
