@@ -474,3 +474,30 @@ def test_the_audit_finds_nothing_in_sound_stores(tiny_store_url, empty_store_url
         engine, wanted = opened(url)
         assert [f for f in (*check_store(engine), *check_numbers(engine, wanted)) if not f.is_ok] == []
     assert len(frame_of(tiny_store_url, conversations)) == 10
+
+
+@pytest.mark.parametrize("measure", ["open_waits", "waits", "complaints"])
+def test_a_listed_wait_tells_what_it_says_itself_not_what_its_conversation_does(demo_store_url, measure):
+    """Of 3,000 open waits of the demo store 900 named who had answered another wait of the same conversation."""
+    engine = open_reader(demo_store_url)
+    wanted = resolved(Filter(), read_status(engine, demo_store_url))
+    shown = selected_rows(engine, Selection(wanted, measure))
+    own = {(row["conversation_id"], row["wait_number"]): row for row in plain_waits(demo_store_url)}
+    assert len(shown) > 100
+    answered = complaints = 0
+    for row in shown.to_dict("records"):
+        wait = own[row["conversation_id"], row["wait_number"]]
+        is_answered = wait["response_at"] is not None and wait["response_at"] <= wanted.now
+        is_complaint = wait["first_complaint_at"] is not None and wait["first_complaint_at"] <= wanted.now
+        answered, complaints = answered + is_answered, complaints + is_complaint
+        told = {name: None if pd.isna(row[name]) else row[name] for name in ("responder_agent", "team", "topic")}
+        assert told == {
+            "responder_agent": wait["responder_agent"] if is_answered else None,
+            "team": wait["team"],
+            "topic": wait["topic"],
+        }
+        assert (row["is_complaint"], pd.isna(row["response_at"])) == (is_complaint, not is_answered)
+    assert answered or measure == "open_waits"
+    if measure == "open_waits":
+        assert not shown["is_answered"].any()
+        assert complaints == shown["is_complaint"].sum() == backlog(engine, wanted).iloc[0]["complaint_count"]

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Engine,
     FromClause,
     Select,
+    Table,
     and_,
     case,
     exists,
@@ -52,26 +53,27 @@ ROWS_IN_A_PART = 20_000
 _Columns = dict[str, tuple[ColumnElement[Any], str]]
 
 
-def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
-    c = conversations.c
+def _columns(wanted: Filter, state: ColumnElement[Any], rows: Table = conversations) -> _Columns:
+    """What is told of each row; of a wait what it says itself, for in a conversation every wait may differ."""
+    c, own = conversations.c, rows.c
     answered = answered_at(conversations, wanted)
     return {
         "conversation_id": (c.conversation_id, "text"),
         "customer_id": (c.customer_id, "text"),
-        "kind": (c.kind, "text"),
-        "channel": (c.channel, "text"),
-        "brand": (c.brand, "text"),
-        "team": (c.team, "text"),
+        "kind": (own.kind, "text"),
+        "channel": (own.channel, "text"),
+        "brand": (own.brand, "text"),
+        "team": (own.team, "text"),
         "opened_at": (c.opened_at, "at"),
         "first_response_at": (answered, "at"),
         "first_response_minutes": (case((answered.is_not(None), c.first_response_seconds / 60.0)), "minutes"),
-        "is_answered": (func.coalesce(is_answered(conversations, wanted), ~true()), "flag"),
-        "is_complaint": (func.coalesce(c.first_complaint_at <= wanted.now, ~true()), "flag"),
+        "is_answered": (func.coalesce(is_answered(rows, wanted), ~true()), "flag"),
+        "is_complaint": (func.coalesce(own.first_complaint_at <= wanted.now, ~true()), "flag"),
         "response_state": (state, "text"),
-        "age_group": (c.age_group, "text"),
-        "topic": (c.topic, "text"),
-        "sentiment_label": (c.sentiment_label, "text"),
-        "needs_reply": (needs_reply(conversations, wanted), "flag"),
+        "age_group": (own.age_group, "text"),
+        "topic": (own.topic, "text"),
+        "sentiment_label": (own.sentiment_label, "text"),
+        "needs_reply": (needs_reply(rows, wanted), "flag"),
         "status": (c.status, "text"),
         "is_closed_without_reply": (
             and_(
@@ -80,7 +82,7 @@ def _columns(wanted: Filter, state: ColumnElement[Any]) -> _Columns:
             ),
             "flag",
         ),
-        "responder_agent": (case((answered.is_not(None), c.responder_agent)), "text"),
+        "responder_agent": (case((answered_at(rows, wanted).is_not(None), own.responder_agent)), "text"),
         "resolved_at": (case((c.resolved_at <= wanted.now, c.resolved_at)), "at"),
         "source": (c.source, "text"),
         "external_id": (c.external_id, "text"),
@@ -152,7 +154,7 @@ def _selected(
                 conversations.c.conversation_id == waits.c.conversation_id,
             ),
         )
-        columns = _columns(wanted, own_state)
+        columns = _columns(wanted, own_state, waits)
         columns |= {
             "wait_number": (waits.c.wait_number, "count"),
             "started_at": (waits.c.started_at, "at"),
@@ -196,7 +198,11 @@ def selected_rows(
     *,
     newest_first: bool = True,
 ) -> pd.DataFrame:
-    """Exactly the rows that a figure counted. One row per conversation, or per wait where waits are counted."""
+    """Exactly the rows that a figure counted. One row per conversation, or per wait where waits are counted.
+
+    What a wait says itself is told of it, such as team, answerer and whether it holds a complaint; the columns
+    `first_response_*`, `opened_at`, `status`, `is_closed_without_reply`, `resolved_at` are those of its conversation.
+    """
     statement, columns = _selected(selection, newest_first=newest_first, limit=limit, offset=offset)
     return typed(fetch(engine, statement), {name: kind for name, (_, kind) in columns.items()})
 
