@@ -555,6 +555,36 @@ def _ordered_events() -> Select[Any]:
     )
 
 
+def _silent_by_ignorance() -> Select[Any]:
+    """Conversations known by tickets only whose source gives no answers: silence here is no silence of the company.
+
+    Where messages are stored, too, in this load or an earlier one, they tell who answered: events win.
+    """
+    f, e = reported_facts.c, _events.c
+    unknown = (
+        select(f.customer_id, f.conversation_id)
+        .where(f.is_response_known.is_(False), f.customer_id.in_(select(touched.c.customer_id)))
+        .distinct()
+        .cte("tickets_without_answers")
+    )
+    u, own = unknown.c, reported_facts.alias("own").c
+    messages = (
+        select(e.customer_id, e.conversation_id)
+        .join(unknown, and_(u.customer_id == e.customer_id, u.conversation_id == e.conversation_id))
+        .outerjoin(own.interaction_id.table, and_(own.customer_id == e.customer_id, own.interaction_id == e.event_id))
+        .where(own.interaction_id.is_(None))
+        .distinct()
+        .subquery("messages")
+    )
+    m = messages.c
+    return (
+        select(u.customer_id, u.conversation_id)
+        .select_from(unknown)
+        .outerjoin(messages, and_(m.customer_id == u.customer_id, m.conversation_id == u.conversation_id))
+        .where(m.conversation_id.is_(None))
+    )
+
+
 def _opened_conversations(settings: Settings) -> Select[Any]:
     e = _events.c
 
@@ -681,14 +711,7 @@ def _runs() -> Select[Any]:
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
     bots = _first_bot_responses().subquery("bots")
-    # A ticket whose comments are not in the data: silence here is no silence of the company.
-    f = reported_facts.c
-    unknown = (
-        select(f.customer_id, f.conversation_id)
-        .where(f.is_response_known.is_(False), f.customer_id.in_(select(touched.c.customer_id)))
-        .distinct()
-        .subquery("unknown")
-    )
+    unknown = _silent_by_ignorance().subquery("unknown")
     return (
         select(
             w.customer_id,

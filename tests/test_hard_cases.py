@@ -164,3 +164,41 @@ def test_thanks_that_a_question_follows_need_no_reply_until_the_question_came(lo
         [conversation] = conversations_rows(engine, wanted).to_dict("records")
         assert conversation["needs_reply"] == bool(asked)
         assert pd.isna(conversation["response_state"]) == (not asked)
+
+
+TICKETS = mapping_of(
+    {
+        "source": "mail",
+        "grain": "conversation",
+        "columns": {"id": "ticket", "conversation": "ticket", "opened_at": "opened", "status": "status"},
+        "constants": {"channel": "email"},
+    },
+    "test",
+)
+
+
+@pytest.mark.parametrize("order", ["messages first", "tickets first", "together"])
+def test_where_messages_are_stored_a_list_of_tickets_without_answers_hides_no_silence(new_store_url, tmp_path, order):
+    messages, tickets = tmp_path / "messages.csv", tmp_path / "tickets.csv"
+    messages.write_text(
+        HEADER + "1,a,inbound,customer,,2026-01-01T10:00:00Z,Where is it,true,true,\n"
+        "2,a,outbound,agent,Bo,2026-01-01T11:00:00Z,We look,,,\n"
+        "3,a,inbound,customer,,2026-01-02T10:00:00Z,Still nothing,true,true,\n"
+        "4,b,inbound,customer,,2026-01-02T10:00:00Z,Nobody answers,true,true,\n"
+        "9,z,inbound,customer,,2026-01-20T10:00:00Z,Other,false,true,\n"
+    )
+    tickets.write_text("ticket,opened,status\n" + "".join(f"{name},2026-01-02T10:00:00Z,open\n" for name in "abc"))
+    orders = [LoadOrder(messages, "csv", MAPPING), LoadOrder(tickets, "csv", TICKETS)]
+    if order == "together":
+        load(new_store_url, orders)
+    else:
+        for one in orders if order == "messages first" else reversed(orders):
+            load(new_store_url, [one])
+    with open_reader(new_store_url).connect() as connection:
+        found = connection.execute(
+            select(conversations.c.external_id, waits.c.is_response_known)
+            .join(waits, waits.c.conversation_id == conversations.c.conversation_id)
+            .order_by(conversations.c.external_id, waits.c.wait_number)
+        ).all()
+    # Only of c nothing but its ticket is known.
+    assert [tuple(row) for row in found] == [("a", True), ("a", True), ("b", True), ("c", False), ("z", True)]
