@@ -254,7 +254,8 @@ def _forget_customer(
     settling.settle_again(connection, before, [*named.values(), *elsewhere], records, rules)
     names = {person.display_name, *(event.display_name for event in events if event.direction == "inbound")}
     named_as = [known for name in names if name and (known := name_of(name)) is not None]
-    _remember(connection, salt, evidence, {(CUSTOMER, customer_id), *named_as}, at, rules.phone_region)
+    threads = {(CONVERSATION_KIND, conversation_id) for conversation_id in named}
+    _remember(connection, salt, evidence, {(CUSTOMER, customer_id), *named_as, *threads}, at, rules.phone_region)
     for table in (_events, _conversations, _identities):
         table.drop(connection)
     done.customer_count += 1

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from data_access.config import IdentityRules
 from data_access.customers import given_by
-from data_access.identities import Identity, normalised, opaque_id
+from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id
 from data_access.schema import forgotten_identities, interactions
 from data_access.sources.base import Reject
 from data_access.store import read_info
@@ -90,16 +90,14 @@ def names_in(raw: str) -> dict[Identity, str]:
 def without_forgotten_events(connection: Connection, stage: Table, rules: IdentityRules) -> list[Reject]:
     """Take events of forgotten customers out of the staged rows.
 
-    Those that the store knows count as unchanged. Others are rejected where they happened before the customer was
-    forgotten, without their raw text; what happened later is new and stays.
+    Those that the store knows count as unchanged. Others that state an identity of the customer, or stand in one of
+    their conversations, whoever wrote them, are rejected where they happened before the customer was forgotten,
+    without their raw text; what happened later is new and stays.
     """
     salt = salt_of(connection)
     if salt is None:
         return []
     s = stage.c
-    connection.execute(
-        delete(stage).where(s.interaction_id.in_(select(interactions.c.interaction_id).where(is_forgotten())))
-    )
     stated = union(*given_by(stage)).subquery("given")
     g = stated.c
     staged = {
@@ -107,13 +105,17 @@ def without_forgotten_events(connection: Connection, stage: Table, rules: Identi
         for kind, given in connection.execute(select(g.identity_kind, g.given).distinct())
     }
     known = _forgotten_at(connection, salt, {pair for pairs in staged.values() for pair in pairs})
-    past_ids: dict[str, dt.datetime] = {}
+    threads = {(CONVERSATION_KIND, name) for name in connection.scalars(select(s.conversation_id).distinct())}
+    past_ids = {name: at for (_, name), at in _forgotten_at(connection, salt, threads).items()}
     for (kind, given), pairs in staged.items():
         times = [known[pair] for pair in pairs if pair in known]
         if times:
             theirs = select(g.conversation_id).where(g.identity_kind == kind, g.given == given).distinct()
             for conversation_id in connection.scalars(theirs):
                 past_ids[conversation_id] = max(*times, past_ids.get(conversation_id, times[0]))
+    connection.execute(
+        delete(stage).where(s.interaction_id.in_(select(interactions.c.interaction_id).where(is_forgotten())))
+    )
     rejects: list[Reject] = []
     for conversation_id, at in past_ids.items():
         past = and_(s.conversation_id == conversation_id, s.occurred_at <= at)

@@ -179,6 +179,29 @@ def test_all_customers_can_be_forgotten_and_the_figures_still_stay(store):
     assert "Ben" not in everything(store)
 
 
+def test_other_messages_of_a_forgotten_conversation_are_rejected_whoever_wrote_them(store, tmp_path):
+    """With a message of hers beside them in the file, and in a file of their own."""
+    forget(store, ["id:shop=anna77"], now=NOW)
+    head, hers = MESSAGES.splitlines()[:2]
+    others = [
+        "c-1,talk-1,,email,inbound,customer,,Mail,Acme,2026-01-05T09:30:00Z,XYZZY8 my address is 5 Elm Street,,,,,,",
+        "c-2,talk-1,,email,outbound,agent,Bo,Mail,Acme,2026-01-05T11:00:00Z,XYZZY9 to 5 Elm Street,,,,,,",
+        "c-3,talk-1,,email,outbound,agent,Bo,Mail,Acme,2026-06-02T11:00:00Z,Written since then,,,,,,",
+    ]
+    before = figures(store)
+    later = NOW + dt.timedelta(days=2)
+    beside = load(store, orders(tmp_path, "\n".join([head, hers, *others[:2]]) + "\n")[:1], now=later)
+    assert (beside.stored_count, beside.unchanged_count, beside.rejected_count) == (0, 1, 2)
+    after = figures(store)
+    assert {name[0] for name in before if before[name] != after[name]} <= {"freshness"}
+    alone = load(store, orders(tmp_path, "\n".join([head, *others]) + "\n")[:1], now=later)
+    assert (alone.stored_count, alone.unchanged_count, alone.rejected_count) == (1, 0, 2)
+    told = everything(store)
+    assert "XYZZY" not in told
+    assert "Elm Street" not in told
+    assert "Written since then" in told
+
+
 def test_loading_the_same_files_again_brings_nothing_back(store, tmp_path):
     forget(store, ["phone=+442079460018"], now=NOW)
     before, rows = figures(store), rows_of(store)
