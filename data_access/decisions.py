@@ -91,7 +91,7 @@ def explain(url: str, who: str) -> list[Explanation]:
 def split(url: str, who: str, given: Sequence[str]) -> Decided:
     """Make identities of a customer another person, who stays apart whatever is loaded later."""
 
-    def decide(connection: Connection, rules: IdentityRules) -> tuple[str, list[frozenset[Identity]], list[Decision]]:
+    def decide(connection: Connection, rules: IdentityRules) -> _Plan:
         customer = _one_customer(connection, who, rules)
         mine = _owned(connection, customer)
         other = frozenset(_identity(text, rules) for text in given)
@@ -109,19 +109,23 @@ def split(url: str, who: str, given: Sequence[str]) -> Decided:
             for one in settling.decisions(connection)
             if one.verdict == "merge" and any(one.sides[a] <= rest and one.sides[1 - a] <= other for a in (0, 1))
         ]
-        return "split", [rest, other], across
+        return _Plan("split", [rest, other], across)
 
     return _decide(url, decide)
 
 
 def merge(url: str, one: str, other: str) -> Decided:
-    """Make two customers one person, who stays one whatever is loaded later."""
+    """Make two customers one person, who stays one whatever is loaded later.
 
-    def decide(connection: Connection, rules: IdentityRules) -> tuple[str, list[frozenset[Identity]], list[Decision]]:
+    Named are all ids of both: an address that holds two of them together lets go of them once the person has two
+    ids of another source.
+    """
+
+    def decide(connection: Connection, rules: IdentityRules) -> _Plan:
         found = [_one_customer(connection, who, rules) for who in (one, other)]
         if found[0] == found[1]:
             raise FrontdoorError(f"{one} and {other} are one customer already: {found[0]}")
-        mine = [_owned(connection, customer) or _conversation_of(connection, customer) for customer in found]
+        mine = [_owned(connection, customer) or _conversations_of(connection, customer) for customer in found]
         between = [
             decision
             for decision in settling.decisions(connection)
@@ -130,8 +134,11 @@ def merge(url: str, one: str, other: str) -> Decided:
         ]
         # Where a split is taken back, those whom it held apart are meant, not who came to one of them since.
         held_apart = frozenset().union(*(side for decision in between for side in decision.sides))
-        named = [min(side & held_apart or side, key=identity_rank) for side in mine]
-        return "merge", [frozenset({identity}) for identity in named], between
+        if between:
+            return _Plan("merge", [frozenset({_strongest(side & held_apart or side)}) for side in mine], between)
+        sides = [frozenset(one for one in side if one[0].startswith("id:")) or {_strongest(side)} for side in mine]
+        whole = frozenset().union(*(_conversations_of(connection, customer) for customer in found))
+        return _Plan("merge", [frozenset(side) for side in sides], between, whole)
 
     return _decide(url, decide)
 
@@ -191,14 +198,25 @@ def _owned(connection: Connection, customer: str) -> frozenset[Identity]:
     return frozenset((kind, value) for rows in (joining, named) for kind, value in connection.execute(rows))
 
 
-def _conversation_of(connection: Connection, customer: str) -> frozenset[Identity]:
-    """Where nobody knows the writer, the conversation itself says who it is."""
+def _conversations_of(connection: Connection, customer: str) -> frozenset[Identity]:
+    """Their conversations; where nobody knows the writer, the conversation itself says who it is."""
     i = interactions.c
     found = connection.scalars(select(i.conversation_id).where(i.customer_id == customer).distinct())
     return frozenset((CONVERSATION_KIND, conversation) for conversation in found)
 
 
-_Plan = tuple[str, list[frozenset[Identity]], list[Decision]]
+def _strongest(side: Iterable[Identity]) -> Identity:
+    return min(side, key=identity_rank)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What shall be decided, the earlier decisions against it, and the conversations that must be one customer's."""
+
+    verdict: str
+    sides: Sequence[frozenset[Identity]]
+    against: Sequence[Decision]
+    whole: frozenset[Identity] = frozenset()
 
 
 def _decide(url: str, plan: Callable[[Connection, IdentityRules], _Plan]) -> Decided:
@@ -207,20 +225,20 @@ def _decide(url: str, plan: Callable[[Connection, IdentityRules], _Plan]) -> Dec
     with open_writer(url) as connection:
         rules = settings.identity
         derive.begin_touched(connection)
-        verdict, sides, against = plan(connection, rules)
+        planned = plan(connection, rules)
+        sides, against = planned.sides, planned.against
         concerned = {identity for side in (*sides, *(s for one in against for s in one.sides)) for identity in side}
         if against:
             numbers = [one.number for one in against]
             connection.execute(delete(identity_decisions).where(identity_decisions.c.decision.in_(numbers)))
             settling.settle_near(connection, concerned, rules)
         number = None
-        if not _is_so(connection, verdict, sides):
-            number = _keep(connection, verdict, sides)
+        if not _is_so(connection, planned):
+            number = _keep(connection, planned.verdict, sides)
             settling.settle_near(connection, concerned, rules)
-        if not _is_so(connection, verdict, sides):
-            raise FrontdoorError(
-                f"the {verdict} has no effect: what joins or parts them is stated otherwise; nothing was changed"
-            )
+        if not _is_so(connection, planned):
+            what = f"the {planned.verdict} has no effect"
+            raise FrontdoorError(f"{what}: what joins or parts them is stated otherwise; nothing was changed")
         now = tuple(sorted({customer for side in sides for customer in _customers_of(connection, side)}))
         derive_changed(connection, settings, say_nothing)
         return Decided(now, tuple(one.number for one in against), number)
@@ -239,10 +257,11 @@ def _customers_of(connection: Connection, side: Iterable[Identity]) -> set[str]:
     return found
 
 
-def _is_so(connection: Connection, verdict: str, sides: Sequence[frozenset[Identity]]) -> bool:
-    of = [_customers_of(connection, side) for side in sides]
-    if verdict == "merge":
-        return len(of[0] | of[1]) == 1
+def _is_so(connection: Connection, planned: _Plan) -> bool:
+    of = [_customers_of(connection, side) for side in planned.sides]
+    if planned.verdict == "merge":
+        together = of[0] | of[1]
+        return len(together) == 1 and planned.whole <= _conversations_of(connection, min(together))
     return of[0].isdisjoint(of[1]) and len(of[1]) == 1
 
 

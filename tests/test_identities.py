@@ -420,6 +420,31 @@ def test_two_customers_of_a_source_become_one_only_by_hand(files):
     assert people(files.url()) == {frozenset({"a", "b"})}
 
 
+@pytest.mark.parametrize(("one", "other"), [("email=b@x.example", "email=c@x.example"), ("id:desk=2", "id:desk=3")])
+def test_a_merge_keeps_together_whom_an_address_had_joined_to_an_id_of_a_customers_file(files, one, other):
+    """The person of the file has no id of the desk; with two of them, the address would join nobody."""
+    files.customers("crm2,1970-01-01,email=b@x.example\n")
+    files.events(event(1, "bob", customer="2", email="b@x.example"))
+    files.events(event(2, "carl", customer="3", email="c@x.example"))
+    decisions.merge(files.url(), one, other)
+    assert people(files.url()) == {frozenset({"bob", "carl"})}
+    assert frame_of(files.url(), customers)["birth_date"].notna().tolist() == [True]
+    before = rows_of(files.url(), *WHO)
+    rebuild(files.url())
+    assert rows_of(files.url(), *WHO) == before
+
+
+def test_a_merge_keeps_together_whom_an_address_had_joined_across_sources(files):
+    for source in ("desk", "shop"):
+        rows = event(1, f"{source} x", customer="1", email="b@x.example")
+        files.events(rows + event(2, f"{source} y", customer="2", email="b@y.example"), source=source)
+    assert people(files.url()) == {frozenset({"desk x", "shop x"}), frozenset({"desk y", "shop y"})}
+    decisions.merge(files.url(), "email=b@x.example", "email=b@y.example")
+    assert people(files.url()) == {frozenset({"desk x", "shop x", "desk y", "shop y"})}
+    assert decisions.split(files.url(), "id:desk=1", ["id:desk=2", "id:shop=2", "email=b@y.example"]).withdrawn == (1,)
+    assert people(files.url()) == {frozenset({"desk x", "shop x"}), frozenset({"desk y", "shop y"})}
+
+
 @pytest.mark.parametrize(
     ("command", "named"),
     [
