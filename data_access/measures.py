@@ -228,18 +228,40 @@ def is_in_states(wanted: Filter, states: Sequence[str], *, of_complaint: bool) -
 
 def wait_state(wanted: Filter) -> ColumnElement[str]:
     """The response state of each wait: by its complaint where it holds one, else by its start."""
-    return case(
-        (waits.c.first_complaint_at <= wanted.now, response_state(wanted, of_complaint=True)),
-        else_=response_state(wanted, of_complaint=False),
+    of_complaint, of_wait = (response_state(wanted, of_complaint=is_complaint) for is_complaint in (True, False))
+    state: ColumnElement[str] = by_its_complaint(wanted, of_complaint, of_wait)
+    return state
+
+
+def by_its_complaint(wanted: Filter, of_complaint: ColumnElement[Any], of_wait: ColumnElement[Any]) -> Any:
+    """What counts from the complaint where the wait holds one by `as_of`, else what counts from its start."""
+    return case((waits.c.first_complaint_at <= wanted.now, of_complaint), else_=of_wait)
+
+
+def counted_by_now(wanted: Filter, column: ColumnElement[int], *of: Clause) -> ColumnElement[int]:
+    """A column of waits that counts inbound interactions, `of` some kind, as it stood at `as_of`.
+
+    Only where data from after `as_of` is there, and the wait was still open, are they counted anew.
+    """
+    if all(at <= wanted.now for _, at in wanted.complete_to):
+        return column
+    i = interactions.c
+    counted = select(func.count()).where(
+        i.customer_id == waits.c.customer_id,
+        i.conversation_id == waits.c.conversation_id,
+        i.direction == "inbound",
+        i.is_visible.is_(True),
+        i.occurred_at.between(waits.c.started_at, wanted.now),
+        *of,
     )
+    return case((is_answered_timed(waits, wanted), column), else_=counted.correlate(waits).scalar_subquery())
 
 
 def is_failed(wanted: Filter, state: ColumnElement[str]) -> Clause:
     """We failed the wait: ignored, answered late, or past its target without an answer here so far."""
     w = waits.c
-    has_complaint = w.first_complaint_at <= wanted.now
-    due = case((has_complaint, w.complaint_target_due_at), else_=w.target_due_at)
-    elsewhere = case((has_complaint, w.complaint_elsewhere_at), else_=w.elsewhere_at)
+    due = by_its_complaint(wanted, w.complaint_target_due_at, w.target_due_at)
+    elsewhere = by_its_complaint(wanted, w.complaint_elsewhere_at, w.elsewhere_at)
     return or_(
         state.in_(("ignored", "answered_late")),
         and_(state == "waiting", due < wanted.censored_at(waits)),
@@ -333,11 +355,14 @@ def is_known_in_public(wanted: Filter) -> Clause:
 def _failed_before(front: Any, post: Any, wanted: Filter) -> list[Clause]:
     """A customer's private contact and public complaint within N days: past its target, without a human reply.
 
+    It must have asked for something by then: what is written after the post changes nothing.
     Whoever looks from one end must say of it that it is a private contact that asks, or a complaint in public.
     """
     posted_at = post.c.first_complaint_at
+    asked = [] if wanted.with_no_reply_needed else [front.c.needs_reply_at <= posted_at]
     return [
         front.c.customer_id == post.c.customer_id,
+        *asked,
         front.c.target_due_at < posted_at,
         posted_at <= dialects.add_seconds(front.c.started_at, literal(wanted.window_seconds)),
         _no_human_before(front, posted_at, wanted),
@@ -652,14 +677,19 @@ def _scored(wanted: Filter) -> list[Clause]:
 
 
 def _open_wait(wanted: Filter) -> list[Clause]:
-    elsewhere = and_(waits.c.elsewhere_at <= wanted.now, waits.c.elsewhere_at <= waits.c.ignored_due_at)
+    w = waits.c
+    answered_elsewhere = by_its_complaint(
+        wanted,
+        and_(w.complaint_elsewhere_at <= wanted.now, w.complaint_elsewhere_at <= w.complaint_ignored_due_at),
+        and_(w.elsewhere_at <= wanted.now, w.elsewhere_at <= w.ignored_due_at),
+    )
     return [
         *_addressed(waits),
         waits.c.is_response_known.is_(True),
         needs_reply(waits, wanted),
         is_not_timed(waits, wanted),
         ~_is_true(is_answered_untimed(waits, wanted)),
-        ~_is_true(elsewhere),
+        ~_is_true(answered_elsewhere),
         ~_is_abandoned_call(),
     ]
 

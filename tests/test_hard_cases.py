@@ -9,14 +9,19 @@ import pandas as pd
 import pytest
 from sqlalchemy import select
 
+from data_access.filters import Filter
 from data_access.loader import LoadOrder, load
+from data_access.measures import Selection
+from data_access.queries.back_door import back_door
 from data_access.queries.backlog import backlog
-from data_access.queries.conversations import conversations_rows
-from data_access.queries.ignored_complaints import ignored_complaints
+from data_access.queries.conversations import conversations_rows, selected_rows
+from data_access.queries.definitions import definitions
+from data_access.queries.ignored_complaints import ignored_complaints, ignored_worklist
 from data_access.queries.response_times import reply_times, response_times
+from data_access.queries.teams import orphans
 from data_access.schema import conversations, waits
 from data_access.sources.mapping import mapping_of
-from data_access.store import open_reader
+from data_access.store import open_reader, read_status, resolved
 
 HEADER = "id,conversation,direction,author_kind,agent,occurred_at,text,is_complaint,needs_reply,is_internal\n"
 COLUMNS = {name: name for name in HEADER.strip().split(",")}
@@ -202,3 +207,80 @@ def test_where_messages_are_stored_a_list_of_tickets_without_answers_hides_no_si
         ).all()
     # Only of c nothing but its ticket is known.
     assert [tuple(row) for row in found] == [("a", True), ("a", True), ("b", True), ("c", False), ("z", True)]
+
+
+EVENTS = "id,occurred_at,conversation,customer,channel,author_kind,agent,team,is_complaint,needs_reply\n"
+OF_EVENTS = mapping_of({"source": "desk", "columns": {name: name for name in EVENTS.strip().split(",")}}, "test")
+
+
+@pytest.fixture
+def asked(new_store_url, tmp_path: Path):
+    """Load events, then ask a query as of a moment, on both engines."""
+
+    def _load(rows: str):
+        file = tmp_path / "events.csv"
+        file.write_text(EVENTS + rows)
+        load(new_store_url, [LoadOrder(file, "csv", OF_EVENTS)])
+        engine = open_reader(new_store_url)
+        status = read_status(engine, new_store_url)
+
+        def _ask(query, as_of: str | None = None, **fields: object):
+            at = None if as_of is None else dt.datetime.fromisoformat(as_of)
+            return query(engine, resolved(Filter(as_of=at, **fields), status))
+
+        return _ask
+
+    return _load
+
+
+def test_a_private_contact_that_asked_for_nothing_before_the_post_is_no_back_door_whatever_follows(asked):
+    ask = asked(
+        "1,2026-03-02T09:00:00Z,k1,c1,chat,customer,,,false,false\n"
+        "2,2026-03-02T12:00:00Z,k2,c1,twitter,customer,,,true,true\n"
+        "3,2026-03-03T09:00:00Z,k1,c1,chat,customer,,,false,true\n"
+        "4,2026-03-20T09:00:00Z,k3,c9,chat,customer,,,false,true\n"
+    )
+    for as_of in ("2026-03-02T13:00:00", "2026-03-10T09:00:00"):
+        assert ask(back_door, as_of).iloc[0]["back_door_count"] == 0
+        assert ask(back_door, as_of, with_no_reply_needed=True).iloc[0]["back_door_count"] == 1
+
+
+def test_a_complaint_after_the_answer_on_another_channel_is_in_the_backlog_as_in_the_work_list(asked):
+    ask = asked(
+        "1,2026-03-02T09:00:00Z,k1,c1,twitter,customer,,,false,true\n"
+        "2,2026-03-02T09:30:00Z,k2,c1,phone,customer,,,false,true\n"
+        "3,2026-03-02T10:00:00Z,k2,c1,phone,agent,Bo,,,\n"
+        "4,2026-03-02T11:00:00Z,k1,c1,twitter,customer,,,true,true\n"
+        "5,2026-03-20T09:00:00Z,k3,c9,chat,customer,,,false,true\n"
+        "6,2026-03-20T09:01:00Z,k3,c9,chat,agent,Bo,,,\n"
+    )
+    before, after = (ask(backlog, as_of).iloc[0] for as_of in ("2026-03-02T10:30:00", None))
+    assert before["open_count"] == 0
+    assert [after[f"{name}_count"] for name in ("open", "complaint", "ignored")] == [1, 1, 1]
+    assert ask(ignored_worklist)["response_state"].tolist() == ["ignored"]
+    listed = ask(lambda engine, wanted: selected_rows(engine, Selection(wanted, "open_waits")))
+    assert listed["response_state"].tolist() == ["ignored"]
+
+
+def test_what_came_after_as_of_is_counted_nowhere(asked):
+    ask = asked(
+        "1,2026-03-01T09:00:00Z,k1,a,email,customer,,T1,true,true\n"
+        "2,2026-03-01T09:10:00Z,k1,a,email,agent,Ann,T1,,\n"
+        "3,2026-03-01T11:00:00Z,k1,a,email,customer,,T1,true,true\n"
+        "4,2026-03-02T12:00:00Z,k1,a,email,customer,,T1,true,true\n"
+        "5,2026-03-08T11:00:00Z,k1,a,email,agent,Bo,T2,,\n"
+        "6,2026-03-09T11:00:00Z,k1,a,email,customer,,T1,true,true\n"
+        "7,2026-03-02T10:00:00Z,k2,b,email,customer,,T2,false,true\n"
+        "8,2026-03-02T10:10:00Z,k2,b,email,agent,Bo,T2,,\n"
+        "9,2026-03-20T10:00:00Z,k3,c,email,customer,,T2,false,true\n"
+    )
+    messages = {}
+    for as_of in ("2026-03-02T11:00:00", "2026-03-03T11:00:00", "2026-03-08T12:00:00"):
+        rows = ask(definitions, as_of)
+        (row,) = rows[rows["definition"].str.startswith("messages")].to_dict("records")
+        messages[as_of] = row["numerator_count"], row["denominator_count"]
+    assert list(messages.values()) == [(2, 3), (2, 4), (4, 4)]
+    assert ask(ignored_worklist, "2026-03-02T11:00:00")["complaint_count"].tolist() == [1]
+    assert ask(ignored_worklist, "2026-03-03T11:00:00")["complaint_count"].tolist() == [2]
+    # As of then Bo had answered in another conversation only.
+    assert ask(orphans, "2026-03-04T11:00:00").empty

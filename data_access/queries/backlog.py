@@ -21,7 +21,7 @@ from data_access.frames import (
     row_query,
     typed,
 )
-from data_access.measures import MEASURES, response_state, waited_seconds
+from data_access.measures import MEASURES, wait_state, waited_seconds
 from data_access.schema import waits
 
 _AGGREGATES: Mapping[str, Any] = {
@@ -54,7 +54,7 @@ def backlog_and_ages(engine: Engine, wanted: Filter) -> tuple[pd.DataFrame, pd.D
 def _open_waits(wanted: Filter, by: Sequence[str]) -> Select[Any]:
     flags: dict[str, ColumnElement[Any]] = {
         "seconds": waited_seconds(waits, wanted),
-        "is_ignored": response_state(wanted, of_complaint=False) == "ignored",
+        "is_ignored": wait_state(wanted) == "ignored",
         "is_complaint": waits.c.first_complaint_at <= wanted.now,
     }
     return row_query(MEASURES["open_waits"], wanted, by, flags)

@@ -41,6 +41,7 @@ from data_access.measures import (
     measure_named,
     needs_reply,
     response_state,
+    wait_state,
     waited_seconds,
 )
 from data_access.schema import conversations, customers, interactions, waits
@@ -146,7 +147,8 @@ def _selected(
         columns = _columns(wanted, state)
     else:
         of_complaint = measure.owning == "first_complaint_at"
-        own_state = response_state(wanted, of_complaint=of_complaint)
+        is_backlog = measure.name == "open_waits"
+        own_state = wait_state(wanted) if is_backlog else response_state(wanted, of_complaint=of_complaint)
         joined = waits.join(
             conversations,
             and_(

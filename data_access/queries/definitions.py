@@ -17,6 +17,7 @@ from data_access.filters import Filter
 from data_access.frames import fetch, row_query, typed
 from data_access.measures import (
     MEASURES,
+    counted_by_now,
     is_answered,
     is_answered_timed,
     is_answered_untimed,
@@ -203,6 +204,7 @@ def _answered_rows(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
         },
     )
     replied = func.coalesce(is_answered(waits, wanted), ~true())
+    inbound = counted_by_now(wanted, w.inbound_count)
     per = _counts(
         engine,
         "waits",
@@ -210,8 +212,8 @@ def _answered_rows(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
         {
             "waits": func.count(),
             "replied": func.count().filter(replied),
-            "messages": func.coalesce(func.sum(w.inbound_count), 0),
-            "heard": func.coalesce(func.sum(w.inbound_count).filter(replied), 0),
+            "messages": func.coalesce(func.sum(inbound), 0),
+            "heard": func.coalesce(func.sum(inbound).filter(replied), 0),
         },
     )
     rows = [

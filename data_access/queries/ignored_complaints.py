@@ -25,13 +25,14 @@ from data_access.frames import (
 )
 from data_access.measures import (
     MEASURES,
+    counted_by_now,
     is_complaint_due,
     is_complaint_ignored_in_time,
     is_in_states,
     is_provisional,
     response_state,
 )
-from data_access.schema import conversations, waits
+from data_access.schema import conversations, interactions, waits
 from data_access.vocabulary import RESPONSE_STATES
 
 _WORKLIST_KINDS = {
@@ -145,7 +146,7 @@ def ignored_worklist(
         "topic": w.topic,
         "sentiment_label": w.sentiment_label,
         "age_group": w.age_group,
-        "complaint_count": w.complaint_count,
+        "complaint_count": counted_by_now(wanted, w.complaint_count, interactions.c.is_complaint.is_(True)),
         "is_bot_answered": w.first_bot_response_at <= wanted.now,
     }
     unanswered = select(*(expression.label(name) for name, expression in of_wait.items())).where(
@@ -171,7 +172,7 @@ def ignored_worklist(
         select(
             *s,
             attempts.label("earlier_conversation_count"),
-            case((c.first_response_at <= wanted.now, c.last_agent)).label("last_agent"),
+            case((c.last_event_at <= wanted.now, c.last_agent)).label("last_agent"),
         )
         .select_from(listed)
         .join(conversations, and_(c.customer_id == s.customer_id, c.conversation_id == s.conversation_id))

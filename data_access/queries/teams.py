@@ -182,7 +182,7 @@ def orphans(engine: Engine, wanted: Filter, limit: int | None = None) -> pd.Data
         .select_from(waits)
         .join(conversations, and_(c.customer_id == w.customer_id, c.conversation_id == w.conversation_id))
         .join(newest, and_(n.agent == c.last_agent, n.source == w.source))
-        .where(*MEASURES["open_waits"].clauses(wanted), or_(has_left, has_moved))
+        .where(*MEASURES["open_waits"].clauses(wanted), c.last_event_at <= wanted.now, or_(has_left, has_moved))
         .order_by(w.started_at, w.conversation_id)
     )
     if limit is not None:
