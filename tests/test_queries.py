@@ -389,8 +389,13 @@ def test_other_teams_conversations_of_the_same_customer_show_state_but_no_text(t
     assert conversation_events(tiny.engine, limited, tweet)["text"].iloc[0] == "Still no internet!"
     hidden = conversation_events(tiny.engine, limited, call)
     assert len(hidden) == 3
-    for column in ("text", "agent", "evidence"):
-        assert hidden[column].isna().all(), column
+    told = {"occurred_at", "direction", "author_kind", "is_visible", "needs_reply", "is_readable"}
+    for column in set(hidden) - told:
+        assert not (hidden[column].any() if hidden[column].dtype == bool else hidden[column].notna().any()), column
+    assert hidden["needs_reply"].all()  # none is marked as one that asks for nothing
+    for frame in (journey[~journey["is_readable"]], conversation_of(tiny.engine, limited, call)):
+        assert frame[["brand", "team", "topic", "sentiment_label", "responder_agent", "external_id"]].isna().all(axis=None)
+        assert not frame["is_complaint"].any()
 
 
 def test_a_customer_who_never_spoke_to_my_team_does_not_exist_for_me(tiny):

@@ -280,33 +280,50 @@ def _visible(wanted: Filter) -> ColumnElement[bool]:
     return or_(is_in_scope(wanted), exists().where(other.c.customer_id == conversations.c.customer_id, *allowed))
 
 
+# What a viewer may know of another team's conversation, and of its events, beside that they are not shown.
+_KNOWN_TO_ALL = (
+    "conversation_id", "customer_id", "kind", "channel", "age_group", "opened_at", "first_response_at",
+    "first_response_minutes", "is_answered", "response_state",
+)  # fmt: skip
+_EVENTS_KNOWN_TO_ALL = ("occurred_at", "direction", "author_kind", "is_visible", "needs_reply")
+
+
+def _for_the_viewer(wanted: Filter, columns: _Columns, known_to_all: Sequence[str]) -> _Columns:
+    """The columns, empty where the conversation is outside the viewer's scope but for these; and `is_readable`."""
+    readable = is_in_scope(wanted)
+    shown = {
+        name: (expression if name in known_to_all else case((readable, expression)), kind)
+        for name, (expression, kind) in columns.items()
+    }
+    return shown | {"is_readable": (readable, "flag")}
+
+
 def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
     """The events of one conversation up to `as_of`, in order. One row per interaction, internal notes included.
 
-    Text, author and agent are empty where the conversation is outside the viewer's scope.
+    Only time, direction and kind of author are told where the conversation is outside the viewer's scope.
     """
     i = interactions.c
-    readable = is_in_scope(wanted)
     columns: _Columns = {
         "occurred_at": (i.occurred_at, "at"),
         "direction": (i.direction, "text"),
         "author_kind": (i.author_kind, "text"),
-        "agent": (case((readable, i.agent)), "text"),
+        "agent": (i.agent, "text"),
         "team": (i.team, "text"),
-        "text": (case((readable, i.text)), "text"),
+        "text": (i.text, "text"),
         "is_visible": (i.is_visible, "flag"),
         "is_complaint": (i.is_complaint, "flag"),
-        "needs_reply": (func.coalesce(i.needs_reply, true()), "flag"),
+        "needs_reply": (or_(~is_in_scope(wanted), func.coalesce(i.needs_reply, true())), "flag"),
         "sentiment_label": (i.sentiment_label, "text"),
         "sentiment_score": (i.sentiment_score, "share"),
         "sentiment_scorer": (i.sentiment_scorer, "text"),
         "not_scored_reason": (i.not_scored_reason, "text"),
         "topics": (i.topics, "text"),
         "blamed_channel": (i.blamed_channel, "text"),
-        "evidence": (case((readable, i.evidence)), "text"),
+        "evidence": (i.evidence, "text"),
         "external_id": (i.external_id, "text"),
-        "is_readable": (readable, "flag"),
     }
+    columns = _for_the_viewer(wanted, columns, _EVENTS_KNOWN_TO_ALL)
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(interactions)
@@ -324,10 +341,12 @@ def conversation_events(engine: Engine, wanted: Filter, conversation_id: str) ->
 
 
 def customer_conversations(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataFrame:
-    """All conversations of one customer up to `as_of`, on every channel, oldest first; filters do not apply."""
+    """All conversations of one customer up to `as_of`, on every channel, oldest first; filters do not apply.
+
+    Of those outside the viewer's scope only channel, times and state are told.
+    """
     joined, state = _with_states(wanted)
-    columns = _columns(wanted, state)
-    columns["is_readable"] = (is_in_scope(wanted), "flag")
+    columns = _for_the_viewer(wanted, _columns(wanted, state), _KNOWN_TO_ALL)
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)
@@ -361,7 +380,7 @@ def customer_facts(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataF
 def conversation_of(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
     """One conversation as a row of `conversations`; empty where there is none or the viewer may not know of it."""
     joined, state = _with_states(wanted)
-    columns = _columns(wanted, state)
+    columns = _for_the_viewer(wanted, _columns(wanted, state), _KNOWN_TO_ALL)
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)
