@@ -1,6 +1,6 @@
 """Derive `waits` and `conversations` from the events: one documented step, set-based, for touched customers only.
 
-1. Visible events are put in order: by time, at the same second inbound before outbound, then by their id in
+1. Visible events are put in order: by time, at the same moment inbound before outbound, then by their id in
    the source (9 before 10). A reply dated before what it answers is no response: it says *answered*, not when.
 2. A *wait* is the run of inbound events between two human responses; the number of responses before an
    event numbers the runs, so one aggregation gives all waits (gaps and islands).
@@ -446,7 +446,7 @@ def misdated_replies() -> Select[Any]:
 
 
 def _in_order(external_id: ColumnElement[str], event_id: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
-    """How events of the same second are ordered: by their id in the source, the shorter first (9 before 10)."""
+    """How events of the same moment are ordered: by their id in the source, the shorter first (9 before 10)."""
     return func.length(external_id), collate(external_id, "C"), collate(event_id, "C")
 
 
