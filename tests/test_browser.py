@@ -251,10 +251,37 @@ def test_what_was_chosen_on_a_page_is_still_chosen_on_coming_back(server: str, p
     page.wait_for_url("**within_days%3D14**")
     settled(page)
     page.get_by_role("link", name="Back to Joined-up service").click()
-    page.wait_for_url("**/joined_up?period=all")
+    page.wait_for_url("**/joined_up?**within_days=14**")
     settled(page)
-    chosen = page.locator("[role=radio][aria-checked=true]").all_inner_texts()
-    assert chosen[:2] == ["14 days", "Any topic"]
+    assert chosen(page)[:2] == ["14 days", "Any topic"]
+
+
+def chosen(page: Any) -> list[str]:
+    return list(page.locator("[role=radio][aria-checked=true]").all_inner_texts())
+
+
+def test_what_was_chosen_on_a_page_stands_in_the_address(server: str, page: Any, browser: Any) -> None:
+    open_page(page, f"{server}/joined_up?period=all&within_days=14")
+    assert chosen(page)[:2] == ["14 days", "Same or unknown topic"]
+    page.get_by_role("radio", name="Any topic").click()
+    page.wait_for_url("**repeat_topic=any**")
+    settled(page)
+    stranger = browser.new_context().new_page()
+    open_page(stranger, page.url)
+    assert chosen(stranger)[:2] == ["14 days", "Any topic"]
+    stranger.context.close()
+    page.reload()
+    settled(page)
+    assert chosen(page)[:2] == ["14 days", "Any topic"]
+    page.get_by_role("radio", name="7 days").click()
+    page.wait_for_url(lambda url: "within_days" not in url and "repeat_topic=any" in url)
+    settled(page)
+    page.go_back()
+    page.wait_for_url("**within_days=14**")
+    settled(page)
+    assert chosen(page)[:2] == ["14 days", "Any topic"]
+    choose(page, "f_channel", "Facebook", "**channel=facebook**")
+    assert "within_days=14" in page.url
 
 
 def test_a_filter_that_matches_nothing_is_left_by_its_link_for_good(server: str, page: Any) -> None:

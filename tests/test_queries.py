@@ -394,7 +394,11 @@ def test_other_teams_conversations_of_the_same_customer_show_state_but_no_text(t
         assert not (hidden[column].any() if hidden[column].dtype == bool else hidden[column].notna().any()), column
     assert hidden["needs_reply"].all()  # none is marked as one that asks for nothing
     for frame in (journey[~journey["is_readable"]], conversation_of(tiny.engine, limited, call)):
-        assert frame[["brand", "team", "topic", "sentiment_label", "responder_agent", "external_id"]].isna().all(axis=None)
+        assert (
+            frame[["brand", "team", "topic", "sentiment_label", "responder_agent", "external_id"]]
+            .isna()
+            .all(axis=None)
+        )
         assert not frame["is_complaint"].any()
 
 

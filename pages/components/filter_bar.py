@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from data_access.filters import Filter
 from data_access.store import StoreStatus
 from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS, UNKNOWN
 from data_access.zones import local
-from pages.components import theme, words
+from pages.components import address, theme, words
+from pages.components.choices import is_choice
 
 PERIODS = {
     "7d": "Last 7 days",
@@ -46,7 +46,6 @@ _NAMES = ("period", "from", "to", "grain", *_LISTS, "visibility", "no_reply_need
 _OWN_OF_ROWS = ("measure", "cell", "conversation", "back")
 _STALE_SECONDS = 2.0
 _CURRENT, _PARAMS, _NOTICES, _ADOPTED = "filter_current", "filter_params", "filter_notices", "filter_adopted"
-_TOLD = "address_told"
 Params = dict[str, tuple[str, ...]]
 
 
@@ -94,7 +93,7 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
             )
     wanted = _filter(status)
     _write_url()
-    _tell_browser()
+    address.tell_browser()
     st.session_state[_CURRENT] = wanted
     return wanted
 
@@ -188,18 +187,14 @@ def _follow_url(choices: Mapping[str, list[str]]) -> None:
         for name, value in adopted["values"].items():
             state.setdefault(f"f_{name}", value)  # what was not drawn in the browser is lost on a change of page
         is_touched = _values() != adopted["values"]
-        is_late = url == adopted["before"] and time.monotonic() - adopted["at"] < _STALE_SECONDS and not _went_back()
+        is_fresh = time.monotonic() - adopted["at"] < _STALE_SECONDS
+        is_late = url == adopted["before"] and is_fresh and not address.went_back()
         if is_touched:
             state[_NOTICES] = []
         if url == state[_PARAMS] or is_touched or is_late:
             _keep_known(choices)
             return
     _adopt(url, choices)
-
-
-def _went_back() -> bool:
-    """The browser's back or forward button started this rerun: its URL is meant, however fresh the last one is."""
-    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
 def _adopt(url: Params, choices: Mapping[str, list[str]]) -> None:
@@ -256,24 +251,14 @@ def _write_url() -> None:
         wanted["clock"] = (state["f_clock"],)
     before = _url()
     if wanted != before:
-        others = {name: st.query_params.get_all(name) for name in st.query_params if name in _OWN_OF_ROWS}
+        others = {name: st.query_params.get_all(name) for name in st.query_params if _is_of_page(name)}
         st.query_params.from_dict({**others, **{name: list(values) for name, values in wanted.items()}})
     state[_PARAMS] = wanted
     state[_ADOPTED] = {"values": _values(), "before": before, "at": time.monotonic()}
 
 
-def _tell_browser() -> None:
-    """Send the whole address again where a link led to the page on which it stands.
-
-    Streamlit (1.67) draws what such a link asks for and leaves the browser's address as it was: the next rerun would
-    go back to that. On the way to another page it takes the address along; sent then, too, it could reach the browser
-    while that still stands on the page before.
-    """
-    page = st.session_state.get("frontdoor_page")
-    whole = {name: st.query_params.get_all(name) for name in st.query_params}
-    before, st.session_state[_TOLD] = st.session_state.get(_TOLD), (page, whole)
-    if before is not None and before[0] == page and before[1] != whole and not _went_back():
-        st.query_params.from_dict(whole)
+def _is_of_page(name: str) -> bool:
+    return name in _OWN_OF_ROWS or is_choice(name)
 
 
 def _filter(status: StoreStatus) -> Filter:
