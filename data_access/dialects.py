@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateTable, PrimaryKeyConstraint
 from sqlalchemy.sql import func
@@ -332,8 +333,12 @@ def reuse_freed_memory() -> None:
 @contextlib.contextmanager
 def bounded_memory(connection: Connection) -> Iterator[None]:
     """Let DuckDB write to disk what does not fit into `engine_memory_mb`; a server has limits of its own."""
-    with _setting(connection, "memory_limit", f"{engine_memory_mb()}MB"):
+    if connection.dialect.name != "duckdb":
         yield
+        return
+    _limit_memory(connection, engine_memory_mb())
+    yield
+    connection.execute(text("RESET memory_limit"))
 
 
 @contextlib.contextmanager
@@ -341,14 +346,28 @@ def times_the_memory(connection: Connection, times: float) -> Iterator[None]:
     """Inside of `bounded_memory`: so many times as much for a while.
 
     More for rows that can only be worked on together; less for what spills well, since what the engine may have it
-    keeps. After an error it stays, as `_setting` says.
+    keeps: where it holds more than that already, it stays as it was. After an error it stays, too, as `_setting` says.
     """
     if connection.dialect.name != "duckdb":
         yield
         return
-    connection.execute(text(f"SET memory_limit = '{round(engine_memory_mb() * times)}MB'"))
+    try:
+        _limit_memory(connection, engine_memory_mb() * times)
+    except OperationalError:
+        if times >= 1:
+            raise
+        _limit_memory(connection, engine_memory_mb())
     yield
-    connection.execute(text(f"SET memory_limit = '{engine_memory_mb()}MB'"))
+    _limit_memory(connection, engine_memory_mb())
+
+
+def _limit_memory(connection: Connection, megabytes: float) -> None:
+    """Between two transactions: DuckDB refuses a limit below what it holds, and of one that is open it holds more."""
+    connection.exec_driver_sql("COMMIT")
+    try:
+        connection.exec_driver_sql(f"SET memory_limit = '{round(megabytes)}MB'")
+    finally:
+        connection.exec_driver_sql("BEGIN TRANSACTION")
 
 
 @contextlib.contextmanager

@@ -288,6 +288,20 @@ def test_a_step_may_have_more_or_less_of_the_engines_memory_for_a_while(tmp_path
             assert connection.exec_driver_sql(limit).scalar() == usual
 
 
+def test_memory_is_limited_also_where_much_is_not_committed_yet_and_not_below_what_is_held(tmp_path, monkeypatch):
+    limit = "SELECT current_setting('memory_limit')"
+    with open_writer(f"duckdb:///{tmp_path / 'memory'}") as connection:
+        many = "CREATE TABLE many AS SELECT hash(range) AS h, range::VARCHAR AS s FROM range(2000000)"
+        connection.exec_driver_sql(many)
+        monkeypatch.setattr(dialects, "ENGINE_MB", 30)
+        with dialects.bounded_memory(connection):
+            usual = connection.exec_driver_sql(limit).scalar()
+            with dialects.times_the_memory(connection, 0.001):
+                assert connection.exec_driver_sql(limit).scalar() == usual == "28.6 MiB"
+                assert connection.exec_driver_sql("SELECT count(*) FROM many").scalar() == 2_000_000
+        connection.exec_driver_sql("DROP TABLE many")
+
+
 def test_a_load_takes_the_memory_that_it_is_given(tmp_path, monkeypatch):
     monkeypatch.setenv("FRONTDOOR_LOAD_MB", "700")
     assert dialects.at_once(1_000) == 2_000
