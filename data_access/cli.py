@@ -110,7 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     load.add_argument("--source-name", metavar="NAME", help="store the rows under this name instead of the source's")
     load.add_argument("--encoding", help="of the file, where it is not UTF-8")
-    load.add_argument("--complete-to", type=_moment, metavar="TIME", help="up to when the source is complete, UTC")
+    load.add_argument(
+        "--complete-to",
+        type=_moment,
+        metavar="TIME",
+        help="up to when the source is complete, UTC; else its newest event",
+    )
     load.add_argument("--dry-run", action="store_true", help="say what would be stored and rejected; changes nothing")
     command("rebuild", _rebuild, "derive waits and conversations again with the present settings")
     engine_commands.add_commands(command, _outcome_of, _orders, _say)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -377,8 +377,22 @@ def _derive(connection: Connection, settings: Settings, keep: _Keep) -> None:
         table.drop(connection)
 
 
-def refresh_source_status(connection: Connection, source: str, complete_to: dt.datetime | None) -> None:
-    """Set *complete to* of a source: as given, else kept as given before, else its newest event."""
+class Completeness(NamedTuple):
+    """Up to when a source is complete, and what says so. `overtaken` was given before; newer events passed it."""
+
+    complete_to: dt.datetime
+    is_given: bool
+    newest_event_at: dt.datetime | None
+    overtaken: dt.datetime | None = None
+
+
+def refresh_source_status(
+    connection: Connection, source: str, given: dt.datetime | None, latest: dt.datetime
+) -> Completeness | None:
+    """Set *complete to* of a source: as given now, else the later of what was given before and its newest event.
+
+    `latest` is the latest moment that may be given: an older version kept others. None where the source has no events.
+    """
     newest = max(
         (
             moment
@@ -396,9 +410,11 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
         default=None,
     )
     before = connection.execute(select(source_status).where(source_status.c.source == source)).one_or_none()
-    given = complete_to or (before.complete_to if before and before.is_complete_to_given else None)
-    if given is None and newest is None:
-        return
+    kept = before.complete_to if before and before.is_complete_to_given else None
+    is_overtaken = given is None and kept is not None and (kept > latest or (newest is not None and newest > kept))
+    moment = given or (None if is_overtaken else kept)
+    if (complete_to := moment or newest) is None:
+        return None
     has_times = connection.scalar(
         select(
             or_(
@@ -414,12 +430,13 @@ def refresh_source_status(connection: Connection, source: str, complete_to: dt.d
     connection.execute(
         insert(source_status).values(
             source=source,
-            complete_to=given or newest,
-            is_complete_to_given=given is not None,
+            complete_to=complete_to,
+            is_complete_to_given=moment is not None,
             newest_event_at=newest,
             has_response_times=bool(has_times),
         )
     )
+    return Completeness(complete_to, moment is not None, newest, kept if is_overtaken else None)
 
 
 def misdated_replies() -> Select[Any]:

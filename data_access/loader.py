@@ -57,6 +57,7 @@ from data_access.scoring import SCORE_COLUMNS, SUPPLIED_FIELDS, TextRow, scored_
 from data_access.sources import SOURCES
 from data_access.sources.base import (
     BATCH_ROWS,
+    FUTURE_TOLERANCE,
     Batch,
     Reject,
     StoredEvent,
@@ -210,10 +211,11 @@ def load(
 ) -> LoadResult:
     """Load files into the store, derive the touched customers again, and publish all of it at once.
 
-    `now` is the load time, naive UTC (events later than a day after it are rejected). Raises SourceError,
-    MappingError or StoreError; then nothing has changed.
+    `now` is the load time, naive UTC (events later than a day after it are rejected, a *complete to* refused). Raises
+    FrontdoorError, SourceError, MappingError or StoreError; then nothing has changed.
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    _refuse_complete_to_ahead(orders, started)
     settings = current_settings(url)
     total = LoadResult()
     with open_writer(url) as connection:
@@ -222,9 +224,7 @@ def load(
             for order in orders:
                 total.add(_load_file(connection, order, settings, started, progress))
         derive_changed(connection, settings, progress)
-        for order in orders:
-            if order.kind != "customers":
-                derive.refresh_source_status(connection, order.source, order.complete_to)
+        total.notes += _complete_sources(connection, orders, started)
     return total
 
 
@@ -237,11 +237,42 @@ def rehearse(
     which change no count, are left out. Raises what `load` raises.
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    _refuse_complete_to_ahead(orders, started)
     settings = current_settings(url)
     with open_rehearsal(url) as connection:
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             return [_load_file(connection, order, settings, started, progress) for order in orders]
+
+
+def _refuse_complete_to_ahead(orders: Sequence[LoadOrder], started: dt.datetime) -> None:
+    """Nothing is complete up to a moment to come: all that is open would count as ignored."""
+    for order in orders:
+        if order.complete_to is not None and order.complete_to > started + FUTURE_TOLERANCE:
+            raise FrontdoorError(
+                f"--complete-to {order.complete_to} UTC is in the future: give the moment up to which "
+                f"{order.source} is complete, or leave it out: then it is that of its newest event"
+            )
+
+
+def _complete_sources(connection: Connection, orders: Sequence[LoadOrder], started: dt.datetime) -> list[str]:
+    """Set *complete to* of the loaded sources; what a load says of it, where it was given now or before."""
+    notes, given = [], dict[str, dt.datetime | None]()
+    for order in orders:
+        if order.kind != "customers":
+            given[order.source] = max(filter(None, (given.get(order.source), order.complete_to)), default=None)
+    for source, moment in given.items():
+        found = derive.refresh_source_status(connection, source, moment, started + FUTURE_TOLERANCE)
+        if found is None:
+            continue
+        said = f"{source} is complete to {found.complete_to} UTC"
+        if found.overtaken is not None:
+            notes.append(f"{said}, its newest event, no longer to {found.overtaken}, as given before")
+        elif moment is not None and found.newest_event_at is not None and found.newest_event_at > moment:
+            notes.append(f"{said}, as given: what is newer, up to {found.newest_event_at}, is not counted yet")
+        elif moment is not None:
+            notes.append(f"{said}, as given")
+    return notes
 
 
 def rebuild(url: str, *, progress: Progress = say_nothing) -> int:

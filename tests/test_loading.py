@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import gc
 import platform
@@ -14,13 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import TINY_CUSTOMERS, TINY_MAPPING, TINY_MESSAGES
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from stored_rows import frame_of, rows_of
 
 from data_access import dialects
 from data_access.errors import FrontdoorError, SourceError, StoreError
 from data_access.filters import Filter
-from data_access.loader import LoadOrder, load, rebuild, rescore
+from data_access.loader import LoadOrder, load, rebuild, rehearse, rescore
 from data_access.reports import run_report
 from data_access.schema import (
     agents,
@@ -144,15 +145,50 @@ def test_agents_have_the_team_of_their_newest_interaction(url, tmp_path):
     assert (found.agent, found.team, str(found.last_seen_at)) == ("Bo", "Social", "2025-06-05 09:00:00")
 
 
-def test_a_source_is_complete_to_its_newest_event_or_to_what_was_given(url, tmp_path):
-    load(url, [order(tmp_path / "a.csv", row(1))])
-    assert str(frame_of(url, source_status)["complete_to"].iloc[0]) == "2025-05-05 09:00:00"
-    load(url, [order(tmp_path / "b.csv", row(2, "2025-05-06T09:00:00Z"), complete_to=dt.datetime(2025, 6, 1))])
-    assert str(frame_of(url, source_status)["complete_to"].iloc[0]) == "2025-06-01 00:00:00"
-    load(url, [order(tmp_path / "c.csv", row(3, "2025-05-07T09:00:00Z"))])  # what was given stays given
+def complete_to(url: str) -> tuple[str, bool]:
     (status,) = frame_of(url, source_status).itertuples()
-    assert (str(status.complete_to), status.is_complete_to_given) == ("2025-06-01 00:00:00", True)
-    assert str(status.newest_event_at) == "2025-05-07 09:00:00"
+    return str(status.complete_to), status.is_complete_to_given
+
+
+def test_a_source_is_complete_to_what_is_given_else_to_the_later_of_what_was_given_and_its_newest_event(url, tmp_path):
+    days = {n: order(tmp_path / f"{n}.csv", row(n, f"2025-05-0{n}T09:00:00Z")) for n in (1, 2, 8)}
+    assert load(url, [days[1]]).notes == []
+    assert complete_to(url) == ("2025-05-01 09:00:00", False)
+    given = load(url, [dataclasses.replace(days[1], complete_to=dt.datetime(2025, 5, 5))])
+    assert given.notes == ["desk is complete to 2025-05-05 00:00:00 UTC, as given"]
+    assert load(url, [days[2]]).notes == []
+    assert complete_to(url) == ("2025-05-05 00:00:00", True)
+    assert load(url, [days[8]]).notes == [
+        "desk is complete to 2025-05-08 09:00:00 UTC, its newest event, no longer to 2025-05-05 00:00:00, as given "
+        "before"
+    ]
+    assert complete_to(url) == ("2025-05-08 09:00:00", False)
+    again = load(url, [dataclasses.replace(days[1], complete_to=dt.datetime(2025, 5, 5)), days[8]])
+    assert again.notes == [
+        "desk is complete to 2025-05-05 00:00:00 UTC, as given: what is newer, up to 2025-05-08 09:00:00, is not "
+        "counted yet"
+    ]
+    assert complete_to(url) == ("2025-05-05 00:00:00", True)
+
+
+def test_no_source_is_complete_to_a_moment_to_come(url, tmp_path):
+    now = dt.datetime(2025, 5, 5, 12)
+    day = order(tmp_path / "a.csv", row(1))
+    for make in (load, rehearse):
+        with pytest.raises(FrontdoorError, match=r"2025-05-06 12:00:01 UTC is in the future: give the moment"):
+            make(url, [dataclasses.replace(day, complete_to=dt.datetime(2025, 5, 6, 12, 0, 1))], now=now)
+    load(url, [dataclasses.replace(day, complete_to=dt.datetime(2025, 5, 6, 12))], now=now)
+    assert complete_to(url) == ("2025-05-06 12:00:00", True)
+
+
+def test_a_moment_to_come_that_an_older_version_kept_ends_with_the_next_load(url, tmp_path):
+    load(url, [order(tmp_path / "a.csv", row(1))])
+    with open_writer(url) as connection:
+        connection.execute(
+            update(source_status).values(complete_to=dt.datetime(2199, 1, 1), is_complete_to_given=True)
+        )
+    load(url, [order(tmp_path / "b.csv", row(2, "2025-05-06T09:00:00Z"))])
+    assert complete_to(url) == ("2025-05-06 09:00:00", False)
 
 
 def test_the_same_id_in_two_sources_is_two_events(url, tmp_path):
