@@ -116,7 +116,7 @@ _scores = Table(
 _seen = Table(
     "stage_seen",
     _work,
-    *(Column(name, _stage.c[name].type) for name in ("interaction_id", "content_hash", "line")),
+    *(Column(name, _stage.c[name].type) for name in ("interaction_id", "content_hash", "file", "line")),
     prefixes=["TEMPORARY"],
 )
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
@@ -188,7 +188,8 @@ class LoadResult:
 class LoadOrder:
     """What to load and how. `source_name` overrides the name under which a file without a mapping is stored.
 
-    `path` may be a folder; `more` are further files that belong to it.
+    `path` may be a folder; `more` are further files that belong to it. In a succession they came one after the other:
+    a row of a later file replaces that of an earlier one, which then counts as there already.
     """
 
     path: Path
@@ -199,6 +200,7 @@ class LoadOrder:
     complete_to: dt.datetime | None = None
     more: tuple[Path, ...] = ()
     file_hash: str | None = None
+    is_succession: bool = False
 
     @property
     def source(self) -> str:
@@ -552,13 +554,14 @@ class _Slice:
         connection, settings = self._connection, self._settings
         self._stage_waiting()
         if not self._is_first:
-            self.rejects += _reject_seen(connection, self._order.path)
-        self.rejects += _reject_duplicates(connection, self._order.path)
+            self.rejects += _reject_seen(connection, self._order)
+        self.rejects += _reject_duplicates(connection, self._order)
         if not is_last:
             from_file = select(*(_stage.c[c.name] for c in _seen.columns)).where(_stage.c.is_from_file.is_(True))
             dialects.insert_rows(connection, _seen, from_file)
         self.rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
-        if self._was_loaded or dialects.has_rows(connection, _not_from_file()):
+        is_replaced = self._order.is_succession and not self._is_first
+        if self._was_loaded or is_replaced or dialects.has_rows(connection, _not_from_file()):
             _classify(connection)
         _find_customers(connection, settings)
         counts = _counted(connection)
@@ -662,43 +665,46 @@ def _arrow(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table([as_array(columns[name], schema.field(name).type) for name in names], names=names)
 
 
-def _reject_duplicates(connection: Connection, path: Path) -> list[Reject]:
-    """Within one file the first row of an id counts; a later one with other content is rejected."""
+def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]:
+    """Within one file the first row of an id counts; a later one with other content is rejected.
+
+    So it is among the files of an order; in a succession each has its own first row, and that of the last file counts.
+    """
     s = _stage.c
-    first = (
-        select(s.interaction_id, func.min(s.place).label("place"))
-        .group_by(s.interaction_id)
-        .having(func.count() > 1)
-        .subquery("first")
-    )
-    if not connection.scalar(select(func.count()).select_from(first)):
+    repeating = select(s.interaction_id).group_by(s.interaction_id).having(func.count() > 1)
+    if not dialects.has_rows(connection, repeating):
         return []
+    key = [s.interaction_id, s.file] if order.is_succession else [s.interaction_id]
+    first = select(*key, func.min(s.place).label("place")).group_by(*key).having(func.count() > 1).subquery("first")
+    is_repeated = and_(*(first.c[column.name] == column for column in key), s.place != first.c.place)
     other = _stage.alias("other")
     is_first = and_(other.c.interaction_id == first.c.interaction_id, other.c.place == first.c.place)
     repeated = (
         select(_stage, other.c.line.label("first_line"), other.c.content_hash.label("kept"))
-        .join(first, first.c.interaction_id == s.interaction_id)
+        .join(first, is_repeated)
         .join(other, is_first)
-        .where(s.place != first.c.place)
     )
-    rejects = _rejects_of(connection, repeated, path)
-    connection.execute(
-        delete(_stage).where(exists().where(first.c.interaction_id == s.interaction_id, first.c.place != s.place))
-    )
+    rejects = _rejects_of(connection, repeated, order.path)
+    connection.execute(delete(_stage).where(exists().where(is_repeated)))
+    if order.is_succession:
+        last = repeating.add_columns(func.max(s.place).label("place")).subquery("last")
+        connection.execute(
+            delete(_stage).where(exists().where(last.c.interaction_id == s.interaction_id, s.place < last.c.place))
+        )
     return rejects
 
 
-def _reject_seen(connection: Connection, path: Path) -> list[Reject]:
+def _reject_seen(connection: Connection, order: LoadOrder) -> list[Reject]:
     """The same against the slices of the file that are stored already."""
     s, seen = _stage.c, _seen.c
     again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True))
+    if order.is_succession:  # what an earlier file said is corrected, as by a load of its own
+        again = and_(again, seen.file == s.file)
     if not dialects.has_rows(connection, select(s.interaction_id).join(_seen, again)):
         return []
     repeated = select(_stage, seen.line.label("first_line"), seen.content_hash.label("kept")).join(_seen, again)
-    rejects = _rejects_of(connection, repeated, path)
-    connection.execute(
-        delete(_stage).where(s.is_from_file.is_(True), s.interaction_id.in_(select(seen.interaction_id)))
-    )
+    rejects = _rejects_of(connection, repeated, order.path)
+    connection.execute(delete(_stage).where(exists().where(again)))
     return rejects
 
 

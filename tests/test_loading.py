@@ -31,6 +31,7 @@ from data_access.schema import (
     interactions,
     load_runs,
     rejected_rows,
+    reported_facts,
     source_status,
 )
 from data_access.sources import SOURCES, recognise
@@ -379,3 +380,34 @@ def test_memory_that_is_no_number_or_too_little_is_refused_in_words(tmp_path, mo
     url = f"duckdb:///{tmp_path / 'store'}"
     with pytest.raises(StoreError, match=r"FRONTDOOR_LOAD_MB=.* is no whole number of megabytes from 350 on"):
         load(url, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
+
+
+@pytest.mark.parametrize("slice_rows", [1, 1_000])
+def test_of_files_in_a_succession_the_last_counts_and_in_it_the_first_row(
+    new_store_url, tmp_path, monkeypatch, slice_rows
+):
+    monkeypatch.setattr("data_access.loader.SLICE_ROWS", slice_rows)
+    monkeypatch.setattr("data_access.sources.files.BATCH_ROWS", 1)
+    header = "id,requester_id,submitter_id,created_at,status,via_channel,description\n"
+    days = {
+        "a.csv": ("1,7,7,2026-01-05,new,email,first", "2,7,7,2026-01-05,new,email,only"),
+        "b.csv": (
+            "3,7,7,2026-01-05,new,email,other",
+            "1,7,7,2026-01-05,open,email,second",
+            "1,7,7,2026-01-05,open,email,twice",
+        ),
+        "c.csv": ("1,7,7,2026-01-05,solved,email,third", "1,7,7,2026-01-05,closed,email,fourth"),
+    }
+    for name, rows in days.items():
+        (tmp_path / name).write_text(header + "".join(f"{row}\n" for row in rows))
+    paths = [tmp_path / name for name in days]
+    result = load(new_store_url, [LoadOrder(paths[0], "zendesk", more=tuple(paths[1:]), is_succession=True)])
+    assert (result.read_count, result.stored_count + result.unchanged_count, result.rejected_count) == (7, 5, 2)
+    bad = frame_of(new_store_url, rejected_rows)
+    assert sorted(zip(bad["file"], bad["line"], strict=True)) == [("b.csv", 4), ("c.csv", 3)]
+    stored = frame_of(new_store_url, interactions).sort_values("external_id")
+    assert stored["text"].tolist() == ["third", "only", "other"]
+    assert frame_of(new_store_url, reported_facts)["status"].tolist().count("solved") == 1
+    again = load(new_store_url, [LoadOrder(paths[0], "zendesk", more=tuple(paths[1:]), is_succession=True)])
+    assert sorted(frame_of(new_store_url, interactions)["text"]) == ["only", "other", "third"]
+    assert again.rejected_count == 2
