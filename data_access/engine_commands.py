@@ -149,4 +149,6 @@ def watch(
         "stored_count": done.result.stored_count,
         "rejected_count": done.result.rejected_count,
     }
-    return Outcome(words, values, status=1 if options.once and done.failed_count else 0)
+    return Outcome(
+        words, values, status=1 if options.once and (done.failed_count or done.result.rejected_count) else 0
+    )

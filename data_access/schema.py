@@ -350,7 +350,9 @@ load_runs = Table(
     _column("stored_count", BigInteger, "Rows stored or changed"),
     _column("unchanged_count", BigInteger, "Rows that were there already"),
     _column("rejected_count", BigInteger, "Rows rejected"),
-    _column("file_hash", Text, "Hash of the file's content, where `frontdoor watch` loaded it"),
+    _column(
+        "file_hash", Text, "Hash of what the files held and of how they were read, where `frontdoor watch` loaded them"
+    ),
     comment="One row per loaded file",
 )
 

@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from source_files import ZENDESK, write_files
 from sqlalchemy import func, select
-from stored_rows import frame_of
+from stored_rows import frame_of, rows_of
 
 from data_access.cli import main
 from data_access.errors import SourceError
-from data_access.loader import LoadOrder
-from data_access.schema import interactions, load_runs
+from data_access.loader import LoadOrder, load
+from data_access.schema import interactions, load_runs, reported_facts
 from data_access.store import open_reader, open_writer
 from data_access.watch import Watch
 
@@ -131,6 +132,88 @@ def test_a_file_that_is_written_again_with_more_is_loaded_again(watch, url, inbo
     watch.look()
     assert interaction_count(url) == 3
     assert frame_of(url, load_runs)["unchanged_count"].tolist() == [0, 2]
+
+
+def test_a_file_that_becomes_again_what_it_was_is_loaded_again_also_by_a_later_watch(url, inbox, said):
+    def texts() -> list[str]:
+        return frame_of(url, interactions)["text"].tolist()
+
+    path, earlier = inbox / "a.csv", tweets(1, 1)
+    for content in (earlier, earlier.replace("hello", "goodbye"), earlier, earlier):
+        path.write_text(content)
+        later = Watch(url, inbox, lambda path: [LoadOrder(path, "twcs")], said.append)
+        later.look()
+        later.look()
+        assert texts() == ["@Acme goodbye 1" if "goodbye" in content else "@Acme hello 1"]
+    assert said[-1] == "a.csv: loaded before"
+    assert len(said) == 4
+
+
+def test_an_empty_file_and_a_link_to_nothing_are_said_once(watch, url, inbox, said):
+    (inbox / "empty.csv").touch()
+    (inbox / "dangling.csv").symlink_to(inbox / "absent.csv")
+    for _ in range(4):
+        watch.look()
+    assert sorted(said) == [
+        "dangling.csv: not loaded: it is a link to a file that is not there; looking again when it changes",
+        "empty.csv: not loaded: it is empty; looking again when it changes",
+    ]
+    assert watch.watched.failed_count == 2
+    (inbox / "empty.csv").write_text(tweets(1))
+    (inbox / "absent.csv").write_text(tweets(5))
+    watch.look()
+    watch.look()
+    assert interaction_count(url) == 4
+
+
+@pytest.mark.parametrize("first", ["tickets.csv", "comments.csv"])
+def test_the_tables_of_one_export_load_together_whichever_lands_first(url, inbox, said, tmp_path, first):
+    def orders(path: Path) -> list[LoadOrder]:
+        return [LoadOrder(path, "twcs" if path.name == "tweets.csv" else "zendesk")]
+
+    watch = Watch(url, inbox, orders, said.append)
+    (inbox / "tweets.csv").write_text(tweets(1))
+    for number, name in enumerate([first, *(name for name in ZENDESK if name != first)]):
+        (inbox / name).write_bytes(ZENDESK[name].encode())
+        os.utime(inbox / name, (1_000 + number, 1_000 + number))
+        watch.look()
+        watch.look()
+    assert said[-1].startswith(first)
+    assert ", users.csv, groups.csv, brands.csv: 8 rows read: " in said[-1]
+    assert said[-1].endswith(" 2 rejected")
+    assert watch.watched.failed_count == 0
+    whole = f"duckdb:///{tmp_path / 'whole'}"
+    load(
+        whole,
+        [LoadOrder(write_files(tmp_path / "export", ZENDESK), "zendesk"), LoadOrder(inbox / "tweets.csv", "twcs")],
+    )
+    assert rows_of(url) == rows_of(whole)
+    later = Watch(url, inbox, orders, said.append)
+    later.look()
+    later.look()
+    assert said[-1].endswith(": loaded before")
+    assert (later.watched.known_count, later.watched.loaded_count) == (6, 0)
+
+
+def test_a_table_that_lands_later_under_another_name_corrects_the_earlier_one(url, inbox, said):
+    write_files(inbox, ZENDESK)
+    watch = Watch(url, inbox, lambda path: [LoadOrder(path, "zendesk")], said.append)
+    watch.look()
+    watch.look()
+    day = time.time() + 60
+    header, ticket, *_ = ZENDESK["tickets.csv"].splitlines()
+    (inbox / "a-later-day.csv").write_text(f"{header}\n{ticket.replace(',open,', ',solved,')}\n")
+    (inbox / "its-comments.csv").write_text(
+        "id,ticket_id,user_id,body,public,created\n200,2,10,Of the day before,TRUE,2026-01-06 09:00:00\n"
+    )
+    for name in ("a-later-day.csv", "its-comments.csv"):
+        os.utime(inbox / name, (day, day))
+    watch.look()
+    watch.look()
+    assert said[-1].endswith("10 rows read: 2 stored, 6 there already, 2 rejected")
+    assert "comment:200" in frame_of(url, interactions)["external_id"].tolist()
+    facts = frame_of(url, reported_facts)
+    assert sorted(facts["status"]) == ["closed", "solved", "solved"]
 
 
 def test_files_dated_by_a_clock_ahead_or_behind_are_loaded_and_loaded_again_when_they_change(watch, url, inbox):
@@ -262,3 +345,28 @@ def test_one_look_for_cron_loads_and_ends_and_says_by_its_status_what_failed(url
     (inbox / "bad.csv").write_text("nothing,of,this\n1,2,3\n")
     assert main(arguments) == 1
     assert main(["watch", str(inbox / "absent"), "--store", url]) == 2
+
+
+def test_a_file_is_loaded_again_once_its_mapping_is_mended_and_rejects_show_in_the_status(
+    url, inbox, tmp_path, capsys
+):
+    mapping = tmp_path / "map.toml"
+    (inbox / "a.csv").write_text("id,at,via\n1,2026-01-05 09:00,email\n2,2026-01-05 10:00,email\n")
+    arguments = ["watch", str(inbox), "--once", "--every", "0.1", "--store", url, "--mapping", str(mapping)]
+
+    def written(year: str) -> None:
+        mapping.write_text(
+            'source = "desk"\n[columns]\nid = "id"\noccurred_at = "at"\nchannel = "via"\n'
+            f'[time]\nformat = "{year}-%m-%d %H:%M"\n'
+        )
+
+    written("%y")
+    assert main(arguments) == 1
+    assert "0 rows stored, 2 rejected" in capsys.readouterr().out
+    assert main(arguments) == 0
+    assert "1 known already" in capsys.readouterr().out
+    written("%Y")
+    assert main(arguments) == 0
+    assert "2 rows stored, 0 rejected" in capsys.readouterr().out
+    assert main([*arguments, "--source-name", "other"]) == 0
+    assert interaction_count(url) == 4
