@@ -119,6 +119,13 @@ _seen = Table(
     *(Column(name, _stage.c[name].type) for name in ("interaction_id", "content_hash", "file", "line")),
     prefixes=["TEMPORARY"],
 )
+# Replies whose question had not come when they were loaded.
+_orphans = Table(
+    "stage_orphans",
+    _work,
+    *(Column(name, Text) for name in ("interaction_id", "source", "thread_id", "reply_to")),
+    prefixes=["TEMPORARY"],
+)
 _keys = Table("stage_keys", _work, Column("a", Text), Column("b", Text), prefixes=["TEMPORARY"])
 _CONTENT_FIELDS = [
     "channel",
@@ -157,6 +164,7 @@ _PLACEMENT_FIELDS = (
     "has_reported_answer",
 )
 _THREADED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.rethread)
+_LINKED_SOURCES = frozenset(name for name, source in SOURCES.items() if source.has_parents_later)
 _NO_LIMIT = dt.datetime(9000, 1, 1)
 _MOST_NAMED = 5  # of what a note counts
 MOST_OF_A_PERSON = 1000  # conversations under one id, from which a load asks whether it is a person's
@@ -293,6 +301,9 @@ def _rebuild(connection: Connection, settings: Settings, report: Progress) -> No
     derive.begin_touched(connection)
     with dialects.bounded_memory(connection):
         _rethread(connection, settings, report)
+        runs = select(load_runs.c.source).where(load_runs.c.adapter.in_(_LINKED_SOURCES)).distinct()
+        for source in sorted(connection.scalars(runs)):
+            _find_parents(connection, source)
         customers.settle_all(connection, settings.identity)
     derive.rebuild(connection, settings, report)
 
@@ -500,6 +511,8 @@ def _load_events(
                 staged.store(is_last=False)
                 before = staged.result.read_count
     staged.store(is_last=True)
+    if order.kind in _LINKED_SOURCES:
+        _find_parents(connection, order.source)
     _seen.drop(connection)
     return staged.result, staged.rejects
 
@@ -913,6 +926,29 @@ def _merge_facts(connection: Connection) -> None:
             .where(s.change != "same"),
         )
     )
+
+
+def _find_parents(connection: Connection, source: str) -> None:
+    """Let replies know that what they answer came with another file: so the order of loads makes no difference.
+
+    Only within their thread: where the missing message alone could tell to which thread a reply belongs, it stays in
+    one of its own, whose beginning is not in the data, until it is loaded again.
+    """
+    i, o = interactions.c, _orphans.c
+    orphans = select(*(i[column.name] for column in o)).where(i.source == source, i.is_parent_missing.is_(True))
+    if not dialects.has_rows(connection, orphans):
+        return
+    for table in (_orphans, _keys):
+        dialects.create_temporary(connection, table)
+    dialects.insert_rows(connection, _orphans, orphans)
+    is_parent = and_(i.source == o.source, i.thread_id == o.thread_id, i.external_id == o.reply_to)
+    found = select(o.interaction_id.label("a")).join(interactions, is_parent).distinct()
+    dialects.insert_rows(connection, _keys, found)
+    is_found = i.interaction_id.in_(select(_keys.c.a))
+    dialects.insert_rows(connection, derive.touched, select(i.customer_id).where(is_found).distinct())
+    connection.execute(update(interactions).where(is_found).values(is_parent_missing=False))
+    for table in (_orphans, _keys):
+        table.drop(connection)
 
 
 def _crowds(connection: Connection) -> Sequence[Any]:

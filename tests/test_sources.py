@@ -28,11 +28,13 @@ from source_files import (
     ZENDESK_METRICS,
     write_files,
 )
-from stored_rows import frame_of
+from sqlalchemy import update
+from stored_rows import frame_of, rows_of
 
 from data_access.cli import main
 from data_access.errors import SourceError
 from data_access.filters import Filter
+from data_access.loader import LoadOrder, load, rebuild
 from data_access.queries.age_fairness import age_fairness
 from data_access.queries.conversations import Selection, count_rows
 from data_access.queries.data_quality import coverage, sources
@@ -42,7 +44,7 @@ from data_access.schema import conversations, interactions, rejected_rows
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
 from data_access.sources.records import Row, read_rows
-from data_access.store import open_reader, read_status, resolved
+from data_access.store import open_reader, open_writer, read_status, resolved
 
 
 class Loaded:
@@ -318,6 +320,69 @@ def test_replies_loaded_later_find_their_thread(loaded):
     loaded({"inbox.mbox": MAIL["inbox.mbox"]})
     loaded({"2.eml": MAIL["sent/2.eml"]})
     assert loaded.conversation("q1@mail.example")["first_response_seconds"] == 5400
+
+
+def mail(key: str, day: int, sender: str, to: str, answers: str = "", referred: str = "") -> str:
+    headers = f"From: {sender}\nTo: {to}\nDate: Mon, {day} Jan 2026 09:00:00 +0000\nMessage-ID: <{key}@x>\n"
+    if answers:
+        headers += f"In-Reply-To: <{answers}@x>\n" + (f"References: {referred}\n" if referred else "")
+    return f"{headers}\nText of {key}\n"
+
+
+ANN, US, BEN = "ann@mail.example", "support@acme.example", "ben@mail.example"
+# Ann asks, we answer, she goes on; Ben, who is told of it, joins in; Ann answers a message that nobody has.
+MAILS = {
+    "1": mail("1", 5, ANN, US),
+    "2": mail("2", 6, US, ANN, "1", "<1@x>"),
+    "3": mail("3", 7, ANN, US, "2", "<1@x> <2@x>"),
+    "4": mail("4", 8, BEN, US, "2", "<1@x> <2@x>"),
+    "5": mail("5", 9, ANN, US, "lost", "<other@x> <lost@x>"),
+}
+
+
+@pytest.fixture
+def our_address(tmp_path, monkeypatch):
+    (tmp_path / "accounts.toml").write_text(f'[accounts.mail]\n"{US}" = "Acme"\n')
+    monkeypatch.setenv("FRONTDOOR_SETTINGS", str(tmp_path / "accounts.toml"))
+
+
+@pytest.mark.usefixtures("our_address")
+@pytest.mark.parametrize("loads", ["134,25", "25,134", "5,4,3,2,1"])
+def test_mail_in_any_order_of_loads_gives_the_rows_of_one_load(new_store_url, tmp_path, loads):
+    together = f"duckdb:///{tmp_path / 'together'}"
+    load(together, [LoadOrder(write_files(tmp_path / "all", {f"{n}.eml": text for n, text in MAILS.items()}), "mail")])
+    kinds = frame_of(together, conversations).set_index("first_inbound_at")["kind"].to_dict()
+    assert {at.day: kind for at, kind in kinds.items()} == {5: "customer_opened", 8: "customer_opened", 9: "fragment"}
+    for number, part in enumerate(loads.split(",")):
+        files = {f"{name}.eml": MAILS[name] for name in part}
+        load(new_store_url, [LoadOrder(write_files(tmp_path / str(number), files), "mail")])
+    assert rows_of(new_store_url) == rows_of(together)
+    assert load(new_store_url, [LoadOrder(tmp_path / "0", "mail")]).stored_count == 0
+    assert rows_of(new_store_url) == rows_of(together)
+
+
+@pytest.mark.usefixtures("our_address")
+def test_a_rebuild_finds_the_parents_that_an_older_version_took_for_missing(new_store_url, tmp_path):
+    load(new_store_url, [LoadOrder(write_files(tmp_path / "all", {f"{n}.eml": MAILS[n] for n in "123"}), "mail")])
+    right = rows_of(new_store_url)
+    with open_writer(new_store_url) as connection:
+        connection.execute(
+            update(interactions).where(interactions.c.external_id == "3@x").values(is_parent_missing=True)
+        )
+    rebuild(new_store_url)
+    assert rows_of(new_store_url) == right
+
+
+@pytest.mark.usefixtures("our_address")
+def test_a_reply_that_only_the_missing_mail_could_place_stays_a_fragment_until_it_is_loaded_again(
+    new_store_url, tmp_path
+):
+    first = write_files(tmp_path / "1", {"1.eml": MAILS["1"], "3.eml": mail("3", 7, ANN, US, "2")})
+    load(new_store_url, [LoadOrder(first, "mail")])
+    load(new_store_url, [LoadOrder(write_files(tmp_path / "2", {"2.eml": MAILS["2"]}), "mail")])
+    assert sorted(frame_of(new_store_url, conversations)["kind"]) == ["customer_opened", "fragment"]
+    load(new_store_url, [LoadOrder(first, "mail")])
+    assert frame_of(new_store_url, conversations)["kind"].tolist() == ["customer_opened"]
 
 
 def test_mail_needs_the_addresses_of_the_company(loaded):

@@ -170,7 +170,8 @@ class Source:
     """A file kind: its name, what it reads, what it cannot tell, and the reader.
 
     `is_folder` where the files of one command belong together and load as one order. `rethread` is there where
-    conversations are threads, which depend on the settings: it places the stored events again.
+    conversations are threads, which depend on the settings: it places the stored events again. `has_parents_later`
+    where an event says that what it answers is missing, and another file may bring it.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Source:
     gaps: str = ""
     parts: tuple[Part, ...] = ()
     is_folder: bool = False
+    has_parents_later: bool = False
 
 
 def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -297,4 +297,5 @@ SOURCE = Source(
     read=read,
     parts=(Part("messages", frozenset({"message"})),),
     is_folder=True,
+    has_parents_later=True,
 )
