@@ -108,6 +108,7 @@ _moving = {
     table.name: _copy_of(table) for table in (interactions, reported_facts, stated_identities, customer_records)
 }
 _TABLES = (_subjects, _raw, _known, _near, _near_statements, _solved, _solved_statements, owners, _affected)
+_MOST_NAMED = 5  # lines that a note counts
 FEW_STATEMENTS = 2_000  # up to so many, planning a handful of statements takes longer than looking at each
 
 
@@ -136,19 +137,25 @@ def settle_customers(
 ) -> tuple[int, list[str]]:
     """Store or update lines of a customers file and settle who they are; number stored, and notes on lines.
 
-    An empty cell forgets nothing, nor does an identity that is no longer listed.
+    A newer line of a customer corrects the older one cell by cell, the list of identities as one cell: what it leaves
+    out is taken back. An empty cell forgets nothing.
     """
     given = {opaque_id("k", *own): (own, row) for row in rows for own in [_own_id(row, source)]}
     stored = {row.record_id: row for row in _records(connection, list(given))}
-    changed = []
+    changed, taken_back = [], dict[int, int]()
     for record_id, (own, row) in given.items():
         before = stored.get(record_id)
-        listed = dict.fromkeys([*_listed(before.identities if before else None), *(row["identities"] or ())])
+        cells = {**row, "identities": ";".join(dict.fromkeys(row["identities"] or ())) or None}
         record = {
-            name: row[name] if row[name] is not None or before is None else getattr(before, name)
-            for name in FILE_FIELDS
+            name: cells[name] if cells[name] is not None or before is None else getattr(before, name)
+            for name in (*FILE_FIELDS, "identities")
         }
-        record["identities"] = ";".join(listed) or None
+        if before is not None and before.identities != record["identities"]:
+            old, new = (
+                {split_identity(text, rules.phone_region) for text in _listed(texts)}
+                for texts in (before.identities, record["identities"])
+            )
+            taken_back[row["line"]] = len(old - new)
         if before is None or any(getattr(before, name) != value for name, value in record.items()):
             own_columns = {"identity_kind": own[0], "identity_value": own[1], "source": source}
             changed.append({**record, **own_columns, "record_id": record_id, "customer_id": customer_of(own)})
@@ -167,7 +174,8 @@ def settle_customers(
         now = select(customer_records.c.customer_id).where(customer_records.c.record_id.in_(subjects))
         _fill(connection, derive.touched, now)
         refresh(connection)
-    return len(changed), _notes(connection, [row for _, row in given.values()], rules)
+    notes = _notes(connection, [row for _, row in given.values()], rules)
+    return len(changed), [*_note_on_taken_back(taken_back), *notes]
 
 
 def settle_all(connection: Connection, rules: IdentityRules) -> None:
@@ -810,6 +818,18 @@ def _records(connection: Connection, record_ids: Sequence[str]) -> Sequence[Any]
     ).all()
     _keys.drop(connection)
     return found
+
+
+def _note_on_taken_back(counts: Mapping[int, int]) -> list[str]:
+    """What a load says of identities that an earlier version of a line listed, by line how many."""
+    lines = [line for line, count in counts.items() if count]
+    if not lines:
+        return []
+    named = ", ".join(map(str, lines[:_MOST_NAMED])) + (", …" if len(lines) > _MOST_NAMED else "")
+    return [
+        f"{sum(counts.values()):,} × an identity that an earlier file listed is no longer listed beside its customer "
+        f"(line{'s' if len(lines) > 1 else ''} {named}): the file takes it back; an empty cell would keep it"
+    ]
 
 
 def _notes(connection: Connection, rows: Sequence[Mapping[str, Any]], rules: IdentityRules) -> list[str]:

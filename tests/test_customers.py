@@ -14,9 +14,18 @@ from hypothesis import strategies as st
 from stored_rows import frame_of, rows_of
 
 from data_access.filters import Filter
-from data_access.loader import LoadOrder, LoadResult, load
+from data_access.loader import LoadOrder, LoadResult, load, rebuild
 from data_access.reports import run_report
-from data_access.schema import conversations, customer_identities, customers, interactions, rejected_rows, waits
+from data_access.schema import (
+    conversations,
+    customer_identities,
+    customer_records,
+    customers,
+    interactions,
+    rejected_rows,
+    stated_identities,
+    waits,
+)
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved
 
@@ -196,6 +205,41 @@ def test_an_empty_cell_forgets_nothing(files):
     files.customers("A,1980-01-01,id:desk=x\n")
     files.customers("A,,id:desk=x\n")
     assert frame_of(files.url(), conversations)["age_group"].tolist() == ["45-54"]
+
+
+WHO = (conversations, waits, interactions, customers, customer_identities, customer_records, stated_identities)
+WRONG = "1,1980-01-01,id:desk=1;email=ann@x.example;email=bob@x.example\n2,1950-01-01,phone=+442079460002\n"
+RIGHT = "1,1980-01-01,id:desk=1;email=ann@x.example\n2,1950-01-01,phone=+442079460002;email=bob@x.example\n"
+
+
+@pytest.mark.parametrize("order", ["ewr", "wer", "wre", "ewrr", "wewr", "ew12", "w21e", "w1e2"])
+def test_a_corrected_file_moves_an_identity_to_another_customer_whenever_the_events_come(files, order):
+    """`e` are the events, `w` the wrong file, `r` the right one, 1 and 2 its lines loaded one by one."""
+    rows = event(1, "a", customer="1") + event(2, "b", email="bob@x.example") + event(3, "c", email="ann@x.example")
+    files.events(rows, store="right")
+    files.customers(RIGHT, store="right")
+    line = dict(zip("12", RIGHT.splitlines(keepends=True), strict=True))
+    for step in order:
+        if step == "e":
+            files.events(rows)
+        else:
+            files.customers({"w": WRONG, "r": RIGHT, **line}[step])
+    assert rows_of(files.url(), *WHO) == rows_of(files.url("right"), *WHO)
+    ages = frame_of(files.url(), conversations).set_index("external_id")["age_group"].to_dict()
+    assert ages == {"a": "45-54", "b": "65+", "c": "45-54"}
+    before = rows_of(files.url(), *WHO)
+    rebuild(files.url())
+    assert rows_of(files.url(), *WHO) == before
+
+
+def test_a_load_says_which_lines_take_identities_back_and_an_empty_cell_keeps_them(files):
+    files.customers(WRONG)
+    assert files.customers("1,,\n").notes == []
+    assert files.customers("1,,id:desk=1;email=ANN@x.example;email=bob@x.example\n").notes == []
+    assert files.customers(RIGHT).notes == [
+        "1 × an identity that an earlier file listed is no longer listed beside its customer (line 2): the file takes "
+        "it back; an empty cell would keep it"
+    ]
 
 
 # --- who is who
