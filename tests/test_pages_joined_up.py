@@ -195,6 +195,15 @@ def test_a_viewer_of_one_team_sees_the_failure_of_another_teams_door_without_its
     assert "None of your teams' complaints in public match" in said(app)
 
 
+def test_a_viewer_of_one_channel_is_not_told_that_the_store_has_no_other(
+    opened_page, monkeypatch: pytest.MonkeyPatch, joined_url: str
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Social")
+    text = said(opened_page(joined_url, period="all"))
+    assert "One channel is loaded" not in text
+    assert "Usual tools call this resolved" in text
+
+
 @pytest.mark.parametrize("channel", ["email", "twitter", "chat"])
 def test_one_channel_alone_works(opened_page, joined_url: str, channel: str) -> None:
     app = opened_page(joined_url, period="all", channel=channel)

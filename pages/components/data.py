@@ -560,6 +560,12 @@ def filter_options() -> dict[str, list[str]]:
     return cast("dict[str, list[str]]", _ask(options_query.filter_options, scoped(Filter())))
 
 
+def store_channels() -> list[str]:
+    """The channels of the store, most used first, whatever the viewer may see: who they see can use any of them."""
+    everybody = scoped(Filter()).replace(scope_teams=None, scope_brands=None)
+    return cast("dict[str, list[str]]", _ask(options_query.filter_options, everybody))["channel"]
+
+
 def selected_rows(selection: Selection, limit: int | None = None, offset: int = 0) -> pd.DataFrame:
     """Exactly the rows that a figure counted."""
     return cast("pd.DataFrame", _ask(conversations_query.selected_rows, _in_scope(selection), limit, offset))

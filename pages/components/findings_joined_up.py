@@ -20,7 +20,7 @@ Row = Any  # one row of a frame
 def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool = False) -> str:
     """Why nothing can be said of the back door; empty where something can.
 
-    `channels` are those of the store; for a viewer limited to some teams or brands, who sees fewer, `is_limited`.
+    `channels` are those of the store; `is_limited` for a viewer who sees some teams or brands only.
     """
     if total["known_private_count"]:
         return ""
@@ -31,7 +31,7 @@ def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool =
         if not any(channel in PUBLIC_CHANNELS for channel in channels):
             return "No public channel is loaded, so nobody can be seen going public."
         return "No complaint in public matches this filter, so there is no back door to look at."
-    if not is_limited and all(channel in PUBLIC_CHANNELS for channel in channels):
+    if all(channel in PUBLIC_CHANNELS for channel in channels):
         return (
             f"Only public channels are loaded. Whether the customers of these {number} had tried a private channel "
             "first cannot be known: load calls, e-mails or chats with ids, addresses or handles that join them."

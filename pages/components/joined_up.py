@@ -115,7 +115,7 @@ def _repeat_card(again: said.Row, past: said.Row | None, looked: Looked) -> Card
 def _resolution_card(again: said.Row, looked: Looked) -> Card:
     part, whole = words.count(again["no_further_contact_count"]), words.count(again["judged_count"])
     silent = words.count(again["no_further_contact_unanswered_count"])
-    blind = said.resolution(again, len(data.filter_options()["channel"]))
+    blind = said.resolution(again, len(data.store_channels()))
     return Card(
         label="No further contact",
         value=words.percent(again["no_further_contact_share"]) if again["judged_count"] else "Not known",
@@ -152,7 +152,7 @@ def flow(looked: Looked) -> None:
     total = data.back_door(wanted).iloc[0]
     shown = data.scoped(wanted)
     is_limited = shown.scope_teams is not None or shown.scope_brands is not None
-    unknown = said.back_door_unknown(total, data.filter_options()["channel"], is_limited=is_limited)
+    unknown = said.back_door_unknown(total, data.store_channels(), is_limited=is_limited)
     if unknown:
         st.info(words.markdown(unknown), title="The back door cannot be seen here")
         return
