@@ -140,6 +140,15 @@ def test_a_preset_counts_back_from_the_data_never_from_the_clock(opened_page, ti
     assert "3 Jan 2026 to 9 Jan 2026" in said(app)
 
 
+def test_the_brief_compares_only_with_a_period_that_has_something(opened_page, demo_store_url: str) -> None:
+    nothing = said(opened_page(demo_store_url, period="12m"))
+    assert "Nothing to compare with in the 365 days before." in nothing
+    assert "shares compared" not in nothing
+    one_day = said(opened_page(demo_store_url, **{"from": "2026-10-05", "to": "2026-10-05"}))
+    assert "the day before" in one_day
+    assert "1 days" not in one_day
+
+
 def test_a_link_with_dates_means_own_dates(opened_page, tiny_store_url: str) -> None:
     app = opened_page(tiny_store_url, **{"from": "2026-01-05", "to": "2026-01-06"})
     assert app.selectbox(key="f_period").value == "custom"

@@ -98,6 +98,17 @@ def test_changes_compare_the_shares_of_the_reports_of_both_periods(demo, states)
                 assert compared["previous_share"] == pytest.approx(earlier[numerator] / earlier[denominator])
 
 
+def test_a_share_that_one_period_does_not_have_is_not_compared(tiny_store_url, opened):
+    engine, wanted = opened(tiny_store_url, date_from=dt.date(2026, 1, 9), date_to=dt.date(2026, 1, 12))
+    compared = run_report(engine, "changes", wanted)  # on the 9th there is one complaint, not due yet
+    assert set(zip(compared["metric"], compared["channel"], strict=True)) == {
+        ("negative_share", ""),
+        ("in_target_share", ""),
+    }
+    later = wanted.replace(date_from=dt.date(2026, 3, 9), date_to=dt.date(2026, 3, 12))
+    assert run_report(engine, "changes", later).empty
+
+
 @pytest.mark.parametrize("name", ["response_times", "reply_times"])
 def test_shares_are_their_counts_and_lie_in_their_intervals(demo, name):
     engine, status = demo

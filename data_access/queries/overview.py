@@ -42,8 +42,8 @@ def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
     """One row per share and channel ("" is all channels): this period against the previous of equal length.
 
     Two-proportion z test; `is_change` controls the false discovery rate at 5 % over all rows (Benjamini and
-    Hochberg 1995). Only mature contacts stand in these shares. Largest real changes first; empty where the
-    filter has no beginning or end.
+    Hochberg 1995). Only mature contacts stand in these shares, and only shares that both periods have. Largest
+    real changes first; empty where the filter has no beginning or end.
     """
     before = previous_period(wanted)
     rows = []
@@ -53,9 +53,10 @@ def changes(engine: Engine, wanted: Filter) -> pd.DataFrame:
                 query(engine, period, ("channel",))[["channel", numerator, denominator]] for period in (wanted, before)
             ]
             now, then = (frame.drop(columns="channel").sum().to_frame().T.assign(channel="") for frame in channels)
-            for both in (now.merge(then, on="channel", suffixes=("", "_before")), _merged(*channels)):
-                rows += [_compared(metric, measure, row, numerator, denominator) for row in both.to_dict("records")]
-    frame = pd.DataFrame(rows, columns=[name for name in _KINDS if name != "is_change"])
+            for joined in (now.merge(then, on="channel", suffixes=("", "_before")), _merged(*channels)):
+                rows += [_compared(metric, measure, row, numerator, denominator) for row in joined.to_dict("records")]
+    both = [row for row in rows if row["denominator_count"] and row["previous_denominator_count"]]
+    frame = pd.DataFrame(both, columns=[name for name in _KINDS if name != "is_change"])
     frame["is_change"] = discoveries(frame["p_value"].to_numpy(np.float64))
     frame = typed(frame, _KINDS)
     order = frame.assign(size=frame["difference"].abs()).sort_values(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from data_access.estimates import SMALL_SAMPLE
 from data_access.filters import Filter
-from pages.components import data, findings, selection, words
+from pages.components import cards, data, findings, selection, words
 
 LARGEST = 3
 _DENOMINATOR = {"ignored_share": "complaints_due", "in_target_share": "target_due", "negative_share": "scored"}
@@ -19,18 +19,24 @@ def changes(wanted: Filter) -> None:
         st.text("Choose a period with two ends to compare it with the one before.")
         return
     found = data.changes(wanted)
-    real = found[found["is_change"]]
-    length = f"{(wanted.date_to - wanted.date_from).days + 1} days"
+    real, tested = found[found["is_change"]], int(found["p_value"].notna().sum())
+    before = f"the {cards.length_words(wanted)} before"
+    if found.empty:
+        st.text(f"{cards.nothing_before(wanted)}.")
+        return
+    if not tested:
+        st.text(f"Too few in every share to compare with {before}.")
+        return
     if real.empty:
-        st.text(f"Nothing changed by more than chance: {len(found)} shares compared with the {length} before.")
+        st.text(f"Nothing changed by more than chance: {words.counted(tested, 'share')} compared with {before}.")
         return
     # "All channels" and its channels tell one story twice: the channels are the nearer cause.
     by_channel = real[real["channel"] != ""]
     for row in (by_channel if len(by_channel) else real).head(LARGEST).to_dict("records"):
         cell = (("channel", row["channel"]),) if row["channel"] else ()
         selection.link(findings.change(row), wanted, _DENOMINATOR[row["metric"]], cell)
-    tested = f"{len(real)} of {len(found)} shares changed by more than chance (false discovery rate 5 %)"
-    st.caption(words.markdown(f"{tested}, compared with the {length} before."))
+    changed = f"{len(real)} of {words.counted(tested, 'share')} changed by more than chance (false discovery rate 5 %)"
+    st.caption(words.markdown(f"{changed}, compared with {before}."))
 
 
 def failing_doors(channels: pd.DataFrame, wanted: Filter) -> None:

@@ -95,11 +95,11 @@ def change_words(
     The interval of the difference is Newcombe's, from the two Wilson intervals (Statistics in Medicine 17
     (1998) 873-890). Shares hold only mature contacts, so an unfinished period is not compared.
     """
-    length = _length_words(wanted)
+    length = length_words(wanted)
     if before is None or not length:
         return "Choose a period with two ends to compare"
     if math.isnan(before[share]) or not before[count]:
-        return f"Nothing to compare with in the {length} before"
+        return nothing_before(wanted)
     if before[count] < SMALL_SAMPLE:
         return f"Only {words.count(before[count])} in the {length} before: too few to compare"
     difference = now[share] - before[share]
@@ -123,7 +123,13 @@ def rows_of(wanted: Filter, measure: str, cell: tuple[tuple[str, str], ...] = ()
     return Selection(wanted, measure, cell)
 
 
-def _length_words(wanted: Filter) -> str:
+def nothing_before(wanted: Filter) -> str:
+    """That the period before has nothing to compare with."""
+    return f"Nothing to compare with in the {length_words(wanted)} before"
+
+
+def length_words(wanted: Filter) -> str:
+    """The length of the period: 'day', '28 days'; empty where it has no two ends."""
     if wanted.date_from is None or wanted.date_to is None:
         return ""
     days = (wanted.date_to - wanted.date_from).days + 1
