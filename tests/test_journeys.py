@@ -133,6 +133,17 @@ def test_a_few_eventful_customers_are_the_first_of_all_of_them(demo_store_url):
     for number in (1, 8, len(everybody) - 1, len(everybody) + 1):
         few = eventful_customers(demo.engine, demo.wanted, number)
         assert few.to_dict("records") == everybody.head(number).to_dict("records")
+    first = everybody.iloc[0]
+    names = ["ignored_channel_count", "ignored_count"]
+    assert first["equally_ignored_count"] == (everybody[names] == first[names]).all(axis=1).sum()
+
+
+def test_how_many_were_left_without_an_answer_as_often_does_not_hang_on_how_many_are_listed():
+    listed = pd.DataFrame({"ignored_channel_count": [2], "ignored_count": [2], "equally_ignored_count": [38]})
+    assert findings_age.eventful(listed) == "38 customers were left without an answer twice on 2 channels"
+    one = listed.assign(equally_ignored_count=1)
+    assert findings_age.eventful(one) == "One customer was left without an answer twice on 2 channels"
+    assert findings_age.eventful(listed.assign(ignored_count=0)).endswith("some were answered late")
 
 
 def test_who_hung_up_waited_until_then_and_was_failed_all_the_same(demo_store_url):

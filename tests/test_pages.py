@@ -149,6 +149,14 @@ def test_the_brief_compares_only_with_a_period_that_has_something(opened_page, d
     assert "1 days" not in one_day
 
 
+def test_that_no_complaint_is_ignored_is_not_said_of_who_gave_up_without_a_complaint(
+    opened_page, tiny_store_url: str
+) -> None:
+    text = said(opened_page(tiny_store_url, period="all", channel="phone"))
+    assert "No complaint is ignored." in text
+    assert "everyone was answered" not in text
+
+
 def test_a_link_with_dates_means_own_dates(opened_page, tiny_store_url: str) -> None:
     app = opened_page(tiny_store_url, **{"from": "2026-01-05", "to": "2026-01-06"})
     assert app.selectbox(key="f_period").value == "custom"

@@ -107,6 +107,8 @@ def test_the_most_eventful_journeys_open_by_link(demo_store_url, tmp_path, monke
     monkeypatch.setattr(st, "page_link", lambda *_, query_params, **__: opened.append(query_params["cell"]))
     app = AppTest.from_function(shown, default_timeout=60).run()
     assert not app.exception
-    assert "One customer was ignored" in said(app)
+    assert "One customer was left without an answer" in said(app)
     assert opened == [[f"customer={first}"]]
     assert "customer_id" not in app.dataframe[0].value.columns
+    assert "complaint or not, was ignored (calls given up included)" in said(app)
+    assert "The first 8; the CSV has all." in said(app)

@@ -152,7 +152,8 @@ def eventful_customers(engine: Engine, wanted: Filter, limit: int | None = None)
     """Customers ignored on most channels, then most often. One row per customer with two conversations or more.
 
     Counts are of the waits in the filter that ask for a reply: `ignored_count`, and `late_count` for those
-    answered late or still waiting past the target.
+    answered late or still waiting past the target. `equally_ignored_count`: customers, this one too, who were ignored
+    as often on as many channels.
     """
     kinds = {
         "customer_id": "text",
@@ -160,6 +161,7 @@ def eventful_customers(engine: Engine, wanted: Filter, limit: int | None = None)
         "channel_count": "count",
         "ignored_count": "count",
         "ignored_channel_count": "count",
+        "equally_ignored_count": "count",
         "late_count": "count",
         "first_at": "at",
         "last_at": "at",
@@ -213,12 +215,11 @@ def _eventful(wanted: Filter, limit: int | None, of: Select[Any] | None = None) 
     failed_count = func.count().filter(r.is_failed)
     ignored_count = func.count().filter(r.is_ignored)
     ignored_channel_count = func.count(r.channel.distinct()).filter(r.is_ignored)
-    channel_count = func.count(r.channel.distinct())
-    statement = (
+    each = (
         select(
             r.customer_id,
             conversation_count.label("conversation_count"),
-            channel_count.label("channel_count"),
+            func.count(r.channel.distinct()).label("channel_count"),
             ignored_count.label("ignored_count"),
             ignored_channel_count.label("ignored_channel_count"),
             (failed_count - ignored_count).label("late_count"),
@@ -227,12 +228,16 @@ def _eventful(wanted: Filter, limit: int | None, of: Select[Any] | None = None) 
         )
         .group_by(r.customer_id)
         .having(conversation_count >= 2, failed_count > 0)
-        .order_by(
-            ignored_channel_count.desc(),
-            ignored_count.desc(),
-            channel_count.desc(),
-            failed_count.desc(),
-            r.customer_id,
-        )
+        .subquery("each_customer")
+    )
+    e = each.c
+    # Exact with `of`, too: whoever was ignored as often as one of those is among them.
+    alike = func.count().over(partition_by=(e.ignored_channel_count, e.ignored_count))
+    statement = select(*e, alike.label("equally_ignored_count")).order_by(
+        e.ignored_channel_count.desc(),
+        e.ignored_count.desc(),
+        e.channel_count.desc(),
+        (e.ignored_count + e.late_count).desc(),
+        e.customer_id,
     )
     return statement if limit is None else statement.limit(limit)

@@ -752,6 +752,13 @@ def worklist_later(wanted: Filter, order: str) -> Callable[[], pd.DataFrame]:
     return lambda: ignored_complaints_query.ignored_worklist(pinned.engine, limited, order=order)
 
 
+def eventful_later(wanted: Filter) -> Callable[[], pd.DataFrame]:
+    """All customers whom we failed, read when called."""
+    _viewer()
+    pinned, limited = _pinned(), scoped(wanted)
+    return lambda: journeys_query.eventful_customers(pinned.engine, limited)
+
+
 def told_again_later(wanted: Filter) -> Callable[[], pd.DataFrame]:
     """All restatements with both texts, read when called."""
     _viewer()

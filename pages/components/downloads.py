@@ -58,3 +58,9 @@ def told_again(wanted: Filter, name: str, *, label: str = "CSV of all pairs with
     """A button for every restatement with both texts; read from the store when clicked."""
     read = data.told_again_later(wanted)
     _button(label, name, read)
+
+
+def eventful(wanted: Filter, name: str, *, label: str = "CSV of all of them") -> None:
+    """A button for every customer whom we failed; read from the store when clicked."""
+    read = data.eventful_later(wanted)
+    _button(label, name, read)

@@ -195,19 +195,19 @@ def journey(frame: pd.DataFrame) -> str:
 
 @kept
 def eventful(frame: pd.DataFrame) -> str:
-    """The customers whom we failed on most channels; `frame` holds the first of them, as many as are listed."""
+    """The customers whom we failed on most channels; `frame` holds the first of them, as many as are listed.
+
+    Waits of all kinds, complaints or not: so "ignored", which elsewhere is said of complaints, is not the word.
+    """
     if frame.empty:
         return "No customer with two conversations or more was failed in this filter"
     row: Row = frame.iloc[0]
     if not row["ignored_count"]:
-        return "No customer with two conversations or more was ignored in this filter; some were answered late"
+        return "Every customer with two conversations or more was answered in this filter; some were answered late"
     channels = words.counted(row["ignored_channel_count"], "channel")
-    names = ["ignored_channel_count", "ignored_count"]
-    alike = int((frame[names] == row[names]).all(axis=1).sum())
-    who = "One customer was" if alike == 1 else f"{alike} customers were"
-    if alike == len(frame) > 1:  # how many more there are is not asked
-        who = f"At least {who}"
-    return f"{who} ignored {_times(int(row['ignored_count']))} on {channels}"
+    alike = int(row["equally_ignored_count"])
+    who = "One customer was" if alike == 1 else f"{words.count(alike)} customers were"
+    return f"{who} left without an answer {_times(int(row['ignored_count']))} on {channels}"
 
 
 def _times(number: int) -> str:

@@ -83,21 +83,23 @@ def eventful(wanted: Filter) -> None:
     """The customers whom we failed on most channels, each with a link to the journey."""
     frame = data.eventful_customers(wanted, MOST_EVENTFUL)
     st.markdown(f"**{words.markdown(findings_age.eventful(frame))}**")
+    extent = f"The first {MOST_EVENTFUL}; the CSV has all." if len(frame) == MOST_EVENTFUL else ""
     if len(frame):
         zone = data.scoped(wanted).zone
-        shown = frame.drop(columns=["customer_id", "first_at"])
+        shown = frame.drop(columns=["customer_id", "first_at", "equally_ignored_count"])
         place = tables.pick(shown, zone, key="eventful", alt="Customers whom we failed on most channels")
         number = 0 if place is None else place
         row = frame.iloc[number]
         label = "Open the chosen journey" if place is not None else "Open the first journey"
         selection.journey_link(label, wanted, str(row["customer_id"]))
-        downloads.shown(frame, "eventful_customers")
+        downloads.eventful(wanted, "eventful_customers")
     st.caption(
         words.markdown(
             panel.caption(
                 wanted,
-                "Customers with two conversations or more in the filter, by the number of channels on which a wait "
-                f"was ignored; late: answered or still waiting past the target. The first {MOST_EVENTFUL}.",
+                "Customers with two conversations or more in the filter, by the number of channels on which a wait, "
+                "complaint or not, was ignored (calls given up included); late: answered or still waiting past the "
+                f"target. {extent}",
             )
         )
     )

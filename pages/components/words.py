@@ -375,6 +375,7 @@ COLUMN_LABELS = {
     "covered_share": "Conversations compared",
     "recorded_share": "Answers recorded",
     "ignored_channel_count": "Channels on which ignored",
+    "equally_ignored_count": "Customers ignored as often",
     "channel_count": "Channels",
     "late_count": "Late, not ignored",
     "step_number": "Step",

@@ -58,7 +58,7 @@ def oldest(wanted: Filter, number: int = 10) -> None:
     ignored_count = data.count_rows(Selection(wanted, "complaints_ignored"))
     found = data.ignored_worklist(wanted.replace(states=("ignored",)), number)
     if found.empty:
-        st.text("No complaint is ignored: everyone was answered, or there is still time.")
+        st.text("No complaint is ignored.")
         return
     chosen = tables.pick(
         found[list(_SHORT)],
