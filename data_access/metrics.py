@@ -869,7 +869,7 @@ _ALL = (
     ),
     _m(
         "compared_customer_count",
-        "Customers with several contacts",
+        "Customers whose contacts can be compared",
         "count",
         _WAIT,
         "Customers with a compared telling in the filter.",

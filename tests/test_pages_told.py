@@ -33,7 +33,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, url: str, wanted: Filter | None = Non
 def test_restatements_are_charted_with_their_error_and_the_pairs_below(monkeypatch, tmp_path):
     app, text = shown(monkeypatch, _loaded(tmp_path, MESSAGES))
     assert len(app.get("plotly_chart")) == 1
-    assert "1 customer of 2 with several contacts had to say it again" in text
+    assert "1 customer of 2 whose contacts can be compared had to say it again" in text
     assert "Of real pairs called the same, 60 %" in text
     assert "49 customer-hours" in text
     (table,) = app.dataframe

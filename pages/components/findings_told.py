@@ -18,16 +18,16 @@ Row = Any  # one row of a frame
 
 @kept
 def told_again(total: Row, pairs: pd.DataFrame) -> str:
-    """How many customers with several contacts had to say it again, and where most."""
+    """How many customers whose contacts can be compared had to say it again, and where most."""
     n = int(total["compared_customer_count"])
     if not n:
         return "No customer of this filter told us something twice, as far as can be known"
     if n < SMALL_SAMPLE:
         again = words.counted(total["restated_customer_count"], "customer")
-        return f"{again} of {n} with several contacts had to say it again: too few to speak of a share"
+        return f"{again} of {n} whose contacts can be compared had to say it again: too few to speak of a share"
     said = (
-        f"{words.percent(total['restated_customer_share'])} of customers with several contacts had to say it again "
-        f"({words.count(total['restated_customer_count'])} of {words.count(n)})"
+        f"{words.percent(total['restated_customer_share'])} of customers whose contacts can be compared had to say it "
+        f"again ({words.count(total['restated_customer_count'])} of {words.count(n)})"
     )
     shown = charts_told.pairs_shown(pairs)
     if shown.empty:

@@ -266,7 +266,7 @@ COLUMN_LABELS = {
     "compared_count": "Could be compared",
     "restatement_count": "Said again",
     "restated_share": "Said again, share",
-    "compared_customer_count": "Customers with several contacts",
+    "compared_customer_count": "Customers whose contacts can be compared",
     "restated_customer_count": "Customers who said it again",
     "restated_customer_share": "Share of customers",
     "restated_issue_count": "Matters said again",
