@@ -35,7 +35,7 @@ _TIME_TICKS = (
 )
 _FIRST_MINUTE = 1 / 60
 _CURVE_HEIGHT, _LABEL_ROW = 250, 0.056  # of the answer curve: the plot alone in pixels, a row of words as a part of it
-_SHARE_AXIS = {"tickformat": ".0%", "rangemode": "tozero"}
+_SHARE_AXIS = {"tickformat": theme.SHARE_TICKS, "rangemode": "tozero"}
 
 
 @drawn
@@ -90,10 +90,13 @@ def answer_curve_line(
             mode="lines+markers",
             name=label,
             customdata=cells,
-            text=[words.minutes(minute) for minute in x],
+            text=[
+                f"{words.percent(share)} answered within {words.minutes(minute)}"
+                for share, minute in zip(shares, x, strict=True)
+            ],
             line={"color": hue, "width": 2.5, "shape": "hv"},
             marker={"size": 5, "opacity": 0, "color": hue},
-            hovertemplate="%{y:.0%} answered within %{text}<extra>" + label + "</extra>",
+            hovertemplate="%{text}<extra>" + label + "</extra>",
             showlegend=False,
         )
         ends.append((float(shares[-1]), label, hue))
@@ -308,7 +311,9 @@ def share_bar(
             font={"size": 12},
             text=f"<b>{words.percent(float(value))}</b> <span style='font-size:11px'>of {k:,}</span>",
         )
-    figure.update_xaxes(range=[0, min(1.0, float(np.nanmax(high))) * 1.32 + 0.02], tickformat=".0%", nticks=5)
+    figure.update_xaxes(
+        range=[0, min(1.0, float(np.nanmax(high))) * 1.32 + 0.02], tickformat=theme.SHARE_TICKS, nticks=5
+    )
     _name_axis(figure, names)
     return figure
 
@@ -343,7 +348,7 @@ def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") ->
             width=0.68,
             marker={"color": theme.STATE_COLORS[state], "line": {"width": 0}},
             opacity=1.0,
-            text=[f"{100 * k / t:.0f}" if k / t >= 0.055 else "" for k, t in zip(counts, total, strict=True)],
+            text=[bare_percent(k / t) if k / t >= 0.055 else "" for k, t in zip(counts, total, strict=True)],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
@@ -361,7 +366,7 @@ def response_states_bar(data_frame: pd.DataFrame, dimension: str = "channel") ->
             x=1.0, y=place, xanchor="left", xshift=5, showarrow=False, text=f"{n:,.0f}", font={"size": 11}
         )
     figure.update_layout(barmode="stack", legend=_legend(), margin={"r": 52, "t": 34})
-    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_xaxes(range=[0, 1], tickformat=theme.SHARE_TICKS)
     _name_axis(figure, names)
     return figure
 
@@ -459,7 +464,7 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
                 "line": {"width": 0},
             },
             # On what is too few to judge no number is read either; it would not stand out from the pale colour.
-            text=[f"{100 * s:.0f}" if s >= 0.04 and not pale else "" for s, pale in zip(shares, few, strict=True)],
+            text=[bare_percent(s) if s >= 0.04 and not pale else "" for s, pale in zip(shares, few, strict=True)],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
@@ -477,7 +482,7 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
             x=1.0, y=place, xanchor="left", xshift=5, showarrow=False, text=f"{n:,.0f}", font={"size": 11}
         )
     figure.update_layout(barmode="stack", legend=_legend(), margin={"r": 56, "t": 52})
-    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_xaxes(range=[0, 1], tickformat=theme.SHARE_TICKS)
     _name_axis(figure, [words.plotly(words.value("age_group", age)) for age in ages])
     return figure
 
@@ -535,7 +540,7 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> Drawing:
             # Half-way the colour lets the background through: there the theme's own ink is the one to be read.
             ink = theme.CONTEXT_INK if is_few[i, j] else "#FFFFFF" if abs(shade[i, j]) > 0.85 else None
             font = {"size": 12} if ink is None else {"size": 12, "color": ink}
-            figure.add_annotation(x=j, y=i, text=f"{number:.0f}", showarrow=False, font=font)
+            figure.add_annotation(x=j, y=i, text=words.fixed(number), showarrow=False, font=font)
     # Upright, because side by side the names of eight channels would run into one another on a narrow screen.
     figure.update_xaxes(
         side="top", type="linear", showgrid=False, tickangle=-90, ticklabelposition="outside",
@@ -570,6 +575,11 @@ def clickable_cells(
         hovertemplate="%{hovertext}<extra></extra>",
         showlegend=False,
     )
+
+
+def bare_percent(share: float) -> str:
+    """A share on its mark, in per cent without the sign: the caption says the unit."""
+    return words.percent(share, None if share > 0.99 else 0).removesuffix(" %")
 
 
 def _figure(height: int) -> Drawing:

@@ -164,7 +164,7 @@ def heard_dumbbell(
         x=1, xref="paper", y=1, yref="paper", xanchor="left", yanchor="bottom", xshift=6, showarrow=False,
         text="a week", font={"size": 11},
     )  # fmt: skip
-    figure.update_xaxes(range=[0, min(1.02, top * 1.06 + 0.01)], tickformat=".0%", nticks=6)
+    figure.update_xaxes(range=[0, min(1.02, top * 1.06 + 0.01)], tickformat=theme.SHARE_TICKS, nticks=6)
     figure.update_layout(legend=charts._legend(), margin={"t": 34, "r": 62})
     charts._name_axis(figure, names)
     return figure
@@ -241,7 +241,7 @@ def _value_axis(figure: Drawing, reached: Sequence[float], is_time: bool) -> Non
     known = [value for value in reached if not math.isnan(value)] or ([1.0, 60.0] if is_time else [0.0, 1.0])
     if not is_time:
         figure.update_xaxes(
-            range=[max(0.0, min(known) - 0.03), min(1.02, max(known) + 0.03)], tickformat=".0%", nticks=6
+            range=[max(0.0, min(known) - 0.03), min(1.02, max(known) + 0.03)], tickformat=theme.SHARE_TICKS, nticks=6
         )
         return
     first, last = math.log10(min(known)) - 0.1, math.log10(max(known)) + 0.1

@@ -181,10 +181,12 @@ def share_by_window_line(
         lows = data_frame[[f"{name}_low" for name in (share, rival)]].min().min()
         floor = 0.0 if pd.isna(lows) else float(lows)
         figure.update_yaxes(
-            range=[max(0.0, floor - (1 - floor) * 0.35), 1.0 + (1 - floor) * 0.2], tickformat=".0%", nticks=5
+            range=[max(0.0, floor - (1 - floor) * 0.35), 1.0 + (1 - floor) * 0.2],
+            tickformat=theme.SHARE_TICKS,
+            nticks=5,
         )
     else:
-        figure.update_yaxes(range=[0, min(1.06, top * 1.2 + 0.01)], tickformat=".0%", nticks=5)
+        figure.update_yaxes(range=[0, min(1.06, top * 1.2 + 0.01)], tickformat=theme.SHARE_TICKS, nticks=5)
     figure.update_xaxes(
         type="category", title={"text": "days within which contacts belong together", "font": {"size": 11}}
     )

@@ -53,7 +53,7 @@ def negative_share_line(
     _points(figure, x, y, n, hover, measure, [bool(rule) for rule in signal], grain)
     tops = [high[n >= SMALL_SAMPLE] + level_error, limits[:, 2], y]
     known = np.concatenate([part[~np.isnan(part)] for part in tops])
-    figure.update_yaxes(range=[0, min(1.03, float(known.max()) * 1.08 + 0.01)], tickformat=".0%")
+    figure.update_yaxes(range=[0, min(1.03, float(known.max()) * 1.08 + 0.01)], tickformat=theme.SHARE_TICKS)
     charts._period_axis(figure, x, grain)
     figure.update_layout(margin={"r": 66})
     return figure
@@ -221,7 +221,7 @@ def opening_to_closing_bar(data_frame: pd.DataFrame) -> Drawing:
         )
     figure.update_layout(barmode="stack", legend=charts._legend(), margin={"t": 34})
     figure.update_yaxes(showgrid=False)
-    figure.update_xaxes(range=[0, 1.1], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_xaxes(range=[0, 1.1], tickformat=theme.SHARE_TICKS, tickvals=[0, 0.25, 0.5, 0.75, 1])
     return figure
 
 

@@ -91,7 +91,9 @@ def definitions_dot(data_frame: pd.DataFrame) -> Drawing:
         _time_axis(figure, math.log10(first) - 0.06 * span, math.log10(last) + 0.06 * span)
     else:
         top = float(known.max()) if len(known) else 1.0
-        figure.update_xaxes(range=[0, min(1.03, top * 1.05 + 0.01)], tickformat=".0%", nticks=4, tickangle=0)
+        figure.update_xaxes(
+            range=[0, min(1.03, top * 1.05 + 0.01)], tickformat=theme.SHARE_TICKS, nticks=4, tickangle=0
+        )
     charts._name_axis(figure, names)
     figure.update_layout(margin={"r": 86})
     return figure
@@ -178,7 +180,7 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
         ticktext=[f"{at:,}" for at in ticks],
         title={"text": "waits whose target has passed (each step is a multiple: log scale)", "font": {"size": 11}},
     )
-    figure.update_yaxes(range=[low, high], tickformat=".0%", nticks=7)
+    figure.update_yaxes(range=[low, high], tickformat=theme.SHARE_TICKS, nticks=7)
     figure.update_layout(margin={"r": 52, "t": 10})
     return figure
 
@@ -231,7 +233,7 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> Drawi
             "thickness": 8,
             "len": 0.9,
             "outlinewidth": 0,
-            "tickformat": ".0%" if is_share else ",d",
+            "tickformat": theme.SHARE_TICKS if is_share else ",d",
             "nticks": 4,
             "tickfont": {"size": 11},
             "x": 1.005,

@@ -130,7 +130,7 @@ def silence_dumbbell(data_frame: pd.DataFrame) -> Drawing:
             x=min(high, 1.0), y=-0.14, text=f"<b>{words.signed_points(float(row['silence_difference_share']))}</b>",
             xanchor="left", xshift=8, showarrow=False, font={"size": 12},
         )  # fmt: skip
-    figure.update_xaxes(range=[0, min(1.0, float(top)) * 1.4 + 0.02], tickformat=".0%", nticks=6)
+    figure.update_xaxes(range=[0, min(1.0, float(top)) * 1.4 + 0.02], tickformat=theme.SHARE_TICKS, nticks=6)
     figure.update_layout(legend=charts._legend(), margin={"t": 34})
     charts._name_axis(figure, [label for _, label, _ in groups])
     return figure

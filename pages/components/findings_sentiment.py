@@ -35,15 +35,15 @@ def honesty(measured: pd.DataFrame) -> Honesty:
         so_far = f"; {words.counted(n, 'text')} labelled so far, {SMALL_SAMPLE} needed to measure here" if n else ""
         return Honesty(
             PUBLISHED_LEVEL_ERROR,
-            f"Levels may be off by about {PUBLISHED_LEVEL_ERROR * 100:.0f} points; ranking and trend hold "
+            f"Levels may be off by about {words.fixed(PUBLISHED_LEVEL_ERROR * 100)} points; ranking and trend hold "
             f"(published benchmarks{so_far}).",
         )
     low, high = float(row["level_error_low"]), float(row["level_error_high"])
     error = min(max(abs(low), abs(high), 3 / n), 1.0)
     return Honesty(
         error,
-        f"Levels may be off by about {error * 100:.0f} points; ranking and trend hold (measured on {n} labelled "
-        f"texts: the scorer calls {difference(float(row['level_error']))} negative than people do, "
+        f"Levels may be off by about {words.fixed(error * 100)} points; ranking and trend hold (measured on {n} "
+        f"labelled texts: the scorer calls {difference(float(row['level_error']))} negative than people do, "
         f"95 % {words.signed_points(low)} to {words.signed_points(high)}).",
     )
 

@@ -33,6 +33,7 @@ _LABELLED = {
 }
 
 _SHARES = ("share", "share_low", "share_high", "difference", "limit_low", "limit_high")
+_WHOLE, _MOST_PLACES = 100.0, 4
 _INDICES = ("index", "index_low", "index_high")
 
 
@@ -65,7 +66,7 @@ def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any
     for name in data_frame.columns:
         label = words.column(str(name))
         if _is_share(name):
-            found[name] = st.column_config.NumberColumn(label, format="%.1f %%")
+            found[name] = st.column_config.NumberColumn(label, format=f"%.{_share_places(data_frame[name])}f %%")
         elif _is_duration(name):
             plain = label.replace(" (minutes)", "").replace(" (seconds)", "")
             unit = units.get(str(name), "min")
@@ -85,6 +86,14 @@ def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any
 
 def _is_share(name: str) -> bool:
     return name.endswith("_share") or "_share_" in name or name in _SHARES or name.startswith("level_error")
+
+
+def _share_places(per_cent: Any) -> int:
+    """Decimals with which no value of a column reads 0 or 100 % that is not: one, unless some are very near."""
+    size = per_cent.abs()
+    odd = size[(size > 0) & (size != _WHOLE)]
+    rest = min(float(odd.min()), float((odd - _WHOLE).abs().min())) if len(odd) else 1.0
+    return next(places for places in range(1, _MOST_PLACES + 1) if rest >= 0.5 / 10**places or places == _MOST_PLACES)
 
 
 def _is_duration(name: str) -> bool:

@@ -16,6 +16,7 @@ ACCENT = "#2E79AD"
 CONTEXT = "#8A9199"
 CONTEXT_INK = "#757C85"  # of words: over 4:1 on white and on the dark background, which is as much as one grey can
 GRID = "rgba(128,138,148,0.22)"
+SHARE_TICKS = "~%"  # per cent with as many decimals as the step of the axis needs
 BAND = "rgba(46,121,173,0.18)"
 
 CHANNEL_COLORS = {

@@ -58,26 +58,37 @@ def counted(number: float, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def fixed(value: float, places: int = 0) -> str:
+    """A number with so many decimals, halves rounded away from zero as people do; "-0" is 0."""
+    size = math.floor(abs(value) * 10**places + 0.5 + 1e-9) / 10**places
+    return f"{'-' if value < 0 and size else ''}{size:,.{places}f}"
+
+
 def percent(share: float, digits: int | None = None) -> str:
-    """A share as per cent; one digit under 10 %."""
+    """A share as per cent; one digit under 10 % and from 99.5 % on. Only what is nothing or all says 0 or 100 %."""
     if _missing(share):
         return NOTHING
     value = share * 100
-    places = (1 if 0 < value < 10 else 0) if digits is None else digits
-    return f"{value:.{places}f} %"
+    places = (1 if 0 < value < 9.95 or 99.5 <= value < 100 else 0) if digits is None else digits
+    step = 10**-places
+    if 0 < value < step / 2:
+        return f"under {step:.{places}f} %"
+    if 100 - step / 2 <= value < 100:
+        return f"over {100 - step:.{places}f} %"
+    return f"{fixed(value, places)} %"
 
 
 def points(difference: float) -> str:
     """A difference of shares in percentage points, without sign."""
     value = abs(difference) * 100
-    return f"{value:.1f} points" if value < 10 else f"{value:.0f} points"
+    return f"{fixed(value, 1 if value < 9.95 else 0)} points"
 
 
 def signed_points(share: float) -> str:
     """A share that may be negative, in points with its sign: '−12 points'."""
     if _missing(share):
         return NOTHING
-    value = round(share * 100)
+    value = int(fixed(share * 100))
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{counted(abs(value), 'point')}"
 
 
@@ -85,7 +96,7 @@ def decimal(value: float) -> str:
     """A number that need not be whole: '0.4', '2.4', '31'."""
     if _missing(value):
         return NOTHING
-    return f"{value:.1f}" if abs(value) < 10 else f"{value:,.0f}"
+    return fixed(value, 1 if abs(value) < 9.95 else 0)
 
 
 def signed(value: float) -> str:

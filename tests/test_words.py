@@ -1,0 +1,48 @@
+"""Numbers and names as the pages say them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pages.components import charts, tables, words
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.0004, "under 0.1 %"),
+        (0.0005, "0.1 %"),
+        (0.0625, "6.3 %"),
+        (0.0996, "10 %"),
+        (0.145, "15 %"),
+        (0.625, "63 %"),
+        (0.875, "88 %"),
+        (0.9949, "99 %"),
+        (0.9955, "99.6 %"),
+        (0.9999, "over 99.9 %"),
+        (1.0, "100 %"),
+        (float("nan"), "–"),
+    ],
+)
+def test_a_share_rounds_half_up_and_is_nothing_or_all_only_where_it_is(share: float, text: str) -> None:
+    assert words.percent(share) == text
+
+
+def test_points_and_counts_round_as_shares_do() -> None:
+    assert words.percent(0.004, 0) == "under 1 %"
+    assert words.percent(0.997, 0) == "over 99 %"
+    assert words.points(0.125) == "13 points"
+    assert words.signed_points(-0.125) == "−13 points"
+    assert words.signed_points(-0.001) == "0 points"
+    assert words.decimal(2.25) == "2.3"
+    assert words.signed(-30.5) == "−31"
+
+
+def test_a_bar_and_a_table_say_of_nearly_all_what_the_card_says() -> None:
+    assert charts.bare_percent(0.9955) == "99.6"
+    assert charts.bare_percent(1.0) == "100"
+    formats = tables.columns(pd.DataFrame({"ignored_share": [0.04, 55.0], "answered_share": [99.55, 100.0]}), {})
+    assert formats["ignored_share"]["type_config"]["format"] == "%.2f %%"
+    assert formats["answered_share"]["type_config"]["format"] == "%.1f %%"
