@@ -213,6 +213,28 @@ def test_dates_under_a_chart_stand_apart_however_the_data_lie() -> None:
     assert "%Y" not in regular.layout.xaxis.tickformat
 
 
+def test_names_of_teams_and_brands_keep_their_capital_inside_a_sentence() -> None:
+    frame = pd.DataFrame(
+        {"team": ["Back office", "Phone South"], "s": [0.9, 0.2], "s_low": [0.8, 0.1], "s_high": [0.95, 0.3]}
+    ).assign(n=100)
+    assert findings.groups_apart(frame, "team", "s", "n", "late") == "Back office: 90 % late; Phone South: 20 %"
+    assert words.inside("team", "unknown") == "no team"
+    assert words.inside("channel", "phone") == "phone"
+
+
+def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:
+    groups = pd.DataFrame({"channel": ["phone", "review", "sms"], "median_minutes_all": [1.0, math.nan, 0.1]})
+    fast, slow = curve().assign(channel="phone", answered_share_low=0.45), curve().assign(channel="review")
+    slow["answered_share_high"] = slow["answered_share_low"] = 0.1
+    drawn = pd.concat([fast, slow])
+    assert findings.curves_apart(groups, drawn, "channel") == "Phone: half within 60 s; reviews: half not reached"
+    near = pd.concat([fast, slow.assign(answered_share_high=0.6)])
+    assert findings.curves_apart(groups, near, "channel").startswith("No clear difference: half within 60 s")
+    assert findings.curves_apart(groups, fast, "channel") == "Phone: half within 60 s"
+    assert findings.curves_apart(groups, slow, "channel") == "In no group half are answered so far"
+    assert findings.curves_apart(groups, drawn.head(0), "channel").startswith("Too few")
+
+
 def test_names_of_channels_keep_their_capital_inside_a_sentence() -> None:
     assert words.in_sentence("Twitter, then another agent") == "Twitter, then another agent"
     assert words.in_sentence("Phone, then Twitter") == "phone, then Twitter"

@@ -30,6 +30,42 @@ def answer_curve(total: Row) -> str:
 
 
 @kept
+def curves_apart(groups: pd.DataFrame, curve: pd.DataFrame, dimension: str) -> str:
+    """The fastest and the slowest of the drawn groups by the time in which half are answered, silence kept in.
+
+    Apart where, when half of the fastest are answered, the intervals of the two curves do not meet.
+    """
+    drawn: Any = groups[groups[dimension].isin(curve[dimension])]
+    named = drawn[drawn[dimension] != UNKNOWN]
+    drawn = named if len(named) else drawn
+    if drawn.empty:
+        return "Too few in every group to draw its curve"
+    medians = drawn["median_minutes_all"].fillna(math.inf)
+    if math.isinf(medians.min()):
+        return "In no group half are answered so far"
+    fast, slow = drawn.loc[medians.idxmin()], drawn.loc[medians.idxmax()]
+    best = words.shortened(words.value(dimension, fast[dimension]), 40)
+    soonest = f"half within {words.minutes(fast['median_minutes_all'])}"
+    if len(drawn) == 1:
+        return f"{best}: {soonest}"
+    at = float(fast["median_minutes_all"]) + 1e-9
+    low, high = (_at(curve[curve[dimension] == row[dimension]], at) for row in (fast, slow))
+    late = slow["median_minutes_all"]
+    latest = f"half {words.NOT_REACHED}" if math.isnan(late) else f"half within {words.minutes(late)}"
+    if low[0] <= high[1]:
+        return f"No clear difference: {soonest} where fastest, {latest} where slowest"
+    return f"{best}: {soonest}; {words.shortened(words.inside(dimension, slow[dimension]), 40)}: {latest}"
+
+
+def _at(curve: pd.DataFrame, minutes: float) -> tuple[float, float]:
+    """The interval of one answer curve at a time; before its first answer nobody is answered."""
+    so_far = curve[curve["minutes"] <= minutes]
+    if so_far.empty:
+        return 0.0, 0.0
+    return float(so_far["answered_share_low"].iloc[-1]), float(so_far["answered_share_high"].iloc[-1])
+
+
+@kept
 def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: str, done: str) -> str:
     """The best and the worst group that can be judged: 'Email 91 % …, Facebook 34 %'."""
     judged = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
@@ -41,7 +77,7 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     best = words.shortened(words.value(dimension, top[dimension]), 40)
     if len(judged) == 1:
         return f"{best}: {words.percent(top[share])} {done}"
-    worst = words.in_sentence(words.shortened(words.value(dimension, bottom[dimension]), 40))
+    worst = words.shortened(words.inside(dimension, bottom[dimension]), 40)
     if not is_clear:
         spread = f"between {words.percent(judged[share].min())} and {words.percent(judged[share].max())}"
         return f"No clear difference: {spread} {done}"

@@ -201,6 +201,13 @@ def in_sentence(label: str) -> str:
     return label if label.startswith(names) or label[:2].isupper() else label[:1].lower() + label[1:]
 
 
+def inside(dimension: str, raw: object, grain: str = "week") -> str:
+    """The label of a value inside a sentence: names of teams, brands, agents and the like stand as they are."""
+    label = value(dimension, raw, grain)
+    is_name = dimension in ("team", "brand", "agent", "age_group") and label == str(raw)
+    return label if is_name else in_sentence(label)
+
+
 def column(name: str) -> str:
     """A column name as a table heading: 'ignored_share_low' becomes 'Ignored share, low'."""
     known = COLUMN_LABELS.get(name)

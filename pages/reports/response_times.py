@@ -37,7 +37,7 @@ panel.chart(
     charts.answer_curve_line(curve, split or None, targets=panel.target_marks(wanted)),
     curve,
     wanted,
-    finding=findings.groups_apart(groups, split, SHARE, DUE, DONE) if split else findings.answer_curve(total),
+    finding=findings.curves_apart(groups, curve, split) if split else findings.answer_curve(total),
     counted=panel.curve_counted(total, is_split=bool(split)),
     cells=lambda: cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
     rows="first_responses",
