@@ -134,15 +134,21 @@ def test_the_limits_drawn_are_those_of_the_frame() -> None:
     assert y == pytest.approx(max(0.0, 0.5 - Z95 * math.sqrt(0.25 / n)))
 
 
-def test_a_funnel_names_what_is_outside_greys_the_few_and_the_alone_and_opens_rows() -> None:
+def test_a_funnel_names_what_is_outside_greys_the_few_and_opens_rows() -> None:
     figure = charts_silence.funnel_plot(funnel_frame(), "team")
     points = figure.data[-1]
     assert list(points.customdata[1]) == ["waits_target_due", "team=Mail"]
-    assert points.marker.color[2] == points.marker.color[3]
-    assert points.marker.color[0] not in (points.marker.color[1], points.marker.color[2])
+    assert len(set(points.marker.color)) == 3
     named = [a.text for a in figure.layout.annotations if a.text not in ("95 %", "99.8 %")]
     assert len(named) == 1
     assert named[0].startswith("&lt;a href")
+
+
+def test_who_shares_no_channel_is_not_drawn_but_named_in_words() -> None:
+    drawn = [cell[1] for cell in charts_silence.funnel_plot(funnel_frame(), "team").data[-1].customdata]
+    assert drawn[1:] == ["team=Mail", "team=Few"]
+    assert findings_silence.alone(funnel_frame(), "team").startswith(" Not drawn: Alone shares no channel")
+    assert len(charts_silence.funnel_plot(funnel_frame().tail(1), "team").data) == 0
 
 
 def test_names_in_a_crowd_do_not_overlap() -> None:
@@ -158,12 +164,18 @@ def test_a_funnel_of_all_or_nothing_is_drawn(share: float) -> None:
     assert len(charts_silence.funnel_plot(frame, "team").data[-1].x) == 4
 
 
+def test_that_nobody_differs_is_said_of_two_and_of_many() -> None:
+    two = funnel_frame(verdict="as expected")
+    assert findings_silence.funnel(two, "team").startswith("Neither of 2 teams differs by more than chance")
+    many = pd.concat([two, two.assign(team=["Post", "Chat", "x", "y"])])
+    assert findings_silence.funnel(many, "team").startswith("None of 4 teams differs")
+
+
 def test_the_finding_of_a_funnel_counts_only_who_can_be_compared() -> None:
     text = findings_silence.funnel(funnel_frame(), "team")
     assert text.startswith("Of 2 teams, 1 (")
     assert "less often" in text
     assert "more often" not in text
-    assert "Alone" in findings_silence.alone(funnel_frame(), "team")
 
 
 def test_hours_of_fewer_than_thirty_are_grey_in_shares_and_not_in_counts() -> None:

@@ -103,10 +103,11 @@ def definitions_dot(data_frame: pd.DataFrame) -> Drawing:
 def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "waits_target_due") -> Drawing:
     """In-target share at one channel mix against the number of waits, with 95 and 99.8 % limits of chance.
 
-    Filled and named outside the wide limits, grey under n = 30; hollow grey where the group is alone on its
-    channels and so cannot be told apart from them.
+    Filled and named outside the wide limits, grey under n = 30. A group that is alone on its channels is not drawn:
+    it would stand exactly on the average, as if it were like the others.
     """
     figure = charts._figure(380)
+    data_frame = data_frame[~is_alone(data_frame)]
     if data_frame.empty:
         return figure
     n = data_frame["target_due_count"].to_numpy(float)
@@ -132,9 +133,8 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
             yshift=6 if z > 2 else 0, showarrow=False, font={"size": 11, "color": theme.CONTEXT},
         )  # fmt: skip
     figure.add_hline(y=centre, line={"color": theme.CONTEXT, "width": 1})
-    few, alone = n < SMALL_SAMPLE, is_alone(data_frame)
-    outside = (data_frame["verdict"] != "as expected").to_numpy(bool) & ~few & ~alone
-    grey = few | alone
+    few = n < SMALL_SAMPLE
+    outside = (data_frame["verdict"] != "as expected").to_numpy(bool) & ~few
     names = [words.plotly(words.shortened(words.value(dimension, value), 24)) for value in data_frame[dimension]]
     figure.add_scatter(
         x=n,
@@ -143,9 +143,9 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
         customdata=[[measure, f"{dimension}={value}"] for value in data_frame[dimension]],
         hovertext=[
             f"{name}: {words.percent(adjusted)} at one channel mix, {words.percent(raw)} as it is, of {int(due):,}"
-            + ("; too few to judge" if small else "; alone on its channels" if single else f"; {verdict}")
-            for name, adjusted, raw, due, small, single, verdict in zip(
-                names, share, data_frame["in_target_share"], n, few, alone, data_frame["verdict"], strict=True
+            + ("; too few to judge" if small else f"; {verdict}")
+            for name, adjusted, raw, due, small, verdict in zip(
+                names, share, data_frame["in_target_share"], n, few, data_frame["verdict"], strict=True
             )
         ],
         hovertemplate="%{hovertext}<extra></extra>",
@@ -153,19 +153,19 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
             "size": 10,
             "color": [
                 _OUTSIDE if out else "rgba(128,138,148,0.25)" if dull else "rgba(46,121,173,0.55)"
-                for out, dull in zip(outside, grey, strict=True)
+                for out, dull in zip(outside, few, strict=True)
             ],
             "line": {
                 "width": 1.5,
                 "color": [
                     _OUTSIDE if out else theme.CONTEXT if dull else theme.ACCENT
-                    for out, dull in zip(outside, grey, strict=True)
+                    for out, dull in zip(outside, few, strict=True)
                 ],
             },
         },
         showlegend=False,
     )
-    low, high = _share_range([*share[~few], *share[alone]], centre, float(min(n.max(), 400)))
+    low, high = _share_range(share[~few].tolist(), centre, float(min(n.max(), 400)))
     named = outside if outside.any() or len(names) > _MOST_NAMES else np.ones(len(names), bool)
     for place, side in _named(names, n, share, named, centre, (math.log10(first), math.log10(last)), (low, high)):
         figure.add_annotation(

@@ -59,7 +59,8 @@ def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
     if not parts:
         others = len(known) - len(judged)
         rest = f"; {words.counted(others, noun)} cannot be compared" if others else ""
-        return f"No {noun} of {len(judged)} differs by more than chance, once channels are the same{rest}"
+        who = "Neither" if len(judged) == 2 else "None"
+        return f"{who} of {len(judged)} {noun}s differs by more than chance, once channels are the same{rest}"
     return f"Of {len(judged)} {noun}s, {' and '.join(parts)} in target than chance and channels explain"
 
 
@@ -72,7 +73,7 @@ def alone(data_frame: pd.DataFrame, dimension: str) -> str:
     said = [words.shortened(words.value(dimension, name), 28) for name in names]
     listed = ", ".join(said[:5]) + (f" and {len(said) - 5} more" if len(said) > 5 else "")
     verb, they = ("share", "they") if len(said) > 1 else ("shares", "it")
-    return f" Hollow: {listed} {verb} no channel with others, so {they} cannot be told apart from the channel."
+    return f" Not drawn: {listed} {verb} no channel with others, so {they} cannot be told apart from the channel."
 
 
 @kept
