@@ -188,6 +188,21 @@ def test_an_unreadable_selection_is_dropped_with_a_notice(opened_page, tiny_stor
     assert set(app.dataframe[0].value["channel"]) == {"Email"}
 
 
+def test_a_cell_that_leaves_no_rows_is_named_with_a_way_back_to_all(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "conversations", period="all", cell=["channel=email", "team=Social"])
+    assert "No rows match: conversations with us, Email, Social; All time; everything" in said(app)
+    links = [link for link in app.page_link if link.label == "All conversations of this filter"]
+    assert len(links) == 1
+    assert "cell" not in links[0].proto.query_string
+
+
+@pytest.mark.parametrize("page", ["overview", "ignored_complaints"])
+def test_a_list_of_complaints_promises_a_link_and_nothing_more(opened_page, tiny_store_url: str, page: str) -> None:
+    text = said(opened_page(tiny_store_url, page, period="all"))
+    assert "Choose a row for a link to its conversation" in text
+    assert "to open its conversation" not in text
+
+
 def test_customer_text_is_shown_as_plain_text_only(opened_page, tiny_store_url: str) -> None:
     engine = open_reader(tiny_store_url)
     wanted = resolved(Filter(), read_status(engine, tiny_store_url))

@@ -8,7 +8,8 @@ import streamlit as st
 
 from data_access.errors import StoreError
 from data_access.filters import Filter
-from pages.components import data, filter_bar, words
+from data_access.measures import Selection
+from pages.components import data, filter_bar, selection, words
 
 
 def no_store(problem: Exception) -> None:
@@ -62,6 +63,17 @@ def nothing(wanted: Filter, what: str = "conversations") -> None:
         query_params={"period": "all"},
         icon=":material/filter_alt_off:",
     )
+
+
+def no_rows(wanted: Selection) -> None:
+    """A selection without rows: its cell can be what leaves none, so it is said, and can be left behind."""
+    if wanted.measure == "contacts" and not wanted.cell:
+        nothing(wanted.filter, "rows")
+        return
+    shown = data.scoped(wanted.filter)
+    said = f"No rows match: {selection.in_words(wanted)}; {shown.sentence()}. Look at all of the filter, or widen it."
+    st.info(words.markdown(said), title="No rows here")
+    selection.all_link(wanted.filter)
 
 
 def problem(message: Exception) -> None:

@@ -42,14 +42,14 @@ def show(wanted: Filter) -> None:
         listed[list(COLUMNS)],
         data.scoped(wanted).zone,
         key="worklist",
-        alt="Unanswered complaints; choose one to open it",
+        alt="Unanswered complaints; choose one for a link to it",
         height=330,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen is not None:
             selection.conversation_link("Open the chosen conversation", wanted, listed.iloc[chosen]["conversation_id"])
         downloads.worklist(wanted, order or "oldest", "ignored_worklist")
-    text = f"{which}. Choose a row to open its conversation."
+    text = f"{which}. Choose a row for a link to its conversation."
     st.caption(words.markdown(panel.caption(wanted, text)))
 
 
@@ -64,12 +64,12 @@ def oldest(wanted: Filter, number: int = 10) -> None:
         found[list(_SHORT)],
         data.scoped(wanted).zone,
         key="oldest",
-        alt="The oldest ignored complaints; choose one to open it",
+        alt="The oldest ignored complaints; choose one for a link to it",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen is not None:
             selection.conversation_link("Open the chosen conversation", wanted, found.iloc[chosen]["conversation_id"])
         everything = f"All {words.counted(ignored_count, 'ignored complaint')}, whenever written"
         selection.link(everything, wanted, "complaints_ignored")
-    text = "Complaints that nobody has answered for longer than allowed. Choose a row to open its conversation."
+    text = "Complaints that nobody has answered for longer than allowed. Choose a row for a link to its conversation."
     st.caption(words.markdown(panel.caption(wanted, text)))

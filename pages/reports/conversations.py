@@ -13,12 +13,12 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     if back in PAGES and back != "conversations":
         label = f"Back to {PAGES[back][0]}"
         st.page_link(f"reports/{back}.py", label=label, query_params=filter_bar.params(), icon=":material/arrow_back:")
-    if rows_wanted.measure != "contacts" or rows_wanted.cell:
+    number = data.count_rows(rows_wanted)
+    if number and (rows_wanted.measure != "contacts" or rows_wanted.cell):
         selection.all_link(wanted)
-number = data.count_rows(rows_wanted)
 st.subheader(words.markdown(f"{words.count(number)} {selection.in_words(rows_wanted)}"), anchor=False)
 if not number:
-    empty.nothing(wanted, "rows")
+    empty.no_rows(rows_wanted)
     st.stop()
 
 conversation_id = st.query_params.get("conversation", "")
