@@ -43,6 +43,21 @@ def test_points_and_counts_round_as_shares_do() -> None:
 def test_a_bar_and_a_table_say_of_nearly_all_what_the_card_says() -> None:
     assert charts.bare_percent(0.9955) == "99.6"
     assert charts.bare_percent(1.0) == "100"
-    formats = tables.columns(pd.DataFrame({"ignored_share": [0.04, 55.0], "answered_share": [99.55, 100.0]}), {})
+    formats = tables.columns(pd.DataFrame({"ignored_share": [0.04, 55.0], "answered_share": [99.55, 100.0]}))
     assert formats["ignored_share"]["type_config"]["format"] == "%.2f %%"
     assert formats["answered_share"]["type_config"]["format"] == "%.1f %%"
+
+
+def test_a_duration_in_a_table_fits_the_shortest_and_the_longest_and_names_no_unit_twice() -> None:
+    frame = pd.DataFrame(
+        {"minutes": [1 / 60, 1.5, 260.4, 8742.8 * 60, float("nan")], "average_speed_of_answer_seconds": [23.4] * 5}
+    )
+    frame["p25_minutes_waited"] = [-1.0] * 5
+    shown = tables.prepared(frame, "UTC")
+    assert shown["minutes"].dt.total_seconds().tolist()[:4] == [1, 90, 260 * 60, 364 * 86_400]
+    assert shown["minutes"].isna().tolist() == [False] * 4 + [True]
+    assert shown["average_speed_of_answer_seconds"].dt.total_seconds().tolist() == [23] * 5
+    assert shown["p25_minutes_waited"].isna().all()
+    labels = [heading["label"] for heading in tables.columns(shown).values()]
+    assert labels == ["Answered within", "Average speed of answer", "A quarter had waited less than"]
+    assert "minutes" not in words.column("median_minutes_never_labelled").removesuffix(" (minutes)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
@@ -33,6 +33,7 @@ _LABELLED = {
 }
 
 _SHARES = ("share", "share_low", "share_high", "difference", "limit_low", "limit_high")
+_EXACT_UP_TO, _MINUTES_UP_TO, _HOURS_UP_TO = 600, 86_400, 14 * 86_400  # in seconds
 _WHOLE, _MOST_PLACES = 100.0, 4
 _INDICES = ("index", "index_low", "index_high")
 
@@ -48,19 +49,13 @@ def prepared(data_frame: pd.DataFrame, zone: str, grain: str = "week") -> pd.Dat
         elif _is_share(name):
             shown[name] = shown[name] * 100
         elif _is_duration(name):
-            unit, _ = _duration_unit(shown[name], name)
-            shown[name] = shown[name].where(shown[name] >= 0) / unit
+            shown[name] = _durations(shown[name], 1 if name.endswith("seconds") else 60)
         elif pd.api.types.is_datetime64_any_dtype(shown[name]):
             shown[name] = shown[name].dt.tz_localize("UTC").dt.tz_convert(ZoneInfo(zone)).dt.tz_localize(None)
     return shown
 
 
-def units_of(data_frame: pd.DataFrame) -> dict[str, str]:
-    """The unit in which each duration is shown: that of its middle value, so that a column has one."""
-    return {name: _duration_unit(data_frame[name], name)[1] for name in data_frame.columns if _is_duration(name)}
-
-
-def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any]:
+def columns(data_frame: pd.DataFrame) -> dict[str, Any]:
     """Headings and number formats by the unit in the name."""
     found: dict[str, Any] = {}
     for name in data_frame.columns:
@@ -69,8 +64,7 @@ def columns(data_frame: pd.DataFrame, units: Mapping[str, str]) -> dict[str, Any
             found[name] = st.column_config.NumberColumn(label, format=f"%.{_share_places(data_frame[name])}f %%")
         elif _is_duration(name):
             plain = label.replace(" (minutes)", "").replace(" (seconds)", "")
-            unit = units.get(str(name), "min")
-            found[name] = st.column_config.NumberColumn(plain, format=f"%.1f {unit}")
+            found[name] = st.column_config.NumberColumn(plain, format="localized")
         elif name in _INDICES:
             found[name] = st.column_config.NumberColumn(label, format="%.0f")
         elif pd.api.types.is_datetime64_any_dtype(data_frame[name]):
@@ -100,20 +94,22 @@ def _is_duration(name: str) -> bool:
     return "minutes" in name or name.endswith("_seconds")
 
 
-def _duration_unit(values: Any, name: str) -> tuple[float, str]:
-    per_minute = 60.0 if name.endswith("seconds") else 1.0
-    middle = float(values[values >= 0].median()) / per_minute if (values >= 0).any() else 0.0
-    for size, unit in ((1440.0, "d"), (60.0, "h")):
-        if middle >= 2 * size:
-            return size * per_minute, unit
-    return per_minute, "min"
+def _durations(values: pd.Series, seconds_per_unit: int) -> pd.Series:
+    """Durations that the table writes out ("4 hr, 20 min") and sorts by length, in about the two largest units.
+
+    One unit for a column would say 0.0 h of seconds or thousands of hours of a year. Negative ones are none.
+    """
+    seconds = values.where(values >= 0).to_numpy(float) * seconds_per_unit
+    step = np.select([seconds < _EXACT_UP_TO, seconds < _MINUTES_UP_TO, seconds < _HOURS_UP_TO], [1, 60, 3600], 86_400)
+    rounded = np.floor(seconds / step + 0.5) * step
+    return pd.Series(pd.to_timedelta(rounded, unit="s"), index=values.index)
 
 
 @kept
 def readable(data_frame: pd.DataFrame, zone: str, grain: str = "week") -> tuple[pa.Table, dict[str, Any]]:
     """The frame as it goes to the browser, with the heading and number format of each column."""
     shown = prepared(data_frame, zone, grain)
-    return pa.Table.from_pandas(shown), columns(shown, units_of(data_frame))
+    return pa.Table.from_pandas(shown), columns(shown)
 
 
 def show(data_frame: pd.DataFrame, zone: str, *, alt: str, grain: str = "week", height: Any = "auto") -> None:

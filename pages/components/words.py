@@ -216,8 +216,8 @@ def column(name: str) -> str:
     for suffix, words in (("_low", ", lower limit"), ("_high", ", upper limit")):
         if name.endswith(suffix):
             return column(name.removesuffix(suffix)) + words
-    text = re.sub(r"_(count|at|minutes|seconds)$", "", name).removeprefix("is_").replace("_", " ")
-    unit = " (minutes)" if name.endswith("_minutes") else " (seconds)" if name.endswith("_seconds") else ""
+    text = re.sub(r"_(count|at)$|_(minutes|seconds)(?=_|$)", "", name).removeprefix("is_").replace("_", " ")
+    unit = " (minutes)" if "_minutes" in name else " (seconds)" if name.endswith("_seconds") else ""
     return text[:1].upper() + text[1:] + unit
 
 
@@ -238,7 +238,14 @@ COLUMN_LABELS = {
     "p90_minutes_answered": "90th percentile, answered only (minutes)",
     "median_minutes_all": "Median, silence included (minutes)",
     "is_provisional": "Provisional",
-    "minutes": "Minutes",
+    "minutes": "Answered within (minutes)",
+    "median_minutes_waited": "Had waited, median (minutes)",
+    "p25_minutes_waited": "A quarter had waited less than (minutes)",
+    "p75_minutes_waited": "A quarter had waited more than (minutes)",
+    "median_minutes_resolved": "Median to resolution, resolved only (minutes)",
+    "p90_minutes_resolved": "90th percentile to resolution, resolved only (minutes)",
+    "overall_median_minutes": "Median of all customers (minutes)",
+    "standardised_median_minutes": "Median at one channel mix (minutes)",
     "at_risk_count": "Still waiting just before",
     "due_count": "Old enough to judge",
     "ignored_in_time_count": "Ignored in time",
