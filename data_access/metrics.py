@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 
@@ -1344,6 +1345,14 @@ _ALL = (
     ),
 )
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+_OVER = re.compile(r"([a-z_]+_count) over ([a-z_]+_count)")
+
+
+def parts_of(share: str) -> tuple[str, ...]:
+    """Numerator and denominator of a share as its definition names them; empty where it does not."""
+    found = _OVER.match(METRICS[share].definition) if share in METRICS else None
+    return found.groups() if found else ()
+
 
 BOUND_SUFFIXES = ("_low", "_high")
 PLAIN_COLUMNS = frozenset(

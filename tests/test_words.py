@@ -61,3 +61,18 @@ def test_a_duration_in_a_table_fits_the_shortest_and_the_longest_and_names_no_un
     labels = [heading["label"] for heading in tables.columns(shown).values()]
     assert labels == ["Answered within", "Average speed of answer", "A quarter had waited less than"]
     assert "minutes" not in words.column("median_minutes_never_labelled").removesuffix(" (minutes)")
+
+
+def test_a_table_begins_with_what_its_chart_shows_and_what_that_is_made_of() -> None:
+    names = "channel complaint_count due_count waiting_count ignored_in_time_count ignored_share ignored_share_low"
+    frame = pd.DataFrame([range(7)], columns=names.split())
+    assert list(tables.leading(frame, ("ignored_share",))) == [
+        "channel",
+        "ignored_share",
+        "ignored_in_time_count",
+        "due_count",
+        "ignored_share_low",
+        "complaint_count",
+        "waiting_count",
+    ]
+    assert list(tables.leading(frame, ("no_such_share",))) == list(frame)

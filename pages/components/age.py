@@ -71,6 +71,7 @@ def fairness(wanted: Filter) -> None:
         counted=f"{_COUNTED[of]}; 95 % intervals; dotted: all customers; at the right, how many. Compared on the "
         f"channels that every group uses: {covered} of conversations.{findings_age.unknown_age(frame)}",
         cells=lambda: selection.cells(frame, ("age_group",), _MEASURES[of]),
+        charted=(raw, same, count),
     )
 
 

@@ -40,6 +40,7 @@ def show(wanted: Filter) -> None:
                 order[order[f"{_COUNT[listened]}_count"] > 0], dimensions, measure, prefix=f"{LISTENERS[listened]}: "
             ),
         ],
+        charted=("inbound_share", f"{listened}_share", f"{listened}_gap_per_week"),
     )
 
 

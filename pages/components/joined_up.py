@@ -254,6 +254,7 @@ def _bars(
         counted=counted,
         cells=opened,
         rows=measure,
+        charted=(share, count),
     )
 
 
@@ -297,4 +298,5 @@ def by_days(looked: Looked) -> None:
         counted=f"Of {of} ({stands_on}), by the number of days allowed; filled: the one chosen above; "
         f"95 % interval.{blind}",
         cells=lambda: selection.cells(frame, ("within_days",), measure),
+        charted=(share, count),
     )

@@ -44,4 +44,5 @@ def show(wanted: Filter) -> None:
             Cell("All answered", "followed_answered"),
         ],
         rows="followed_customers",
+        charted=("matched_ignored_silent_share", "matched_answered_silent_share", "silence_difference_share"),
     )

@@ -34,12 +34,13 @@ def chart(
     counted: str,
     cells: Callable[[], Sequence[Cell]],
     rows: str | None = None,
+    charted: Sequence[str] = (),
 ) -> None:
     """Show a chart. `finding` and `counted` are plain text; `cells` gives what its marks open, when somebody asks.
 
-    `rows` names the measure whose rows the second CSV holds: by default that of the first cell.
+    `rows` names the measure whose rows the second CSV holds: by default that of the first cell. `charted` are the
+    columns that are drawn: they stand first in the table, where they are seen without scrolling.
     """
-    grain = wanted.grain
     with st.container(gap="xsmall", key=f"panel_{name}"):
         st.markdown(f"**{words.markdown(finding)}**")
         event = st.plotly_chart(
@@ -53,7 +54,7 @@ def chart(
         st.caption(words.markdown(caption(wanted, counted)))
         with st.expander("Table, rows and CSV", key=f"behind_{name}", type="compact", on_change="rerun") as behind:
             if behind.open:
-                _behind(name, data_frame, wanted, cells(), rows, finding, grain)
+                _behind(name, data_frame, wanted, cells(), rows, finding, charted)
     selection.follow_click(f"chart_{name}", event, wanted)
 
 
@@ -83,6 +84,7 @@ def share_over_time(
         finding=findings.over_time(data_frame, share, count, done, wanted.grain),
         counted=counted,
         cells=lambda: selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
+        charted=(share, count),
     )
 
 
@@ -110,6 +112,7 @@ def share_by_group(
         finding=findings.groups_apart(data_frame, dimension, share, count, done),
         counted=f"{counted}, by {dimension_words(dimension)}; under {SMALL_SAMPLE} greyed{cut}.",
         cells=lambda: selection.cells(data_frame, (dimension,), measure),
+        charted=(share, count),
     )
 
 
@@ -141,9 +144,10 @@ def _behind(
     cells: Sequence[Cell],
     rows: str | None,
     finding: str,
-    grain: str,
+    charted: Sequence[str],
 ) -> None:
-    tables.show(data_frame, data.scoped(wanted).zone, alt=f"Data behind: {finding}", grain=grain)
+    shown, zone = tables.leading(data_frame, charted), data.scoped(wanted).zone
+    tables.show(shown, zone, alt=f"Data behind: {finding}", grain=wanted.grain)
     rows = rows or (cells[0].measure if cells else None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         downloads.shown(data_frame, name)

@@ -33,4 +33,5 @@ def show(wanted: Filter) -> None:
         "that closes neutral or positive, by the wait for the first answer, 95 % interval; under 30 greyed.",
         cells=lambda: cells(waits, ("wait_band",), "written_again"),
         rows="written_again",
+        charted=("recovered_share",),
     )

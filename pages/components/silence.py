@@ -122,6 +122,7 @@ def teams(wanted: Filter) -> None:
         f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
         + findings_silence.alone(frame, group),
         cells=lambda: selection.cells(frame, (group,), "waits_target_due"),
+        charted=("adjusted_share", "in_target_share"),
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -262,6 +263,7 @@ def published(
         finding=findings.groups_apart(frame, "channel", share, count, done),
         counted=f"Bars: this company, 95 % interval. {_marks(figures)}",
         cells=lambda: selection.cells(frame, ("channel",), measure),
+        charted=(share, count),
     )
 
 
@@ -293,6 +295,7 @@ def hours(wanted: Filter) -> None:
             frame[frame["ignored_in_time_count"] > 0] if show == "share" else frame, ("weekday", "hour"), measure
         ),
         rows=measure,
+        charted=("ignored_share",) if show == "share" else ("complaint_count",),
     )
 
 
@@ -307,6 +310,7 @@ def ignored_by_period(wanted: Filter, counted: str) -> None:
         finding=findings.over_time(frame, "ignored_share", "due_count", "of complaints ignored", wanted.grain),
         counted=f"{counted}{findings_silence.expected(later, wanted.grain)}",
         cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
+        charted=("ignored_share",),
     )
 
 
@@ -365,6 +369,7 @@ def customers_of_door(wanted: Filter) -> None:
         counted="Of each age group's customers with any contact, those who used it; 95 % interval."
         + (f" {_marks(figures)}" if is_published else ""),
         cells=lambda: selection.cells(frame, ("age_group",), "contacts"),
+        charted=("customer_share", "customer_count", "everybody_count"),
     )
 
 
@@ -386,4 +391,5 @@ def standardised(wanted: Filter) -> None:
         counted="Answered within target, of conversations whose target has passed; dotted: everybody; at the right, "
         f"how many. Standardised on the channels that every group uses: {covered} of conversations.",
         cells=lambda: selection.cells(frame, ("age_group",), "target_due"),
+        charted=("in_target_share", "standardised_share"),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from data_access.metrics import parts_of
 from pages.components import words
 from pages.components.keeping import kept
 
@@ -103,6 +106,21 @@ def _durations(values: pd.Series, seconds_per_unit: int) -> pd.Series:
     step = np.select([seconds < _EXACT_UP_TO, seconds < _MINUTES_UP_TO, seconds < _HOURS_UP_TO], [1, 60, 3600], 86_400)
     rounded = np.floor(seconds / step + 0.5) * step
     return pd.Series(pd.to_timedelta(rounded, unit="s"), index=values.index)
+
+
+def leading(data_frame: pd.DataFrame, charted: Sequence[str]) -> pd.DataFrame:
+    """The frame with what a chart shows of it first, behind its dimensions: each share with what it is made of."""
+    names = [str(name) for name in data_frame.columns]
+    shares = [name for name in charted if name in names]
+    first = [part for share in shares for part in (share, *parts_of(share))]
+    limits = [f"{share}_{end}" for share in shares for end in ("low", "high")]
+    dimensions = list(itertools.takewhile(lambda name: not _is_figure(name), names))
+    order = dict.fromkeys([*dimensions, *first, *limits, *names])
+    return data_frame[[name for name in order if name in names]]
+
+
+def _is_figure(name: str) -> bool:
+    return name.startswith("is_") or name.endswith("_count") or _is_share(name) or _is_duration(name)
 
 
 @kept

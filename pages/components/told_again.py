@@ -35,6 +35,7 @@ def show(wanted: Filter) -> None:
         finding=findings.told_again(total, pairs),
         counted=findings.told_counted(total, threshold),
         cells=lambda: _cells(pairs),
+        charted=("restatement_count", "restated_share"),
     )
     st.caption(words.markdown(findings.told_cost(total)))
     _side_by_side(wanted)

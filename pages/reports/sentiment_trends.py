@@ -40,6 +40,7 @@ panel.chart(
     else findings.trend_counted(trend, grain, has_begin=has_begin, said=said),
     cells=lambda: cells(trend, ("period",), "scored", grain=grain),
     rows="scored",
+    charted=("net_share" if is_net else SHARE,),
 )
 
 left, right = st.columns(2, gap="medium")
