@@ -192,7 +192,9 @@ class Filter:
         if self.visibility != "all":
             parts.append(f"{self.visibility} channels only")
         if self.clock == "business":
-            parts.append("times in business hours")
+            is_always = bool(self.complete_to) and not self.business_now
+            hint = " (no opening hours in the settings: all hours count)" if is_always else ""
+            parts.append(f"times in business hours{hint}")
         if len(parts) == 1:
             parts.append("everything")
         if self.scope_teams is not None:
@@ -202,6 +204,8 @@ class Filter:
         return "; ".join(parts)
 
     def _period_words(self) -> str:
+        if self.date_from and self.date_from == self.date_to:
+            return day_words(self.date_from)
         if self.date_from and self.date_to:
             return f"{day_words(self.date_from)} to {day_words(self.date_to)}"
         if self.date_from:

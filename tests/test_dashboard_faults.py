@@ -137,7 +137,11 @@ def figures(app: AppTest) -> list[tuple[str, str]]:
 
 
 def warnings(app: AppTest) -> str:
-    return " ".join(f"{element.proto.title} {element.value}" for element in app.warning).replace("\\", "")
+    return (
+        " ".join(f"{element.proto.title} {element.value}" for element in app.warning)
+        .replace("\\", "")
+        .replace("\u00a0", " ")
+    )
 
 
 @pytest.mark.postgresql
@@ -213,7 +217,7 @@ def test_a_statement_that_takes_too_long_is_stopped_and_the_page_says_what_to_do
     monkeypatch.setattr(data.overview_query, "changes", lambda engine, _: _slept(engine))
     app = opened(server[1], period="7d")
     assert not app.exception
-    said = " ".join(element.value for element in app.error).replace("\\", "")
+    said = " ".join(element.value for element in app.error).replace("\\", "").replace("\u00a0", " ")
     assert "stopped this question after" in said
     assert "choose a shorter period or more filters" in said
     assert figures(app)  # what had been answered before stays

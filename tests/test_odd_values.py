@@ -106,7 +106,9 @@ def opened(**params: str | list[str]) -> AppTest:
 
 
 def warned(app: AppTest) -> str:
-    return " ".join(str(element.value) for element in [*app.warning, *app.error]).replace("\\", "")
+    return (
+        " ".join(str(element.value) for element in [*app.warning, *app.error]).replace("\\", "").replace("\u00a0", " ")
+    )
 
 
 @pytest.mark.parametrize("cell", REFUSED_CELLS)

@@ -47,7 +47,9 @@ def said(app: AppTest) -> str:
     """Everything a reader sees, without the backslashes that make data harmless in Markdown."""
     parts = [app.markdown, app.caption, app.text, app.title, app.subheader, app.info, app.warning, app.error]
     titles = [str(getattr(element.proto, "title", "")) for element in [*app.info, *app.error]]
-    return " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "")
+    return (
+        " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "").replace("\u00a0", " ")
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -62,7 +62,9 @@ def opened_page(monkeypatch: pytest.MonkeyPatch):
 def said(app: AppTest) -> str:
     parts = [app.markdown, app.caption, app.text, app.title, app.subheader, app.info, app.warning, app.error]
     titles = [str(getattr(element.proto, "title", "")) for element in [*app.info, *app.error]]
-    return " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "")
+    return (
+        " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "").replace("\u00a0", " ")
+    )
 
 
 def drawn(app: AppTest) -> int:
@@ -133,7 +135,7 @@ def test_other_days_change_the_cards_the_arrows_and_the_links_together(opened_pa
 
 def test_each_arrow_has_a_plain_link_with_its_wait(opened_page, joined_url: str) -> None:
     app = opened_page(joined_url, period="all")
-    labels = [link.label.replace("\\", "") for link in app.page_link]
+    labels = [link.label.replace("\\", "").replace("\u00a0", " ") for link in app.page_link]
     assert "Email → Twitter: 2, waited 2 d" in " ".join(labels).replace("48 h", "2 d")
     arrows = [query for query in links(app) if "front_channel" in query]
     assert len(arrows) == 2

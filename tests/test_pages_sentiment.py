@@ -61,7 +61,7 @@ def own_store_url(tmp_path: Path) -> str:
 
 def said(app: AppTest) -> str:
     parts = [app.markdown, app.caption, app.text, app.title, app.subheader, app.info, app.warning, app.error]
-    return " ".join(str(e.value) for part in parts for e in part).replace("\\", "")
+    return " ".join(str(e.value) for part in parts for e in part).replace("\\", "").replace("\u00a0", " ")
 
 
 def label_next(app: AppTest, sentiment: str | None, complaint: bool | None) -> None:

@@ -77,7 +77,9 @@ def test_conversations_whose_answers_no_source_can_tell_are_left_out_and_said(op
 def said(app: AppTest) -> str:
     parts = [app.markdown, app.caption, app.text, app.title, app.subheader, app.info, app.warning, app.error]
     titles = [str(getattr(element.proto, "title", "")) for element in [*app.info, *app.error]]
-    return " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "")
+    return (
+        " ".join([*(str(e.value) for part in parts for e in part), *titles]).replace("\\", "").replace("\u00a0", " ")
+    )
 
 
 def drawn(app: AppTest) -> int:
@@ -148,7 +150,7 @@ def test_the_clock_is_in_the_bar_in_the_url_and_in_the_sentence(opened_page, tin
     assert "clock" not in app.query_params
     app.selectbox(key="f_clock").select("business").run()
     assert app.query_params["clock"] == "business"
-    assert "times in business hours" in said(app)
+    assert "times in business hours (no opening hours in the settings: all hours count)" in said(app)
     again = opened_page(tiny_store_url, "response_times", period="all", clock="business")
     assert again.selectbox(key="f_clock").value == "business"
 

@@ -27,7 +27,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, url: str, wanted: Filter | None = Non
     app = AppTest.from_function(_components, args=((wanted or Filter()).brands,), default_timeout=60).run()
     assert not app.exception
     parts = (app.markdown, app.caption, app.text)
-    return app, " ".join(str(e.value) for part in parts for e in part).replace("\\", "")
+    return app, " ".join(str(e.value) for part in parts for e in part).replace("\\", "").replace("\u00a0", " ")
 
 
 def test_restatements_are_charted_with_their_error_and_the_pairs_below(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pages.components import charts, tables, words
+from pages.components import charts, findings_age, panel, tables, words
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,19 @@ def test_a_table_begins_with_what_its_chart_shows_and_what_that_is_made_of() -> 
         "waiting_count",
     ]
     assert list(tables.leading(frame, ("no_such_share",))) == list(frame)
+
+
+def test_a_number_and_its_unit_stay_on_one_line() -> None:
+    assert words.markdown("0.0 % after 4 h 20 min") == "0\\.0\u00a0\\% after 4\u00a0h 20\u00a0min"
+    assert words.markdown("12 points up, 5 sheep") == "12\u00a0points up\\, 5 sheep"
+
+
+def test_a_target_of_many_channels_says_how_many_instead_of_hiding_some() -> None:
+    assert panel._target_words(480.0, ["Email", "Web form"]) == "target: Email, Web form"
+    many = ["Twitter", "Facebook", "SMS", "WhatsApp"]
+    assert panel._target_words(60.0, many) == "target 1 h: 4 channels"
+
+
+def test_what_is_bold_and_what_is_grey_in_heard_or_not_is_said_as_it_is_drawn() -> None:
+    frame = pd.DataFrame({"conversation_count": [515], "weeks": [13.0]})
+    assert "bold where beyond chance, else grey. Dots grey under 30." in findings_age.heard_counted(frame, "answer")

@@ -125,7 +125,8 @@ def heard_counted(frame: pd.DataFrame, listened: str) -> str:
     return (
         f"Hollow: the channel's share of {words.count(total)} conversations opened by customers; filled: its share "
         f"{_NOUN[listened]}. A week: the difference times the conversations per week ({words.decimal(weeks)} weeks): "
-        "so many more come by this channel than its share stands for; bold where beyond chance, greyed under 30."
+        "so many more come by this channel than its share stands for; bold where beyond chance, "
+        "else grey. Dots grey under 30."
     )
 
 

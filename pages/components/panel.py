@@ -20,6 +20,7 @@ from pages.components.selection import Cell
 
 PUBLIC = PUBLIC_CHANNELS
 MOST_CURVES = 8
+MOST_NAME_LETTERS = 20  # of the channels of one target: more run out of a narrow chart
 Row = Any  # one row of a frame
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
 
@@ -173,7 +174,7 @@ def _behind(
 
 
 def target_marks(wanted: Filter) -> dict[str, float]:
-    """The targets in force as marks on a time axis: few channels by name, else their range."""
+    """The targets in force as marks on a time axis: few channels by name, else how many; the caption names all."""
     settings = data.status().settings
     named: dict[float, list[str]] = {}
     chosen = wanted.channels or tuple(data.filter_options()["channel"])
@@ -182,9 +183,14 @@ def target_marks(wanted: Filter) -> dict[str, float]:
             for channel in threshold.channels:
                 if channel in chosen:
                     named.setdefault(threshold.target_seconds / 60, []).append(words.value("channel", channel))
-    return {
-        f"target: {', '.join(names[:2])}{' …' if len(names) > 2 else ''}": at for at, names in sorted(named.items())
-    }
+    return {_target_words(at, names): at for at, names in sorted(named.items())}
+
+
+def _target_words(at: float, names: Sequence[str]) -> str:
+    listed = ", ".join(names)
+    if len(listed) <= MOST_NAME_LETTERS:
+        return f"target: {listed}"
+    return f"target {words.minutes(at)}: {words.counted(len(names), 'channel')}"
 
 
 def within_cells(measure: str) -> list[Cell]:

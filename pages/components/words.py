@@ -29,12 +29,18 @@ DIMENSION_LABELS = {
 }
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|s|min|h|d|wk|points?)(?!\w))")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def markdown(text: object) -> str:
-    """Text that Markdown shows as it stands: no link, no picture, no directive, no HTML, one line."""
-    return _PUNCTUATION.sub(r"\\\1", _CONTROL.sub(" ", str(text)))
+    """Text that Markdown shows as it stands: no link, no picture, no HTML, one line; numbers stay with their units."""
+    return _PUNCTUATION.sub(r"\\\1", unbroken(_CONTROL.sub(" ", str(text))))
+
+
+def unbroken(text: str) -> str:
+    """The text with each number and its unit on one line."""
+    return _UNIT.sub("\u00a0", text)
 
 
 def plotly(text: object) -> str:
