@@ -222,6 +222,35 @@ def test_names_of_teams_and_brands_keep_their_capital_inside_a_sentence() -> Non
     assert words.inside("channel", "phone") == "phone"
 
 
+def test_a_trend_names_its_periods_as_people_do_and_leaves_out_those_that_are_cut() -> None:
+    frame = shares(["1", "2", "3"], "unused").assign(due_count=100, is_provisional=False)
+    frame = frame.assign(ignored_share_low=frame["ignored_share"], ignored_share_high=frame["ignored_share"])
+    frame["period"] = pd.to_datetime(["2025-10-01", "2026-01-01", "2026-04-01"])
+
+    def said(grain: str, cut: Sequence[pd.Timestamp] = (), shown: pd.DataFrame = frame) -> str:
+        return findings.over_time(shown, "ignored_share", "due_count", "ignored", grain, cut)
+
+    assert said("quarter") == "30 % ignored, up from 10 % in Q4 2025"
+    assert said("day") == "30 % ignored, up from 10 % on 1 Oct 2025"
+    assert said("week") == "30 % ignored, up from 10 % in the week of 1 Oct 2025"
+    assert said("month", [frame["period"].iloc[-1]]) == "20 % ignored, up from 10 % in Oct 2025"
+    level = frame.assign(ignored_share_low=0.0, ignored_share_high=0.5)
+    assert said("week", shown=level) == (
+        "30 % ignored in the latest full week, not clearly different from the first; all weeks between 10 % and 30 %"
+    )
+    assert said("week", shown=level.assign(ignored_share=0.0)).endswith("all weeks 0 %")
+
+
+def test_what_reads_the_same_is_said_once_and_what_is_too_few_in_plain_words() -> None:
+    frame = shares(["a", "b"], "team").assign(due_count=100, ignored_share=0.0)
+    said = findings.groups_apart(frame, "team", "ignored_share", "due_count", "of complaints ignored")
+    assert said == "No clear difference: 0 % of complaints ignored"
+    few = findings.groups_apart(
+        frame.assign(due_count=3), "team", "ignored_share", "due_count", "of complaints ignored"
+    )
+    assert few == "Too few in every group to compare them"
+
+
 def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:
     groups = pd.DataFrame({"channel": ["phone", "review", "sms"], "median_minutes_all": [1.0, math.nan, 0.1]})
     fast, slow = curve().assign(channel="phone", answered_share_low=0.45), curve().assign(channel="review")

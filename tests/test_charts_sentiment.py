@@ -221,6 +221,28 @@ def test_what_waiting_costs_is_said_only_where_the_intervals_are_apart() -> None
     assert findings_sentiment.recovery(few).startswith("Too few")
 
 
+def test_a_clear_dip_between_the_shortest_and_the_longest_wait_is_what_waiting_costs() -> None:
+    frame = recovered([("within 15 minutes", 200, 180), ("4 to 24 hours", 200, 130), ("over 1 day", 40, 34)])
+    assert findings_sentiment.recovery(frame) == (
+        "What waiting costs: 90 % end better if answered within 15 minutes, 65 % after 4 to 24 hours; "
+        "after more than 1 day 85 %"
+    )
+
+
+def test_a_single_label_says_nothing_of_the_scorer() -> None:
+    few = error(1, low=-1.0, level=-1.0, high=1.0).assign(task="sentiment", agreement_count=0)
+    assert findings_sentiment.measured(few) == [
+        "Sentiment: 0 of 1 labels agree: too few to say how far the scorer is off."
+    ]
+
+
+def test_the_latest_week_is_a_whole_one() -> None:
+    frame = pd.DataFrame({"period": pd.date_range("2026-01-05", periods=2, freq="7D"), "scored_count": 100})
+    frame = frame.assign(negative_share=[0.2, 0.9], centre_share=0.2, signal="", baseline_count=8)
+    said = findings_sentiment.trend(frame, "week", [frame["period"].iloc[-1]])
+    assert said == "20 % open negative in the latest full week, usual are 20 %; no week is more than chance"
+
+
 def test_only_what_rose_by_more_than_chance_is_called_rising() -> None:
     some, none = terms(True, False, False), terms(False, False)
     assert list(charts_sentiment.rising_shown(some)["term"]) == ["term_0"]

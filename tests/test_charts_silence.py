@@ -164,6 +164,10 @@ def test_a_funnel_of_all_or_nothing_is_drawn(share: float) -> None:
     assert len(charts_silence.funnel_plot(frame, "team").data[-1].x) == 4
 
 
+def test_definitions_count_other_rows_so_they_are_not_called_the_same_contacts() -> None:
+    assert findings_silence.spread(definitions_frame()).startswith("From 40 % to 80 %")
+
+
 def test_that_nobody_differs_is_said_of_two_and_of_many() -> None:
     two = funnel_frame(verdict="as expected")
     assert findings_silence.funnel(two, "team").startswith("Neither of 2 teams differs by more than chance")

@@ -186,7 +186,7 @@ def test_a_manager_labels_one_text_after_the_other_and_sees_the_error(opened_pag
     labels = saved_labels(open_annotations(own_store_url))
     assert len(labels) == 4
     assert set(labels["sentiment_label"]) == {"negative"}
-    assert "Sentiment: 2 of 4 agree, 50 %" in said(app)
+    assert "Sentiment: 2 of 4 labels agree: too few to say" in said(app)
     assert "4 texts labelled so far" in said(opened_page(own_store_url, period="all"))
 
 

@@ -72,15 +72,14 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     named = judged[judged[dimension] != UNKNOWN]
     judged = named if len(named) else judged
     if judged.empty:
-        return f"Too few in every group to say where most are {done}"
+        return "Too few in every group to compare them"
     top, bottom, is_clear = ends(judged, share)
     best = words.shortened(words.value(dimension, top[dimension]), 40)
     if len(judged) == 1:
         return f"{best}: {words.percent(top[share])} {done}"
     worst = words.shortened(words.inside(dimension, bottom[dimension]), 40)
     if not is_clear:
-        spread = f"between {words.percent(judged[share].min())} and {words.percent(judged[share].max())}"
-        return f"No clear difference: {spread} {done}"
+        return f"No clear difference: {words.between(judged[share].min(), judged[share].max())} {done}"
     # Where another group's share is higher or lower still, but too few to be sure, the words must not name an extreme.
     if top[share] < judged[share].max() or bottom[share] > judged[share].min():
         return f"{best}: {words.percent(top[share])} {done}, clearly more than {worst}: {words.percent(bottom[share])}"
@@ -106,21 +105,26 @@ def ends(judged: pd.DataFrame, share: str) -> tuple[Row, Row, bool]:
 
 
 @kept
-def over_time(data_frame: pd.DataFrame, share: str, count: str, done: str, grain: str) -> str:
-    """First against last mature period; a change only where their intervals are apart."""
+def over_time(data_frame: pd.DataFrame, share: str, count: str, done: str, grain: str, cut: Sequence[Any] = ()) -> str:
+    """First against last full, mature period; a change only where their intervals are apart.
+
+    `cut` are the periods of which the filter or *as of* leaves only some days.
+    """
     mature = data_frame[data_frame[share].notna() & (data_frame[count] >= SMALL_SAMPLE)]
+    mature = mature[~mature["period"].isin(cut)]
     if "is_provisional" in mature:
         mature = mature[~mature["is_provisional"]]
     if len(mature) < 2:
         return f"Too few full {grain}s to speak of a trend in the share {done}"
     first, last = mature.iloc[0], mature.iloc[-1]
-    spread = f"{words.percent(mature[share].min())} to {words.percent(mature[share].max())}"
-    when = words.period(pd.Timestamp(first["period"]), grain)
+    when = words.during(pd.Timestamp(first["period"]), grain)
+    now = f"{words.percent(last[share])} {done}"
     if last[f"{share}_low"] > first[f"{share}_high"]:
-        return f"{words.percent(last[share])} {done}, up from {words.percent(first[share])} in the {when}"
+        return f"{now}, up from {words.percent(first[share])} {when}"
     if last[f"{share}_high"] < first[f"{share}_low"]:
-        return f"{words.percent(last[share])} {done}, down from {words.percent(first[share])} in the {when}"
-    return f"{words.percent(last[share])} {done} at last, not clearly other than at first ({spread} between)"
+        return f"{now}, down from {words.percent(first[share])} {when}"
+    spread = f"all {grain}s {words.between(mature[share].min(), mature[share].max())}"
+    return f"{now} in the latest full {grain}, not clearly different from the first; {spread}"
 
 
 def backlog(total: Row) -> str:

@@ -90,8 +90,8 @@ def unknown_age(frame: pd.DataFrame) -> str:
     return (
         f" {words.percent(ageless / total)} are of unknown age: if all were {worst['age_group']}, their answered "
         f"share of {words.percent(worst['answered_share'])} would be {words.percent(worst['unknown_all_share'])}; "
-        f"whoever they are, it is between {words.percent(worst['unknown_worst_share'])} and "
-        f"{words.percent(worst['unknown_best_share'])}."
+        f"whoever they are, it is "
+        f"{words.between(worst['unknown_worst_share'], worst['unknown_best_share'])}."
     )
 
 

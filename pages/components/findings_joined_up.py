@@ -102,7 +102,7 @@ def by_window(frame: pd.DataFrame, share: str, done: str) -> str:
     """How far the share hangs on the number of days."""
     first, last = frame.iloc[0], frame.iloc[-1]
     if math.isnan(last[share]):
-        return f"Nothing to judge for any number of days: share {done}"
+        return "Nothing to judge for any number of days"
     ours: Any = frame[frame["is_ours"]].iloc[0]
     return (
         f"{words.percent(ours[share])} {done} within {words.counted(ours['within_days'], 'day')}; "

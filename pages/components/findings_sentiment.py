@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -60,39 +61,52 @@ def measured(data_frame: pd.DataFrame) -> list[str]:
     found = []
     for row in data_frame.to_dict("records"):
         n = int(row["labelled_count"])
+        name, level = ("Sentiment", "negative") if row["task"] == "sentiment" else ("Complaints", "a complaint")
+        if n < SMALL_SAMPLE:
+            few = f"{words.count(row['agreement_count'])} of {words.count(n)} labels agree"
+            found.append(f"{name}: {few}: too few to say how far the scorer is off.")
+            continue
         agreed = (
             f"{words.count(row['agreement_count'])} of {words.count(n)} agree, "
             f"{words.percent(row['agreement_share'])} "
             f"(95 %: {words.percent(row['agreement_share_low'])} to {words.percent(row['agreement_share_high'])})"
         )
         low, high = words.signed_points(row["level_error_low"]), words.signed_points(row["level_error_high"])
-        name, level = ("Sentiment", "negative") if row["task"] == "sentiment" else ("Complaints", "a complaint")
         more = difference(float(row["level_error"]))
-        spread = f" (95 %: {low} to {high})" if n >= SMALL_SAMPLE else " (too few for an interval)"
-        found.append(f"{name}: {agreed}. The scorer calls {more} {level} than people do{spread}.")
+        found.append(f"{name}: {agreed}. The scorer calls {more} {level} than people do (95 %: {low} to {high}).")
     return found
 
 
 @kept
-def trend(data_frame: pd.DataFrame, grain: str) -> str:
-    """The last negative share, and which periods are signals by which rule."""
-    judged = data_frame[data_frame["scored_count"] >= SMALL_SAMPLE]
+def trend(data_frame: pd.DataFrame, grain: str, cut: Sequence[Any] = ()) -> str:
+    """The last negative share, and which periods are signals by which rule; `cut` periods are not the last."""
+    judged = _full(data_frame, cut)
     if judged.empty:
-        return f"Too few in every {grain} to speak of a trend"
+        return f"Too few in every full {grain} to speak of a trend"
     last = judged.iloc[-1]
-    now = f"{words.percent(last['negative_share'])} open negative"
+    now = f"{words.percent(last['negative_share'])} open negative in the latest full {grain}"
     if not data_frame["baseline_count"].max():
-        return f"{now} at last; too few {grain}s to tell a signal from chance"
+        return f"{now}; too few {grain}s to tell a signal from chance"
     signals = data_frame[data_frame["signal"] != ""]
     usual = words.percent(last["centre_share"])
     if signals.empty:
-        return f"{now} at last, usual are {usual}; no {grain} is more than chance"
+        return f"{now}, usual are {usual}; no {grain} is more than chance"
     rules = []
     for rule, part in signals.groupby("signal", sort=False):
         when = [words.period(pd.Timestamp(at), grain) for at in part["period"]]
-        named = ", ".join(when) if len(when) <= _MOST_NAMED else f"{len(when)} {grain}s, first the {when[0]}"
+        named = ", ".join(when) if len(when) <= _MOST_NAMED else _many(part, grain)
         rules.append(f"{named} ({rule})")
-    return f"{now} at last, usual are {usual}; signals: {'; '.join(rules)}"
+    return f"{now}, usual are {usual}; signals: {'; '.join(rules)}"
+
+
+def _full(data_frame: pd.DataFrame, cut: Sequence[Any]) -> pd.DataFrame:
+    """The periods that are whole and hold enough to judge."""
+    return data_frame[(data_frame["scored_count"] >= SMALL_SAMPLE) & ~data_frame["period"].isin(cut)]
+
+
+def _many(periods: pd.DataFrame, grain: str) -> str:
+    first = words.the_period(pd.Timestamp(periods["period"].iloc[0]), grain)
+    return f"{len(periods)} {grain}s, first {first}"
 
 
 @kept
@@ -114,19 +128,19 @@ def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said
 
 
 @kept
-def net(data_frame: pd.DataFrame, grain: str) -> str:
-    """First against last period that can be judged; a change only where their intervals are apart."""
-    judged = data_frame[data_frame["scored_count"] >= SMALL_SAMPLE]
+def net(data_frame: pd.DataFrame, grain: str, cut: Sequence[Any] = ()) -> str:
+    """First against last full period that can be judged; a change only where their intervals are apart."""
+    judged = _full(data_frame, cut)
     if len(judged) < 2:
         return f"Too few full {grain}s to speak of a trend in net sentiment"
     low, high = charts_sentiment.net_interval(judged)
     first, last = judged.iloc[0], judged.iloc[-1]
     now, then = words.signed_points(last["net_share"]), words.signed_points(first["net_share"])
-    when = ("the " if grain == "week" else "") + words.period(pd.Timestamp(first["period"]), grain)
+    when = words.the_period(pd.Timestamp(first["period"]), grain)
     if low[-1] > high[0] or high[-1] < low[0]:
         word = "better" if last["net_share"] > first["net_share"] else "worse"
         return f"Net sentiment {now}, {word} than the {then} of {when}"
-    return f"Net sentiment {now} at last, not clearly other than the {then} of {when}"
+    return f"Net sentiment {now} in the latest full {grain}, not clearly different from the {then} of {when}"
 
 
 def net_counted(grain: str, said: Honesty) -> str:
@@ -167,7 +181,7 @@ def said_cells(data_frame: pd.DataFrame) -> list[tuple[str, str, Values]]:
 
 @kept
 def recovery(data_frame: pd.DataFrame) -> str:
-    """The shortest against the longest wait that can be judged, chosen before looking."""
+    """The shortest against the longest wait that can be judged, chosen before looking; else against the lowest."""
     judged = data_frame[data_frame["written_again_count"] >= SMALL_SAMPLE].to_dict("records")
     if len(judged) < 2:
         return "Too few wrote again to say what waiting costs"
@@ -179,9 +193,10 @@ def recovery(data_frame: pd.DataFrame) -> str:
     if last["recovered_share_low"] > first["recovered_share_high"]:
         return f"Those who waited longer end better: {text}"
     least = min(judged, key=lambda row: float(row["recovered_share"]))
-    dip = least["recovered_share_high"] < first["recovered_share_low"]
-    lowest = f"; lowest {words.percent(least['recovered_share'])} {_band(least)}" if dip else ""
-    return f"No clear cost from the shortest to the longest wait: {text}{lowest}"
+    if least["recovered_share_high"] < first["recovered_share_low"]:
+        lowest = f"{words.percent(least['recovered_share'])} {_band(least)}"
+        return f"What waiting costs: {fast} end better if answered {_band(first)}, {lowest}; {_band(last)} {slow}"
+    return f"No clear cost from the shortest to the longest wait: {text}"
 
 
 @kept

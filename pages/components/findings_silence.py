@@ -37,7 +37,7 @@ def spread(data_frame: pd.DataFrame) -> str:
         return f"Every definition says {said(low)}"
     end = f" or {words.NOT_REACHED}" if is_time and len(known) < len(data_frame) else ""
     wide = f" ({words.points(high - low)} apart)" if not is_time else ""
-    return f"The same contacts, from {said(low)} to {said(high)}{end}{wide}, depending on the definition; {here}"
+    return f"From {said(low)} to {said(high)}{end}{wide}, depending on the definition; {here}"
 
 
 @kept

@@ -82,7 +82,7 @@ def share_over_time(
         charts.share_by_period_line(data_frame, share, count, measure=measure, grain=wanted.grain, color=color),
         data_frame,
         wanted,
-        finding=findings.over_time(data_frame, share, count, done, wanted.grain),
+        finding=findings.over_time(data_frame, share, count, done, wanted.grain, cut_periods(data_frame, wanted)),
         counted=counted,
         cells=lambda: selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
         charted=(share, count),
@@ -124,18 +124,24 @@ def caption(wanted: Filter, counted: str) -> str:
 
 
 def cut_off(data_frame: pd.DataFrame, wanted: Filter) -> str:
-    """The periods at the ends of which the filter or *as of* leaves only some days, in words; empty where none."""
+    """The periods of which the filter or *as of* leaves only some days, in words; empty where there are none."""
+    cut = [words.period(period, wanted.grain) for period in cut_periods(data_frame, wanted)]
+    return f" Not whole: {' and '.join(cut)}." if cut else ""
+
+
+def cut_periods(data_frame: pd.DataFrame, wanted: Filter) -> list[Any]:
+    """The first and last periods of a frame where the filter or *as of* leaves only some of their days."""
     shown, as_of = data.scoped(wanted), data.status().as_of
     if data_frame.empty or as_of is None:
-        return ""
+        return []
     today = local(as_of, shown.zone).date()
     until = min(wanted.date_to or today, today - dt.timedelta(days=1))
     cut = []
     for period in dict.fromkeys((data_frame["period"].min(), data_frame["period"].max())):
         first, last = period_bounds(f"{period:%Y-%m-%d}", wanted.grain)
         if last > until or (wanted.date_from and first < wanted.date_from):
-            cut.append(words.period(period, wanted.grain))
-    return f" Not whole: {' and '.join(cut)}." if cut else ""
+            cut.append(period)
+    return cut
 
 
 def _behind(

@@ -302,12 +302,13 @@ def hours(wanted: Filter) -> None:
 def ignored_by_period(wanted: Filter, counted: str) -> None:
     """The ignored share over time with what provisional periods will come to."""
     frame, later = data.ignored_complaints(wanted, ("period",)), data.maturity(wanted)
+    cut, done = panel.cut_periods(frame, wanted), "of complaints ignored"
     panel.chart(
         "ignored_by_period",
         charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain),
         _with_expected(frame, later),
         wanted,
-        finding=findings.over_time(frame, "ignored_share", "due_count", "of complaints ignored", wanted.grain),
+        finding=findings.over_time(frame, "ignored_share", "due_count", done, wanted.grain, cut),
         counted=f"{counted}{findings_silence.expected(later, wanted.grain)}",
         cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
         charted=("ignored_share",),

@@ -169,6 +169,22 @@ def period(start: object, grain: str) -> str:
     return day_words(day)
 
 
+def the_period(start: object, grain: str) -> str:
+    """A period inside a sentence: 'the week of 5 Oct 2026', 'Oct 2026', '5 Oct 2026'."""
+    return f"{'the ' if grain == 'week' else ''}{period(start, grain)}"
+
+
+def during(start: object, grain: str) -> str:
+    """When something was so: 'in the week of 5 Oct 2026', 'in Q4 2026', 'on 5 Oct 2026'."""
+    return f"{'on' if grain == 'day' else 'in'} {the_period(start, grain)}"
+
+
+def between(low: float, high: float) -> str:
+    """A range of shares: 'between 12 % and 22 %'; one figure where both read the same."""
+    ends = percent(low), percent(high)
+    return ends[0] if ends[0] == ends[1] else f"between {ends[0]} and {ends[1]}"
+
+
 def value(dimension: str, raw: object, grain: str = "week") -> str:
     """The label of one value of a dimension; not yet made safe for Markdown or plotly."""
     if raw is None or (isinstance(raw, float) and math.isnan(raw)):

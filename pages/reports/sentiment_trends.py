@@ -26,7 +26,7 @@ if not total["scored_count"]:
 said = findings.honesty(data.measured_error())
 shown = one_of("Trend of", FIGURES, "trend_of")
 grain = wanted.grain
-is_net, has_begin = shown == "net", wanted.date_from is not None
+is_net, has_begin, cut = shown == "net", wanted.date_from is not None, panel.cut_periods(trend, wanted)
 panel.chart(
     "sentiment_by_period",
     charts_sentiment.net_sentiment_line(trend, grain=grain)
@@ -34,7 +34,7 @@ panel.chart(
     else charts_sentiment.negative_share_line(trend, grain=grain, level_error=said.level_error),
     trend,
     wanted,
-    finding=findings.net(trend, grain) if is_net else findings.trend(trend, grain),
+    finding=findings.net(trend, grain, cut) if is_net else findings.trend(trend, grain, cut),
     counted=findings.net_counted(grain, said)
     if is_net
     else findings.trend_counted(trend, grain, has_begin=has_begin, said=said),
