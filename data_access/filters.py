@@ -20,8 +20,11 @@ from data_access.vocabulary import (
     RESPONSE_STATES,
     SENTIMENTS,
     STATE_LABELS,
+    TOPIC_LABELS,
     UNKNOWN,
 )
+
+TURNED_ROUND = "the period ended before it began"
 
 # What every engine and zone can hold.
 EARLIEST_DAY, LATEST_DAY = dt.date(1900, 1, 1), dt.date(2999, 12, 31)
@@ -181,7 +184,7 @@ class Filter:
             "brands": ("brand", str),
             "teams": ("team", str),
             "age_groups": ("age", str),
-            "topics": ("topic", lambda v: v.replace("_", " ")),
+            "topics": ("topic", _topic_words),
             "sentiments": ("sentiment", str),
             "states": ("state", lambda v: STATE_LABELS[v].lower()),
         }
@@ -251,7 +254,7 @@ class Filter:
         if fields.get("date_from") and fields.get("date_to") and fields["date_from"] > fields["date_to"]:
             first, last = sorted((fields["date_from"], fields["date_to"]))
             fields |= {"date_from": first, "date_to": last}
-            notices.append(f"the period ended before it began: shown from {first} to {last}")
+            notices.append(f"{TURNED_ROUND}: shown from {first} to {last}")
         for name, field, known in (
             ("grain", "grain", GRAINS),
             ("visibility", "visibility", ("all", "public", "private")),
@@ -275,6 +278,12 @@ class Filter:
             else:
                 notices.append(f"no_reply_needed={value} is none of include, exclude")
         return Filter(**fields), notices
+
+
+def _topic_words(topic: str) -> str:
+    """A topic in a list joined by "or", which its own label may hold."""
+    known = TOPIC_LABELS.get(topic)
+    return known.lower().replace(" or ", "/") if known else topic.replace("_", " ")
 
 
 def is_text(value: str) -> bool:

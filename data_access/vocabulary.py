@@ -33,6 +33,17 @@ CHANNEL_LABELS = {
     "in_person": "In person",
     "other": "Other",
 }
+TOPIC_LABELS = {
+    "account_login": "Account or login",
+    "app_website": "App or website",
+    "booking_travel": "Booking or travel",
+    "credit_debt": "Credit or debt",
+    "fraud_security": "Fraud or security",
+    "order_stock": "Order or stock",
+    "outage_fault": "Outage or fault",
+    "waiting_queue": "Waiting in a queue",
+}
+"""Of the topics whose names are no words; the others are their names, such as "lost property"."""
 DIRECTIONS = ("inbound", "outbound")
 AUTHOR_KINDS = ("customer", "agent", "bot", "system")
 CONVERSATION_KINDS = ("customer_opened", "outreach", "fragment", "not_addressed")

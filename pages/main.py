@@ -56,10 +56,9 @@ with turns.reruns.taken():
     shown = data.scoped(wanted)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(PAGES[st.session_state["frontdoor_page"]][1], anchor=False, width="content")
-        st.caption(
-            words.markdown(f"{shown.sentence()}. Data as of {words.moment(status.as_of, shown.zone)} ({shown.zone})."),
-            width="content",
-        )
+        as_of = f"Data as of {words.moment(status.as_of, shown.zone)} ({shown.zone})."
+        said = "Nothing is loaded yet." if status.is_empty else f"{shown.sentence()}. {as_of}"
+        st.caption(words.markdown(said), width="content")
     if status.is_empty and st.session_state["frontdoor_page"] != "data":
         empty.empty_store()
         st.stop()

@@ -73,7 +73,9 @@ def test_every_page_of_an_empty_store_says_why_and_what_to_do(opened_page, empty
     app = opened_page(empty_store_url, page)
     assert not app.exception
     assert not app.error
+    assert "Nothing is loaded yet." in said(app)
     if page != "data":
+        assert "All time; everything" not in said(app)
         assert "nothing was loaded" in said(app)
         assert "frontdoor load" in said(app)
 
@@ -125,6 +127,28 @@ def test_a_bad_value_in_the_url_is_dropped_with_a_notice_and_the_good_ones_stay(
         assert notice in said(app)
     assert app.query_params["channel"] == "email"
     assert "team" not in app.query_params
+
+
+def test_a_period_that_was_turned_round_was_not_left_out(opened_page, tiny_store_url: str) -> None:
+    text = said(opened_page(tiny_store_url, **{"from": "2026-01-09", "to": "2026-01-05"}))
+    assert "The period ended before it began: shown from 2026-01-05 to 2026-01-09" in text
+    assert "Left out of the filter" not in text
+
+
+def test_a_limited_viewer_is_told_nothing_of_what_the_store_has_beyond(
+    opened_page, monkeypatch: pytest.MonkeyPatch, tiny_store_url: str
+) -> None:
+    monkeypatch.setenv("FRONTDOOR_TEAMS", "Mail")
+    for team in ("Social", "Nowhere"):
+        text = said(opened_page(tiny_store_url, team=team))
+        assert f"team={team} is not among what you may see" in text
+        assert "is not in the store" not in text
+
+
+def test_where_no_complaint_waits_none_is_said_to_have_time(opened_page, tiny_store_url: str) -> None:
+    assert "None still has time" in said(
+        opened_page(tiny_store_url, "ignored_complaints", period="all", channel="email")
+    )
 
 
 def test_a_filter_stays_from_page_to_page_and_is_in_the_url(opened_page, tiny_store_url: str) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from pages.components import charts, findings_age, panel, tables, words
+from data_access.filters import Filter
+from data_access.vocabulary import TOPIC_LABELS
+from pages.components import charts, findings, findings_age, findings_joined_up, panel, tables, words
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
@@ -92,3 +99,24 @@ def test_a_target_of_many_channels_says_how_many_instead_of_hiding_some() -> Non
 def test_what_is_bold_and_what_is_grey_in_heard_or_not_is_said_as_it_is_drawn() -> None:
     frame = pd.DataFrame({"conversation_count": [515], "weeks": [13.0]})
     assert "bold where beyond chance, else grey. Dots grey under 30." in findings_age.heard_counted(frame, "answer")
+
+
+def test_every_topic_of_the_cues_reads_as_words() -> None:
+    topics = tomllib.loads((ROOT / "data_access" / "text" / "cues.toml").read_text(encoding="utf-8"))["topic"]
+    assert set(TOPIC_LABELS) <= set(topics)
+    assert words.value("topic", "outage_fault") == "Outage or fault"
+    assert words.value("topic", "lost_property") == "Lost property"
+    assert Filter(topics=("outage_fault", "delivery")).sentence().endswith("topic outage/fault or delivery")
+
+
+def test_the_backlog_counts_waits_for_that_is_what_it_holds() -> None:
+    total = pd.Series({"open_count": 3181, "ignored_count": 3156, "oldest_minutes": 364 * 1440.0})
+    assert findings.backlog(total) == "3,181 waits open now, 3,156 of them longer than allowed; the oldest for 364 d"
+
+
+def test_half_of_one_is_not_spoken_of() -> None:
+    one = pd.DataFrame(
+        {"front_channel": ["email"], "channel": ["twitter"], "back_door_count": [1], "median_minutes_waited": [60.0]}
+    )
+    total = pd.Series({"known_private_count": 1, "back_door_share_high": 1.0})
+    assert findings_joined_up.flow(one, total, 7) == "Email failed before 1 of 1; widest, email to Twitter"

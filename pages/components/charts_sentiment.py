@@ -289,7 +289,7 @@ def rising_terms_dot(data_frame: pd.DataFrame) -> Drawing:
             xshift=6,
             showarrow=False,
             font={"size": 12},
-            text=f"<b>{k:,}</b> <span style='font-size:11px'>before {then:,}</span>",
+            text=f"<b>{k:,}</b> <span style='font-size:11px'>({then:,} before)</span>",
         )
     least, most = min(float(low.min()), 0.9), max(float(high.max()) * 1.1, 1.5)
     ticks = [tick for tick in (0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100) if least <= tick <= most]

@@ -13,11 +13,11 @@ from typing import Any
 
 import streamlit as st
 
-from data_access.filters import Filter
+from data_access.filters import TURNED_ROUND, Filter
 from data_access.store import StoreStatus
 from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS, UNKNOWN
 from data_access.zones import local
-from pages.components import address, theme, words
+from pages.components import address, auth, theme, words
 from pages.components.choices import is_choice
 
 PERIODS = {
@@ -219,8 +219,20 @@ def _adopt(url: Params, choices: Mapping[str, list[str]]) -> None:
     for name, field in _LISTS.items():
         values = getattr(wanted, field)
         state[f"f_{name}"] = [value for value in values if value in choices[name]]
-        found += [f"{name}={value} is not in the store" for value in values if value not in choices[name]]
-    state[_NOTICES] = [f"Left out of the filter: {words.shortened(text, 160)}" for text in found]
+        found += [f"{name}={value} is not {_where()}" for value in values if value not in choices[name]]
+    state[_NOTICES] = [_notice(words.shortened(text, 160)) for text in found]
+
+
+def _where() -> str:
+    """Where a value was looked for: who may not see all is not told what the store has beyond that."""
+    viewer = auth.current_viewer()
+    return "among what you may see" if viewer is None or viewer.is_limited else "in the store"
+
+
+def _notice(text: str) -> str:
+    """What could not be read was left out; a period that was turned round was not."""
+    is_read = text.startswith(TURNED_ROUND)
+    return f"{text[:1].upper()}{text[1:]}" if is_read else f"Left out of the filter: {text}"
 
 
 def _keep_known(choices: Mapping[str, list[str]]) -> None:

@@ -134,7 +134,7 @@ def backlog(total: Row) -> str:
     late = "all" if total["ignored_count"] == total["open_count"] else words.count(total["ignored_count"])
     ignored = f", {late} of them longer than allowed" if total["ignored_count"] else ""
     oldest = words.minutes(total["oldest_minutes"])
-    return f"{words.counted(total['open_count'], 'message')} wait for a reply now{ignored}; the oldest for {oldest}"
+    return f"{words.counted(total['open_count'], 'wait')} open now{ignored}; the oldest for {oldest}"
 
 
 def calls(total: Row) -> str:

@@ -14,6 +14,7 @@ from data_access.vocabulary import PUBLIC_CHANNELS
 from pages.components import words
 from pages.components.keeping import kept
 
+FEWEST_HALVED = 5  # complaints of an arrow of which a title says what half of them had
 Row = Any  # one row of a frame
 
 
@@ -58,6 +59,8 @@ def flow(frame: pd.DataFrame, total: Row, days: int) -> str:
     start = f"{words.value('channel', worst)} failed before {words.count(by_front.max())} of "
     start += f"{words.count(by_front.sum())}"
     arrow = f"{words.in_sentence(front)} to {words.in_sentence(public)}"
+    if top["back_door_count"] < FEWEST_HALVED:
+        return f"{start}; widest, {arrow}"
     return f"{start}; widest, {arrow}: half had waited {words.minutes(top['median_minutes_waited'])} or longer"
 
 

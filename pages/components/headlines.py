@@ -105,9 +105,10 @@ def complaint_states(complaints: Row, wanted: Filter) -> list[Card]:
     silent = (
         f"{count(bots)} of the unanswered got a bot's answer only" if bots else "Unanswered for longer than allowed"
     )
+    time_left = "There is still time to answer these" if complaints["waiting_count"] else "None still has time"
     return [
         _state("ignored", now, silent, complaints),
-        _state("waiting", "Waiting, not yet ignored", "There is still time to answer these", complaints),
+        _state("waiting", "Waiting, not yet ignored", time_left, complaints),
         _state(
             "answered_elsewhere", "Answered on another channel", f"{late} answered late, {good} in target", complaints
         ),

@@ -8,7 +8,7 @@ import math
 import re
 
 from data_access.filters import day_words
-from data_access.vocabulary import CHANNEL_LABELS, KIND_LABELS, NOBODY, STATE_LABELS, UNKNOWN
+from data_access.vocabulary import CHANNEL_LABELS, KIND_LABELS, NOBODY, STATE_LABELS, TOPIC_LABELS, UNKNOWN
 from data_access.zones import local
 
 NOT_REACHED = "not reached"
@@ -212,6 +212,8 @@ def value(dimension: str, raw: object, grain: str = "week") -> str:
         return f"within {counted(float(text), 'day')}"
     if dimension in fixed:
         return fixed[dimension].get(text, text)
+    if dimension == "topic" and text in TOPIC_LABELS:
+        return TOPIC_LABELS[text]
     if dimension in ("topic", "sentiment"):
         return text.replace("_", " ").capitalize() if text.islower() else text
     return text
