@@ -277,6 +277,15 @@ def test_the_answer_curve_begins_at_zero_never_falls_and_keeps_its_end() -> None
     assert charts.answer_curve_line(curve()).layout.xaxis.type == "log"
 
 
+def test_times_on_the_axis_stand_apart_on_a_telephone() -> None:
+    long = curve().assign(minutes=[0.0, 1.0, 100 * 1440.0])
+    axis = charts.answer_curve_line(long).layout.xaxis
+    pixels = 226 / (axis.range[1] - axis.range[0])  # of the plot on a screen of 390
+    places = [math.log10(at) * pixels for at in axis.tickvals]
+    room = [(len(one) + len(other)) * 5.2 / 2 for one, other in zip(axis.ticktext, axis.ticktext[1:], strict=False)]
+    assert all(right - left > need for left, right, need in zip(places, places[1:], room, strict=False))
+
+
 def test_thinning_keeps_the_last_point_of_a_long_curve() -> None:
     n = 5000
     long = pd.DataFrame({"minutes": np.arange(n) + 1.0, "answered_share": np.linspace(0, 0.9, n)})

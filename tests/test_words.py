@@ -10,7 +10,7 @@ import pytest
 
 from data_access.filters import Filter
 from data_access.vocabulary import TOPIC_LABELS
-from pages.components import charts, findings, findings_age, findings_joined_up, panel, tables, words
+from pages.components import charts, findings, findings_age, findings_joined_up, headlines, panel, tables, words
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -112,6 +112,11 @@ def test_every_topic_of_the_cues_reads_as_words() -> None:
 def test_the_backlog_counts_waits_for_that_is_what_it_holds() -> None:
     total = pd.Series({"open_count": 3181, "ignored_count": 3156, "oldest_minutes": 364 * 1440.0})
     assert findings.backlog(total) == "3,181 waits open now, 3,156 of them longer than allowed; the oldest for 364 d"
+
+
+def test_the_card_of_the_backlog_names_no_oldest_where_none_is_open() -> None:
+    none = {"open_count": 0, "ignored_count": 0, "oldest_minutes": float("nan")}
+    assert headlines.open_now(none).comparison == "Whenever they began: none is open"
 
 
 def test_half_of_one_is_not_spoken_of() -> None:

@@ -29,10 +29,9 @@ _TIME_TICKS = (
     (60, "1 h"),
     (240, "4 h"),
     (1440, "1 d"),
-    (4320, "3 d"),
     (10080, "1 wk"),
-    (40320, "4 wk"),
-)
+    (129600, "90 d"),
+)  # far enough apart for a telephone 390 pixels wide
 _FIRST_MINUTE = 1 / 60
 _CURVE_HEIGHT, _LABEL_ROW = 250, 0.056  # of the answer curve: the plot alone in pixels, a row of words as a part of it
 _SHARE_AXIS = {"tickformat": theme.SHARE_TICKS, "rangemode": "tozero"}

@@ -68,11 +68,12 @@ def not_answered(times: Row) -> Card:
 
 def open_now(waiting: Row) -> Card:
     """The present backlog."""
-    oldest = minutes(waiting["oldest_minutes"])
+    late, oldest = count(waiting["ignored_count"]), minutes(waiting["oldest_minutes"])
+    said = f"{late} longer than allowed; oldest {oldest}" if waiting["open_count"] else "none is open"
     return Card(
         label="Waiting for a reply now",
         value=count(waiting["open_count"]),
-        comparison=f"Whenever they began: {count(waiting['ignored_count'])} longer than allowed; oldest {oldest}",
+        comparison=f"Whenever they began: {said}",
         basis=counted(waiting["open_count"], "open wait"),
         measure="open_waits",
         metric="open_count",
