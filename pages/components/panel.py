@@ -83,7 +83,7 @@ def share_over_time(
         data_frame,
         wanted,
         finding=findings.over_time(data_frame, share, count, done, wanted.grain, cut_periods(data_frame, wanted)),
-        counted=counted,
+        counted=counted + cut_off(data_frame, wanted),
         cells=lambda: selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
         charted=(share, count),
     )

@@ -309,7 +309,7 @@ def ignored_by_period(wanted: Filter, counted: str) -> None:
         _with_expected(frame, later),
         wanted,
         finding=findings.over_time(frame, "ignored_share", "due_count", done, wanted.grain, cut),
-        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}",
+        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}{panel.cut_off(frame, wanted)}",
         cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
         charted=("ignored_share",),
     )

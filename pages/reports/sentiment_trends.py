@@ -35,9 +35,12 @@ panel.chart(
     trend,
     wanted,
     finding=findings.net(trend, grain, cut) if is_net else findings.trend(trend, grain, cut),
-    counted=findings.net_counted(grain, said)
-    if is_net
-    else findings.trend_counted(trend, grain, has_begin=has_begin, said=said),
+    counted=(
+        findings.net_counted(grain, said)
+        if is_net
+        else findings.trend_counted(trend, grain, has_begin=has_begin, said=said)
+    )
+    + panel.cut_off(trend, wanted),
     cells=lambda: cells(trend, ("period",), "scored", grain=grain),
     rows="scored",
     charted=("net_share" if is_net else SHARE,),
