@@ -292,11 +292,14 @@ def is_complaint_ignored_in_time(wanted: Filter) -> Clause:
     return and_(is_complaint_due(wanted), ~answered_in_time)
 
 
-def is_provisional(measure: Measure, wanted: Filter) -> Clause:
-    """Its own *ignored after* has not run out, on its own clock: figures that contain it will still move."""
-    table = measure.table
-    due = table.c.complaint_ignored_due_at if measure.owning == "first_complaint_at" else table.c.ignored_due_at
-    return due > wanted.censored_at(table)
+def is_complaint_young(wanted: Filter) -> Clause:
+    """The complaint's own *ignored after* has not run out, on its own clock: an ignored share will still move."""
+    return waits.c.complaint_ignored_due_at > wanted.censored_at(waits)
+
+
+def is_target_open(table: Table, wanted: Filter) -> Clause:
+    """Its own target has not passed, on its own clock: a share answered within target will still move."""
+    return table.c.target_due_at > wanted.censored_at(table)
 
 
 # --- joined-up service: what a customer's contacts on other channels tell ------------------------------

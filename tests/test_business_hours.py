@@ -178,12 +178,23 @@ def test_the_clock_switches_the_times_shown_and_not_the_target(office_url, opene
     assert slow["in_target_count"] == fast["in_target_count"] == 2
 
 
-@pytest.mark.parametrize(("as_of", "is_young"), [((11, 59), True), ((12, 0), False)])
-def test_a_period_is_provisional_until_the_opening_hours_of_ignored_after_ran_out(office_url, opened, as_of, is_young):
-    # Four opening hours after Friday's close end on Monday at 12:00 UTC, not on Friday night.
+@pytest.mark.parametrize(
+    ("report", "as_of", "is_young"),
+    [
+        (ignored_complaints, (11, 59), True),
+        (ignored_complaints, (12, 0), False),
+        (response_times, (9, 59), True),
+        (response_times, (10, 0), False),
+        (reply_times, (9, 59), True),
+        (reply_times, (10, 0), False),
+    ],
+)
+def test_a_period_is_provisional_until_the_opening_hours_of_its_threshold_ran_out(
+    office_url, opened, report, as_of, is_young
+):
+    """Two opening hours of the target, four of *ignored after*, from Friday's close on end on Monday."""
     engine, wanted = opened(office_url, as_of=dt.datetime(2026, 10, 19, *as_of), teams=("Mail",))
-    for report in (ignored_complaints, response_times, reply_times):
-        assert report(engine, wanted).iloc[0]["is_provisional"] == is_young
+    assert report(engine, wanted).iloc[0]["is_provisional"] == is_young
 
 
 def test_changing_a_calendar_derives_again_and_the_calendar_in_force_applies(office_url, tmp_path):

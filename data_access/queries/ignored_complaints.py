@@ -28,8 +28,8 @@ from data_access.measures import (
     counted_by_now,
     is_complaint_due,
     is_complaint_ignored_in_time,
+    is_complaint_young,
     is_in_states,
-    is_provisional,
     response_state,
 )
 from data_access.schema import conversations, interactions, waits
@@ -82,7 +82,7 @@ def _counted(engine: Engine, wanted: Filter, by: Sequence[str]) -> pd.DataFrame:
     flags: dict[str, ColumnElement[Any]] = {f"is_{name}": state == name for name in RESPONSE_STATES}
     flags["is_due"] = is_complaint_due(wanted)
     flags["is_ignored_in_time"] = is_complaint_ignored_in_time(wanted)
-    flags["is_young"] = is_provisional(measure, wanted)
+    flags["is_young"] = is_complaint_young(wanted)
     flags["has_bot_only"] = and_(state.in_(("waiting", "ignored")), waits.c.first_bot_response_at <= wanted.now)
     rows = row_query(measure, wanted, by, flags)
     return grouped(

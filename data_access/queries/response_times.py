@@ -35,8 +35,8 @@ from data_access.measures import (
     is_answered_timed,
     is_answered_untimed,
     is_in_target,
-    is_provisional,
     is_target_due,
+    is_target_open,
     needs_reply,
     waited_seconds,
 )
@@ -68,6 +68,7 @@ def response_times(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd
 
     `answered_count` includes answers at an unknown time, which leave the target and the medians.
     `median_minutes_all` keeps the unanswered in; NaN where half are not answered so far ("not reached").
+    `is_provisional`: some target of the group has not passed, so its share in target will still move.
     """
     return _times(engine, wanted, by, MEASURES["first_responses"], "conversation_count")
 
@@ -93,7 +94,7 @@ def _times(engine: Engine, wanted: Filter, by: Sequence[str], measure: Measure, 
         "is_due": and_(counted, is_target_due(table, wanted)),
         "is_in_target": and_(counted, is_in_target(table, wanted)),
         "is_closed": and_(counted, closed),
-        "is_young": and_(counted, is_provisional(measure, wanted)),
+        "is_young": and_(counted, is_target_open(table, wanted)),
         "seconds": _observed_seconds(table, wanted),
     }
     rows = row_query(measure, wanted.replace(with_no_reply_needed=True), by, flags)
