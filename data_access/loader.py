@@ -96,6 +96,13 @@ _stage_facts = Table(
     prefixes=["TEMPORARY"],
 )
 _FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"]
+_RESPONSE_NAMES = ("is_answered", "first_response_at", "responder_agent", "is_response_known")
+_told = Table(
+    "stage_told",
+    _work,
+    *(Column(name, reported_facts.c[name].type) for name in ("interaction_id", *_RESPONSE_NAMES)),
+    prefixes=["TEMPORARY"],
+)
 _known = Table(
     "stage_known",
     _work,
@@ -581,6 +588,8 @@ class _Slice:
         _read_texts(connection, counts, settings, self._report)
         self.result.stored_count += counts.stored
         dialects.commit_copy(connection)
+        if self._has_facts and self._was_loaded:
+            _keep_told_responses(connection)
         _merge(connection, counts)
         if self._has_facts:
             _merge_facts(connection)
@@ -911,6 +920,27 @@ def _remove_replaced(connection: Connection) -> None:
     ids = select(_stage.c.interaction_id).where(replacing)
     for table in (interactions, event_keys, reported_facts):
         connection.execute(delete(table).where(table.c.interaction_id.in_(ids)))
+
+
+def _keep_told_responses(connection: Connection) -> None:
+    """What an earlier load told of the response to a ticket stays where a later file cannot tell it."""
+    f, stored, told = _stage_facts.c, reported_facts.c, _told.c
+    names = ["interaction_id", *_RESPONSE_NAMES]
+    dialects.create_temporary(connection, _told)
+    connection.execute(
+        insert(_told).from_select(
+            names,
+            select(*(stored[name] for name in names))
+            .join(_stage_facts, f.interaction_id == stored.interaction_id)
+            .where(f.is_response_known.is_(False), stored.is_response_known.is_not(False)),
+        )
+    )
+    connection.execute(
+        update(_stage_facts)
+        .where(f.interaction_id == told.interaction_id)
+        .values({name: told[name] for name in _RESPONSE_NAMES})
+    )
+    _told.drop(connection)
 
 
 def _merge_facts(connection: Connection) -> None:

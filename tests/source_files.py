@@ -22,6 +22,7 @@ id,ticket_id,user_id,body,public,created
 103,1,20,Thank you,TRUE,2026-01-05 10:10:00
 104,9,20,Of no ticket here,TRUE,2026-01-05 10:10:00
 105,1,99,Of nobody known,TRUE,2026-01-05 10:10:00
+106,2,21,Nobody helps me,TRUE,2026-01-05 10:00:00
 """,
     "users.csv": """\
 id,name,email,role,organization_id,phone

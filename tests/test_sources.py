@@ -149,6 +149,37 @@ def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(l
     assert (row["conversation_count"], row["answered_count"]) == (2, 1)
 
 
+def test_a_ticket_of_which_no_file_has_the_first_comment_tells_no_response(loaded):
+    """An export from some day on has late comments only: who was answered before is not called ignored."""
+    comments = ZENDESK["comments.csv"].replace("\n106,2,21,Nobody helps me,TRUE,2026-01-05 10:00:00", "")
+    late = "107,2,21,Still nobody,TRUE,2026-01-09 10:00:00\n"
+    loaded(ZENDESK | {"comments.csv": comments + late})
+    assert [loaded.conversation(name)["is_response_known"] for name in ("1", "2")] == [True, False]
+    assert not loaded.conversation("2")["is_closed_without_reply"]
+
+
+def test_a_reported_first_reply_stands_beside_comments_of_other_tickets(loaded):
+    tickets = json.loads(json.dumps(ZENDESK_JSON["tickets.json"]))
+    tickets["tickets"].append({**tickets["tickets"][0], "id": 2})
+    tickets["metric_sets"] = [
+        {"ticket_id": 1, "reply_time_in_minutes": {"calendar": 90}, "solved_at": None},
+        {"ticket_id": 2, "reply_time_in_minutes": {"calendar": 30}, "solved_at": None},
+    ]
+    loaded({**ZENDESK_JSON, "tickets.json": tickets})
+    seconds = [loaded.conversation(name)["first_response_seconds"] for name in ("1", "2")]
+    assert seconds == [3600, 1800]  # the comment's time wins over the metric
+
+
+def test_what_one_load_told_of_a_response_outlasts_one_that_cannot_tell(loaded):
+    loaded(ZENDESK)
+    loaded(ZENDESK_JSON)
+    changed = ZENDESK["tickets.csv"].replace(",open,", ",solved,")
+    loaded({"tickets.csv": changed, "users.csv": ZENDESK["users.csv"]})
+    first, second = loaded.conversation("1"), loaded.conversation("2")
+    assert (first["status"], first["first_response_seconds"]) == ("solved", 3600)
+    assert (second["is_response_known"], second["is_closed_without_reply"]) == (True, True)
+
+
 def test_zendesk_metric_rows_carry_the_first_reply_and_channels_of_ones_own_are_other(loaded):
     status, counts, _ = loaded(ZENDESK_METRICS)
     assert (status, counts) == (1, (3, 2, 0, 1))
@@ -176,6 +207,17 @@ def test_intercom_tables_make_the_newest_state_of_a_conversation_and_its_parts(l
     assert first["resolved_at"] == pd.Timestamp("2026-01-05 12:00")
     assert first["first_bot_response_at"] == pd.Timestamp("2026-01-05 09:00:02")
     assert [text for (text,) in loaded.events("text")][0::4] == ["Where is it?", "Billing\nHello?"]
+
+
+def test_an_intercom_conversation_without_parts_is_silent_only_where_the_parts_cover_it(loaded):
+    rows = (
+        "52,2026-01-05 10:30:00,2026-01-05 10:30:00,closed,c1,lead,email,<p>Closed</p>,,,\n"
+        "53,2026-01-04 10:30:00,2026-01-04 10:30:00,open,c1,lead,email,<p>Before</p>,,,\n"
+        "54,2026-01-06 10:30:00,2026-01-06 10:30:00,open,c1,lead,email,<p>After</p>,,,\n"
+    )
+    loaded(INTERCOM | {"conversation.csv": INTERCOM["conversation.csv"] + rows})
+    known = [loaded.conversation(name)["is_response_known"] for name in ("50", "51", "52", "53", "54")]
+    assert known == [True, True, False, False, False]
 
 
 def test_intercoms_json_holds_the_parts_inside_their_conversation(loaded):
@@ -217,6 +259,12 @@ def test_freshdesks_csv_export_tells_first_response_and_resolution(loaded):
     first, second = loaded.conversation("1"), loaded.conversation("2")
     assert (first["first_response_seconds"], first["responder_agent"]) == (1800, "Bo")
     assert (second["is_response_known"], second["has_reported_answer"]) == (True, False)
+
+
+def test_a_freshdesk_ticket_without_stats_is_silent_only_beside_a_conversation_of_its_own(loaded):
+    tickets = [{name: value for name, value in t.items() if name != "stats"} for t in FRESHDESK["tickets.json"]]
+    loaded(FRESHDESK | {"tickets.json": [*tickets, {**tickets[0], "id": 3}]})
+    assert [loaded.conversation(name)["is_response_known"] for name in "123"] == [True, False, False]
 
 
 # --- Chatwoot
@@ -562,6 +610,14 @@ def test_shared_files_are_recognised_and_load(loaded, shared_data, name, source,
     assert f"recognised as {source}" in err
     assert (status, found) == (1 if counts[3] else 0, counts)
     assert len(frame_of(loaded.url, rejected_rows)) == counts[3]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["dbt_zendesk", "dbt_intercom"])
+def test_tables_whose_comments_are_of_other_tickets_call_nobody_ignored(loaded, shared_data, name):
+    loaded.load(shared_data / "helpdesk_formats" / name)
+    assert loaded.report(response_times)["conversation_count"] == 0
+    assert loaded.report(ignored_complaints)["complaint_count"] == 0
 
 
 @pytest.mark.real_data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,14 @@ _KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel"
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of the files of one account. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "freshdesk", encoding)
-    people, tickets, groups = Lookup(), Lookup(), dict[str, str]()
+    people, tickets, talked, groups = Lookup(), Lookup(), Lookup(), dict[str, str]()
     openings, events = Building(), Building()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
-        if part == "groups":
+        if part == "conversations":
+            with contextlib.suppress(ValueError):  # told when it is read as an event
+                talked[row.needed("ticket_id")] = ()
+        elif part == "groups":
             groups[row.needed("id")] = row.needed("name")
         else:
             inside = "contact." if part == "agents" else ""
@@ -54,7 +58,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             openings.add(row, file, *_exported(row))
             return
         ticket = _unwrapped(row) if part == "wrapped tickets" else row
-        event, fact = _ticket(ticket, people, groups, with_conversations=with_conversations)
+        event, fact = _ticket(ticket, people, groups, talked)
         if event["conversation"] not in tickets:
             tickets[event["conversation"]] = tuple(event[name] for name in _KEPT)
         openings.add(row, file, event, fact)
@@ -71,11 +75,10 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             raise ValueError(f"ticket {key} of this conversation is not in the files")
         events.add(row, file, _conversation(row, dict(zip(_KEPT, told, strict=True)), people))
 
-    yield from openings.take(files, ("contacts", "agents", "groups"), remember)
-    with_conversations = files.has("conversations")  # known when all files were read once
+    yield from openings.take(files, ("contacts", "agents", "groups", "conversations"), remember)
     yield from openings.take(files, ("tickets", "wrapped tickets", "ticket export"), add_ticket, beside=events)
     yield from events.take(files, ("conversations",), add_conversation)
-    for lookup in (people, tickets):
+    for lookup in (people, tickets, talked):
         lookup.close()
 
 
@@ -88,7 +91,7 @@ def _unwrapped(row: Row) -> Row:
 
 
 def _ticket(
-    row: Row, people: Lookup, groups: Mapping[str, str], *, with_conversations: bool
+    row: Row, people: Lookup, groups: Mapping[str, str], talked: Lookup
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     key, opened_at = row.needed("id"), row.needed_moment("created_at")
     source = (row.text("source", "source_name") or "").lower()
@@ -121,7 +124,7 @@ def _ticket(
     status = row.text("status")
     answered_at = row.moment("stats.first_responded_at")
     resolved_at = row.moment("stats.resolved_at", "stats.closed_at")
-    knows = with_conversations or "stats" in row.values or isinstance(row.get("conversations"), list)
+    knows = key in talked or "stats" in row.values or isinstance(row.get("conversations"), list)
     knows = knows or isinstance(row.get("notes"), list)
     for at, words in ((answered_at, "answered"), (resolved_at, "resolved")):
         if at is not None and at < opened_at:

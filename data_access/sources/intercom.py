@@ -36,12 +36,15 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     """Batches of the tables of one export. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "intercom", encoding)
     people, known, closed = Lookup(), Lookup(), Lookup()
+    parts = _Parts()
     teams: dict[str, str] = {}
     openings, events = Building(), Building()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
         try:
             _remember(part, row, people, closed, teams)
+            if part == "parts":
+                parts.see(row)
         except ValueError:
             if part != "parts":  # a broken part is told when it is read as an event
                 raise
@@ -50,7 +53,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
         key, version = row.needed("id"), row.text("updated_at") or ""
         if (known.get(key) or ("",))[0] != version:
             return  # an older state of the same conversation
-        event, fact, inner = _opening(row, people, closed, teams, with_parts=with_parts)
+        event, fact, inner = _opening(row, people, closed, teams, parts)
         told = {name: event[name] for name in _KEPT}
         known[key] = (version, "read", *told.values())
         openings.add(row, file, event, fact)
@@ -71,11 +74,35 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     described = ("contacts", "contact links", "admins", "teams", "team members", "parts")
     yield from openings.take(files, described, remember)
     _keep_newest(files, known)
-    with_parts = files.has("parts")  # known when all files were read once
     yield from openings.take(files, ("conversations",), add_conversation, beside=events)
     yield from events.take(files, ("parts",), add_part)
-    for lookup in (people, known, closed):
+    for lookup in (people, known, closed, parts.of):
         lookup.close()
+
+
+class _Parts:
+    """Which conversations the part tables speak of, and from when to when."""
+
+    def __init__(self) -> None:
+        self.of = Lookup()
+        self._from: dt.datetime | None = None
+        self._to: dt.datetime | None = None
+
+    def see(self, row: Row) -> None:
+        """Remember one part. Raises ValueError where it has no conversation or no time."""
+        key, at = row.needed("conversation_id"), row.needed_moment("created_at")
+        if key not in self.of:
+            self.of[key] = ()
+        self._from = min(at, self._from or at)
+        self._to = max(at, self._to or at)
+
+    def tell_all_of(self, key: str, opened_at: dt.datetime, state: str | None) -> bool:
+        """They hold what was answered in this conversation, or that nothing was.
+
+        Closing is a part: a closed conversation without any is not in them. An open one may have none yet.
+        """
+        is_within = self._from is not None and self._to is not None and self._from <= opened_at <= self._to
+        return key in self.of or (is_within and state != "closed")
 
 
 _KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel", "team", "brand")
@@ -134,7 +161,7 @@ def _first_contact(row: Row) -> tuple[str | None, Mapping[str, Any]]:
 
 
 def _opening(
-    row: Row, people: Lookup, closed: Lookup, teams: dict[str, str], *, with_parts: bool
+    row: Row, people: Lookup, closed: Lookup, teams: dict[str, str], parts: _Parts
 ) -> tuple[dict[str, Any], dict[str, Any], list[Row]]:
     key, opened_at = row.needed("id"), row.needed_moment("created_at")
     author_type, author, author_name = _author(row, "source.author")
@@ -180,10 +207,10 @@ def _opening(
     fact: dict[str, Any] = {
         "status": state,
         "resolved_at": max(resolved, opened_at) if resolved and state == "closed" else None,
-        "is_response_known": with_parts or isinstance(inner, list),
+        "is_response_known": isinstance(inner, list) or parts.tell_all_of(key, opened_at, state),
     }
     first_reply = row.moment("statistics.first_admin_reply_at")
-    if first_reply is not None and not fact["is_response_known"]:
+    if first_reply is not None:
         fact |= {"is_response_known": True, "is_answered": True, "first_response_at": max(first_reply, opened_at)}
     return event, fact, [child for child in children if _is_said(child)]
 

@@ -45,17 +45,21 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     """Batches of the tables of one export. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "zendesk", encoding)
     names: dict[str, dict[str, str]] = {"groups": {}, "brands": {}}
-    users, tickets, metrics = Lookup(), Lookup(), Lookup()
+    users, tickets, metrics, firsts = Lookup(), Lookup(), Lookup(), Lookup()
     openings, events = Building(), Building()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
-        _remember(part, row, names, users, metrics)
+        if part in ("comments", "ticket events"):
+            for comment in _comments(part, row):
+                _keep_first(comment, firsts)
+        else:
+            _remember(part, row, names, users, metrics)
 
     def add_ticket(part: str, file: str | None, row: Row) -> None:
         if part == "metrics":
             event, fact = _metric_row(row)
         else:
-            event, fact = _ticket(row, names, users, metrics, has_comments=with_comments)
+            event, fact = _ticket(row, names, users, metrics, firsts)
             told = (event["occurred_at"].isoformat(), event["text"], event["channel"], event["team"])
             people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
             tickets[row.needed("id")] = (*told, event["brand"], *people)
@@ -70,12 +74,23 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             except ValueError as problem:
                 events.reject(comment, file, problem)
 
-    yield from openings.take(files, ("users", "groups", "brands", "metric sets"), remember)
-    with_comments = files.has("comments", "ticket events")  # known when all files were read once
+    described = ("users", "groups", "brands", "metric sets", "comments", "ticket events")
+    yield from openings.take(files, described, remember)
     yield from openings.take(files, ("tickets", "metrics"), add_ticket)
     yield from events.take(files, ("comments", "ticket events"), add_comments)
-    for lookup in (users, tickets, metrics):
+    for lookup in (users, tickets, metrics, firsts):
         lookup.close()
+
+
+def _keep_first(comment: Row, firsts: Lookup) -> None:
+    """Remember when the first comment of each ticket was written: as UTC text."""
+    try:
+        key, at = comment.needed("ticket_id"), comment.needed_moment("created_at", "created").isoformat()
+    except ValueError:
+        return  # told when it is read as an event
+    before = firsts.get(key)
+    if before is None or at < before[0]:
+        firsts[key] = (at,)
 
 
 def _remember(part: str, row: Row, names: dict[str, dict[str, str]], users: Lookup, metrics: Lookup) -> None:
@@ -114,7 +129,7 @@ def _customer(requester: str, users: Lookup) -> dict[str, Any]:
 
 
 def _ticket(
-    row: Row, names: dict[str, dict[str, str]], users: Lookup, metrics: Lookup, *, has_comments: bool
+    row: Row, names: dict[str, dict[str, str]], users: Lookup, metrics: Lookup, firsts: Lookup
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     key, requester = row.needed("id"), row.needed("requester_id")
     submitter, opened_at = row.text("submitter_id") or requester, row.needed_moment("created_at")
@@ -148,10 +163,13 @@ def _ticket(
     if status == "deleted":  # almost always spam
         event["needs_reply"] = False
     minutes, solved = metrics.get(key) or (None, None)
+    # Every ticket has its description as its first comment: without that, other comments of it may be missing, too.
+    first = firsts.get(key)
+    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) <= opened_at + SAME_TEXT
     fact: dict[str, Any] = {"status": status, "is_response_known": has_comments or key in metrics}
     if solved is not None:
         fact["resolved_at"] = max(dt.datetime.fromisoformat(solved), opened_at)
-    if minutes is not None and not has_comments:
+    if minutes is not None:
         assignee = row.text("assignee_id")
         fact |= {
             "first_response_at": opened_at + dt.timedelta(seconds=round(minutes * 60)),
@@ -248,7 +266,7 @@ def _comment(row: Row, users: Lookup, tickets: Lookup) -> dict[str, Any] | None:
 SOURCE = Source(
     name="zendesk",
     summary="Zendesk tickets, comments and users (tables or incremental JSON export), or ticket-metric rows",
-    gaps="without comments or metrics no response is known; only the present group; metric rows have no texts",
+    gaps="tickets without first comment or metrics tell no response; group of today; no texts of metrics",
     read=read,
     parts=PARTS,
     is_folder=True,
