@@ -149,6 +149,24 @@ def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(l
     assert (row["conversation_count"], row["answered_count"]) == (2, 1)
 
 
+def test_what_a_customer_says_at_the_moment_of_the_ticket_is_kept(loaded):
+    """Only the first comment, and only with the ticket's own words, is the description again."""
+    said = (
+        "100,1,20,My parcel is lost,TRUE,2026-01-05 09:00:00\n"
+        "110,1,20,I want my money back,TRUE,2026-01-05 09:00:04\n"
+        "111,1,20,lost,TRUE,2026-01-05 09:05:00\n"
+        "112,1,20,My parcel is lost,TRUE,2026-01-05 09:06:00\n"
+        "113,2,21,Something else,TRUE,2026-01-05 10:00:00\n"
+    )
+    header = ZENDESK["comments.csv"].partition("\n")[0]
+    _, counts, _ = loaded(ZENDESK | {"comments.csv": f"{header}\n{said}"})
+    assert counts == (7, 7, 0, 0)
+    assert [name for (name,) in loaded.events("external_id")] == [
+        *("ticket:1", "comment:110", "comment:111", "comment:112"),
+        *("comment:113", "ticket:2", "ticket:3"),
+    ]
+
+
 def test_a_ticket_of_which_no_file_has_the_first_comment_tells_no_response(loaded):
     """An export from some day on has late comments only: who was answered before is not called ignored."""
     comments = ZENDESK["comments.csv"].replace("\n106,2,21,Nobody helps me,TRUE,2026-01-05 10:00:00", "")

@@ -60,7 +60,8 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             event, fact = _metric_row(row)
         else:
             event, fact = _ticket(row, names, users, metrics, firsts)
-            told = (event["occurred_at"].isoformat(), event["text"], event["channel"], event["team"])
+            description = plain(row.text("description"))
+            told = (event["occurred_at"].isoformat(), description, event["channel"], event["team"])
             people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
             tickets[row.needed("id")] = (*told, event["brand"], *people)
         openings.add(row, file, event, fact)
@@ -68,7 +69,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     def add_comments(part: str, file: str | None, row: Row) -> None:
         for comment in _comments(part, row):
             try:
-                found = _comment(comment, users, tickets)
+                found = _comment(comment, users, tickets, firsts)
                 if found is not None:
                     events.add(comment, file, found)
             except ValueError as problem:
@@ -83,14 +84,15 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
 
 
 def _keep_first(comment: Row, firsts: Lookup) -> None:
-    """Remember when the first comment of each ticket was written: as UTC text."""
+    """Remember the first comment of each ticket: its time as UTC text, and its id."""
     try:
         key, at = comment.needed("ticket_id"), comment.needed_moment("created_at", "created").isoformat()
+        identifier = comment.needed("id")
     except ValueError:
         return  # told when it is read as an event
     before = firsts.get(key)
-    if before is None or at < before[0]:
-        firsts[key] = (at,)
+    if before is None or (at, len(identifier), identifier) < (before[0], len(before[1]), before[1]):
+        firsts[key] = (at, identifier)
 
 
 def _remember(part: str, row: Row, names: dict[str, dict[str, str]], users: Lookup, metrics: Lookup) -> None:
@@ -226,8 +228,8 @@ def _comments(part: str, row: Row) -> Iterator[Row]:
             yield Row(row.line, row.list_name, values, row.raw)
 
 
-def _comment(row: Row, users: Lookup, tickets: Lookup) -> dict[str, Any] | None:
-    """A comment as an event; None for the first one, which the ticket itself is."""
+def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[str, Any] | None:
+    """A comment as an event; None for the first one where it is the ticket's description again."""
     key = row.needed("ticket_id")
     at = row.needed_moment("created_at", "created")
     text, author = plain(row.text("body", "html_body")), row.text("author_id", "user_id")
@@ -236,8 +238,12 @@ def _comment(row: Row, users: Lookup, tickets: Lookup) -> dict[str, Any] | None:
         raise ValueError(f"ticket {key} of this comment is not in the files: load tickets and comments together")
     opened, description, channel, team, brand, requester, submitter, assignee = ticket
     opened_at = dt.datetime.fromisoformat(opened)
-    is_description = bool(text) and (description or "").endswith(text or "") and abs(at - opened_at) < SAME_TEXT
-    if author in (submitter, requester, None) and (abs(at - opened_at) <= SAME_MOMENT or is_description):
+    is_first = (firsts.get(key) or (None, None))[1] == row.text("id")
+    is_same_text = (text or "").split() == (description or "").split()
+    is_description = (
+        abs(at - opened_at) <= SAME_TEXT if is_same_text else not text and abs(at - opened_at) <= SAME_MOMENT
+    )
+    if is_first and is_description and author in (submitter, requester, None):
         return None
     kind = "customer" if author == requester else _role(author, users)
     if kind is None and author is not None and author in (assignee, submitter):
