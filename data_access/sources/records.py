@@ -41,8 +41,26 @@ _ENVELOPE = re.compile(
 )
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1"}), frozenset({"false", "f", "no", "n", "0"})
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]{0,2000}>", re.IGNORECASE | re.DOTALL)
-_BREAK = re.compile(r"<(?:br|/p|/div|/li|/tr|/h\d)\b[^>]{0,200}>", re.IGNORECASE)
+# Names of HTML. People also write "<name>", "<b@x.org>", "<30 min" and "<i think": these are words. What could be
+# either is a tag only with an attribute.
+_NAMES = (
+    "abbr|acronym|address|article|aside|audio|big|blockquote|body|br|button|canvas|caption|center|cite|code|col|colgroup|"
+    "dd|del|details|dfn|dir|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|frame|frameset|h[1-6]|head|"
+    "header|hr|html|iframe|img|input|ins|kbd|legend|li|meta|nav|noframes|noscript|ol|optgroup|option|picture|pre|samp|"
+    "script|section|select|small|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|"
+    "thead|title|tr|tt|ul|var|video|wbr|[ovwm]:[a-z]\\w{0,40}"
+)
+_LETTERS, _EITHER = "[bipqsu]", "a|area|base|data|label|link|main|map|mark|object|output|param|source|time|track"
+_TAG = re.compile(
+    r"<(script|style)\b(?:(?!<\1\b).)*?</\1\s*>"
+    r"|<!--(?:(?!<!--).)*?-->|<(?:!doctype|!\[|\?xml)[^>]{0,2000}>"
+    rf"|</(?:{_NAMES}|{_LETTERS}|{_EITHER})\s{{0,20}}>"
+    rf"|<(?:(?:{_NAMES})(?:[\s/][^>]{{0,2000}})?|{_LETTERS}\s{{0,20}}/?"
+    rf"|(?:{_LETTERS}|{_EITHER})\s(?=[^<>]{{0,2000}}=)[^>]{{0,2000}})>",
+    re.IGNORECASE | re.DOTALL,
+)
+_BREAK = re.compile(r"<(?:br|/p|/div|/li|/tr|/h\d)(?:[\s/][^>]{0,200})?>", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 _UTC_WORD = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 _EPOCH = re.compile(r"-?\d{1,13}(\.\d+)?")
 _ISO_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -172,10 +190,13 @@ def moment(value: Any, name: str = "time", zone: str | None = None) -> dt.dateti
 
 
 def plain(markup: str | None) -> str | None:
-    """The words of HTML; a text without tags as it is."""
+    """The words of HTML; a text without tags as it is, but for entities such as &amp;."""
     if markup is None or ("<" not in markup and "&" not in markup):
         return markup
-    words = html.unescape(_TAG.sub(" ", _BREAK.sub("\n", markup)))
+    bare = _TAG.sub(" ", _BREAK.sub("\n", markup))
+    if bare == markup:
+        return _ENTITY.sub(lambda entity: html.unescape(entity[0]), markup)
+    words = html.unescape(bare)
     return "\n".join(line for line in (" ".join(part.split()) for part in words.splitlines()) if line) or None
 
 
