@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -43,7 +44,7 @@ from data_access.queries.response_times import response_times
 from data_access.schema import conversations, interactions, rejected_rows
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
-from data_access.sources.records import Row, read_rows
+from data_access.sources.records import Row, moment, read_rows
 from data_access.store import open_reader, open_writer, read_status, resolved
 
 
@@ -205,6 +206,19 @@ def test_zendesk_metric_rows_carry_the_first_reply_and_channels_of_ones_own_are_
     assert loaded.conversation("2")["channel"] == "other"
     assert [reason for _, _, reason in loaded.rejects()] == ["it is resolved before it is opened"]
     assert loaded.report(response_times)["unanswered_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("46024.5", ": is it a date that a spreadsheet"), ("2026", ""), ("0", ""), ("-5", "")]
+)
+def test_numbers_that_are_no_seconds_since_1970_are_refused(given, hint):
+    with pytest.raises(ValueError, match=f"^created is '{given}', not a time such as .*Z{hint}"):
+        moment(given, "created")
+
+
+@pytest.mark.parametrize("given", [1767603600, "1767603600", 1767603600.0, "1767603600000"])
+def test_seconds_and_milliseconds_since_1970_are_times(given):
+    assert moment(given) == dt.datetime(2026, 1, 5, 9)
 
 
 # --- Intercom

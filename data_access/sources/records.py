@@ -64,7 +64,9 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.I
 _UTC_WORD = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 _EPOCH = re.compile(r"-?\d{1,13}(\.\d+)?")
 _ISO_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_EARLIEST_EPOCH, _LATEST_EPOCH = -2_208_988_800, 32_503_680_000  # years 1900 to 3000
+# Years 1990 to 3000: smaller numbers are years, or days of a spreadsheet (45,000 is in 2023), never seconds.
+_EARLIEST_EPOCH, _LATEST_EPOCH = 631_152_000, 32_503_680_000
+_SERIAL_DAYS = (20_000, 80_000)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,12 +169,9 @@ def moment(value: Any, name: str = "time", zone: str | None = None) -> dt.dateti
         found = value
     else:
         text = as_text(name, value) or ""
+        if _EPOCH.fullmatch(text) and not (len(text) == 8 and text.isdigit()):
+            return _of_epoch(text, name)
         try:
-            if _EPOCH.fullmatch(text) and not (len(text) == 8 and text.isdigit()):
-                seconds = float(text) / (1000 if abs(float(text)) > _LATEST_EPOCH else 1)
-                if not _EARLIEST_EPOCH <= seconds <= _LATEST_EPOCH:
-                    raise ValueError(text)
-                return dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)
             if _ISO_UTC.fullmatch(text):
                 return dt.datetime.fromisoformat(text[:19])
             found = dt.datetime.fromisoformat(_UTC_WORD.sub("+00:00", text) if text[-1:].isalpha() else text)
@@ -187,6 +186,17 @@ def moment(value: Any, name: str = "time", zone: str | None = None) -> dt.dateti
         return found.astimezone(dt.UTC).replace(tzinfo=None) if found.tzinfo is not None else found
     except (ValueError, OverflowError) as problem:
         raise ValueError(f"{name} is {str(value)[:60]!r}, not a possible time") from problem
+
+
+def _of_epoch(text: str, name: str) -> dt.datetime:
+    """UTC, naive, of seconds or milliseconds since 1970. Raises ValueError where these are before 1990."""
+    number = float(text)
+    seconds = number / (1000 if abs(number) > _LATEST_EPOCH else 1)
+    if not _EARLIEST_EPOCH <= seconds <= _LATEST_EPOCH:
+        is_serial = _SERIAL_DAYS[0] <= number <= _SERIAL_DAYS[1]
+        hint = ": is it a date that a spreadsheet shows as a number?" if is_serial else ""
+        raise ValueError(f"{name} is {text!r}, not a time such as 2026-01-31T09:30:00Z{hint}")
+    return dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)
 
 
 def plain(markup: str | None) -> str | None:
