@@ -464,7 +464,6 @@ def test_times_with_an_offset_are_exact_and_those_without_are_local(load_text):
         ("2025-07-01 12", "2025-07-01 11:00:00"),
         ("2025-07-01", "2025-06-30 23:00:00"),
         ("20250701", "2025-06-30 23:00:00"),
-        ("2025-07", "2025-06-30 23:00:00"),
     ],
 )
 @pytest.mark.parametrize("other", ["2025-01-01T12:00:00+14:00", "2025-01-01 12:00"])
@@ -474,7 +473,11 @@ def test_each_time_is_read_by_its_own_offset_whatever_its_neighbours_have(given,
 
 
 @pytest.mark.parametrize(
-    "given", ["now", "today", "nan", "2025-07-01T12:00:00+99:99", "2025-07-01T24:00:01", "2025-07-01Z", "1.7e9", "-5"]
+    "given",
+    [
+        *("now", "today", "nan", "2025-07-01T12:00:00+99:99", "2025-07-01T24:00:01", "2025-07-01Z", "1.7e9", "-5"),
+        *("2025", "2025-07", "2025 07", "2025-07 09:00", "2025 07 09:00"),
+    ],
 )
 def test_words_and_impossible_times_are_no_times(given):
     assert _moments([given, "2025-07-01T12:00:00+05"]) == [None, pd.Timestamp("2025-07-01 07:00")]
@@ -540,6 +543,12 @@ def test_on_dst_nights_the_hour_that_comes_twice_is_its_first_coming_and_the_one
         ("%a %b %d %H:%M:%S %z %Y", "UTC", "Tue Oct 31 22:10:47 +0000 2017", "2017-10-31 22:10:47"),
         ("%Y-%m-%d %H:%M:%S.%f", "UTC", "2025-07-05 14:30:00.900000", "2025-07-05 14:30:00.900000"),
         ("%m/%d/%y", "Asia/Tokyo", "07/05/25", "2025-07-04 15:00:00"),
+        ("%Y %j", "UTC", "2025 186", "2025-07-05 00:00:00"),
+        ("%G-W%V-%u", "UTC", "2025-W27-6", "2025-07-05 00:00:00"),
+        ("%d/%m/%Y %I:%M %p", "UTC", "05/07/2025 02:30 PM", "2025-07-05 14:30:00"),
+        ("ISO8601", "Europe/London", "2025-07-05T14:30:00+02:00", "2025-07-05 12:30:00"),
+        ("%Y-%m-%dT%H:%M:%SZ", "Europe/London", "2025-07-05T14:30:00Z", "2025-07-05 14:30:00"),
+        ("%Y-%m-%d %H:%M UTC", "Europe/London", "2025-07-05 14:30 UTC", "2025-07-05 14:30:00"),
     ],
 )
 def test_a_time_format_is_read_in_its_zone(load_text, form, zone, text, utc):
@@ -859,6 +868,18 @@ def test_authors_without_any_identity_are_customers_of_their_own(load_text):
         ('source = "x"\n[columns]\nid="i"\noccurred_at="t"\nchannel="c"\n[time]\nformat="%Q"', "format '%Q'"),
         ('source = "x"\n[columns]\nid="i"\noccurred_at="t"\nchannel="c"\n[time]\nformat=5', "format 5"),
         ('source = "x"\n[columns]\nid="i"\noccurred_at="t"\nchannel="c"\n[time]\nform="x"', "unknown entry 'form'"),
+        *(
+            (f"source='x'\n[columns]\nid='i'\noccurred_at='t'\nchannel='c'\n[time]\nformat='{form}'", words)
+            for form, words in (
+                ("%d/%m %H:%M", "does not say year, month and day"),
+                ("%H:%M", "does not say year, month and day"),
+                ("%Y-%M-%d", "does not say year, month and day"),
+                ("mixed", "format 'mixed' does not say year, month and day"),
+                ("%%Y-%m-%d", "does not say year, month and day"),
+                ("%d/%m/%Y %I:%M", "needs %I and %p together"),
+                ("%d/%m/%Y %H:%M %p", "needs %I and %p together"),
+            )
+        ),
         ("source = ", "not valid TOML"),
     ],
 )

@@ -39,6 +39,7 @@ _COUNTS = ("audience", "abandoned_seconds", "talk_seconds")
 _MEASURES = ("sentiment_score", "first_response_seconds", "first_response_minutes")
 _TIMES = ("occurred_at", "opened_at", "first_response_at", "resolved_at")
 
+_FULL_DATE = r"^(?:\d{8}|\d{4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.| \d{1,2} )\d{1,2})(?![\d:])"
 # Behind the hour a sign can only begin an offset: Z, +05, +0530, +05:30, also -5.
 _OFFSET = r"[T ]\d{2}.*(?:Z|[+-]\d{1,2}(?::?\d{2})?)$"
 ANSWER_FIELDS = (
@@ -157,12 +158,13 @@ class _Rows:
         texts: pd.Series[str] = pd.Series(given.to_pylist(), dtype="object")
         form = self.mapping.time_format
         if form is not None:
-            has_offset = pd.Series("%z" in form or "%Z" in form, index=texts.index)
+            has_offset = pd.Series(self.mapping.tells_offset, index=texts.index)
         else:
             form = "ISO8601"
             texts = texts.str.upper()  # a lower-case t or z is ISO 8601, too
             # pandas takes "now" and "today" for times: they would be another one with every load.
-            texts = texts.where(texts.str.contains(r"^\d"), None)
+            # A year or a month alone would be its first day.
+            texts = texts.where(texts.str.contains(_FULL_DATE), None)
             has_offset = texts.str.contains(_OFFSET, regex=True, na=False).astype(bool)
         moments = pd.to_datetime(texts, format=form, errors="coerce", utc=True).astype("datetime64[us, UTC]")
         if not has_offset.all() and self.mapping.zone != "UTC":

@@ -64,6 +64,14 @@ CLOSED_VALUES = {
 }
 
 
+_DIRECTIVE = re.compile("%(.)", re.DOTALL)
+# Directives that together make a day; a format without one of these sets would make days up.
+_DAYS = tuple(
+    frozenset(letters) for year in "yY" for letters in (*(f"{year}d{month}" for month in "mbB"), f"{year}j", "c", "x")
+)
+_WEEKS = tuple(frozenset(f"{week}{day}") for week in ("YU", "YW", "yU", "yW", "GV") for day in "uwaA")
+
+
 @dataclasses.dataclass(frozen=True)
 class Mapping:
     """A checked mapping; see `docs/loading.md` for the file's form."""
@@ -82,6 +90,13 @@ class Mapping:
     def has(self, field: str) -> bool:
         """The field comes from a column or a constant."""
         return field in self.columns or field in self.constants
+
+    @property
+    def tells_offset(self) -> bool:
+        """Every time of the given format says its own offset: as %z or %Z, or by a Z that all end with."""
+        form = self.time_format or ""
+        letters = set(_DIRECTIVE.findall(form))
+        return not letters.isdisjoint("zZ") or _DIRECTIVE.sub(" ", form).endswith(("Z", "UTC", "GMT"))
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -145,7 +160,7 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, TypeError) as problem:
         raise MappingError(f"{where}: [time] zone {zone!r} is not an IANA time zone") from problem
-    _check_time_format(time.get("format"), where)
+    time_format = _checked_time_format(time.get("format"), where)
     encoding = raw.get("encoding")
     if encoding is not None and not isinstance(encoding, str):
         raise MappingError(f"{where}: encoding must be a text such as 'cp1252', not {encoding!r}")
@@ -161,7 +176,7 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
         columns=columns,
         constants=constants,
         values=values,
-        time_format=time.get("format"),
+        time_format=time_format,
         zone=zone,
         encoding=encoding,
         delimiter=delimiter,
@@ -169,13 +184,21 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
     )
 
 
-def _check_time_format(form: Any, where: str) -> None:
-    if form is None:
-        return
+def _checked_time_format(form: Any, where: str) -> str | None:
+    """The format; None for ISO 8601. Raises MappingError for one that would date some times wrongly."""
+    if form is None or form == "ISO8601":
+        return None
+    named = f"{where}: [time] format {form!r}"
     try:
         pd.to_datetime(pd.Series(["x"]), format=form, errors="coerce")
     except (ValueError, TypeError, AttributeError, re.error) as problem:
-        raise MappingError(f"{where}: [time] format {form!r} is not one such as '%Y-%m-%d %H:%M:%S'") from problem
+        raise MappingError(f"{named} is not one such as '%Y-%m-%d %H:%M:%S'") from problem
+    letters = set(_DIRECTIVE.findall(form))
+    if not any(day <= letters for day in (*_DAYS, *_WEEKS)):
+        raise MappingError(f"{named} does not say year, month and day, as '%Y-%m-%d %H:%M:%S' does")
+    if ("I" in letters) != ("p" in letters):
+        raise MappingError(f"{named} needs %I and %p together: the hour of half a day, and which half")
+    return str(form)
 
 
 def _table(given: Any, where: str) -> dict[str, Any]:
