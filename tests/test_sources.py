@@ -23,6 +23,7 @@ from source_files import (
     INTERCOM_JSON,
     MAIL,
     QUESTION,
+    REPLY,
     SF311,
     ZENDESK,
     ZENDESK_JSON,
@@ -394,6 +395,17 @@ def test_mail_is_threaded_and_automatic_replies_are_no_answer(loaded):
     found = loaded.conversation("q1@mail.example")
     assert (found["first_response_seconds"], found["brand"], found["kind"]) == (5400, "Acme", "customer_opened")
     assert found["first_bot_response_at"] == pd.Timestamp("2026-01-05 09:00:05")
+
+
+def test_mail_through_a_group_is_by_people_and_bulk_mail_is_not(loaded):
+    """Google Groups as a shared inbox writes Precedence: list on questions and answers alike."""
+    question = QUESTION.replace("Subject:", "Precedence: list\nList-ID: <support.acme.example>\nSubject:")
+    reply = REPLY.replace("Subject:", "Precedence: list\nSubject:")
+    offer = QUESTION.replace("Subject:", "Precedence: bulk\nSubject:").replace("q1@", "q2@")
+    loaded({"1.eml": question, "2.eml": reply, "3.eml": offer})
+    kinds = dict(loaded.events("external_id", "author_kind"))
+    assert kinds == {"q1@mail.example": "customer", "a1@acme.example": "agent", "q2@mail.example": "system"}
+    assert loaded.conversation("q1@mail.example")["first_response_seconds"] == 5400
 
 
 def test_replies_loaded_later_find_their_thread(loaded):

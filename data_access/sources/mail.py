@@ -29,7 +29,8 @@ _ID = re.compile(r"<([^<>\s]{1,500})>")
 _QUOTE_INTRO = re.compile(
     r"^(?:On .{4,200} wrote:|-{2,}\s*Original Message\s*-{2,}|Am .{4,200} schrieb .{1,200}:)\s*$"
 )
-_BULK = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
+# Not "list": a shared inbox that is a group (Google Groups) writes that on every question and answer.
+_BULK = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
 # What the parser of the standard library is known to raise on broken headers and bodies.
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError)
 
