@@ -28,10 +28,11 @@ IDENTITY_PRIORITY = {"id": 0, "email": 1, "phone": 2, "handle": 3, "conversation
 CONVERSATION_KIND = "conversation"
 Identity = tuple[str, str]
 
-# Why an identity joins nobody. The first three are known from the identity itself, the others from who shows it.
+# Why an identity joins nobody. The first four are known from the identity itself, the others from who shows it.
 REASONS = {
     "kind": "identities of this kind do not join (identity.joins)",
     "number": "it is no telephone number with a country code",
+    "address": "it is no e-mail address",
     "never": "it fits identity.never_joins",
     "customers": "it would join customers whom one source holds apart",
     "shared": "it stands with more other addresses than identity.shared_after",
@@ -116,6 +117,14 @@ def normalised(kind: str, value: str | None, region: str = "") -> str | None:
     return text or None
 
 
+def is_email_address(text: str) -> bool:
+    """One address: with an @, and without what stands between two, or between a kind and its value."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+_ADDRESS = re.compile(r"[^\s@,;=|<>]+@[^\s@,;=|<>]+")
+
+
 @functools.lru_cache(maxsize=65536)
 def international_number(text: str, region: str = "") -> str | None:
     """E.164 of a telephone number, with its extension; None where it has no country code or no possible length.
@@ -158,6 +167,8 @@ def reason_of_itself(kind: str, value: str, rules: IdentityRules) -> str | None:
         return "kind"
     if kind == "phone" and not value.startswith("+"):
         return "number"
+    if kind == "email" and not is_email_address(value):
+        return "address"
     is_id = base == "id"
     if _one_of(rules.never_joins, of_ids=is_id).match(value.lower() if is_id else value):
         return "never"

@@ -176,6 +176,11 @@ def test_bands_are_settings_and_a_rebuild_uses_the_new_ones(files):
         ("followers", "A,99999999999999999999,", "followers is '99999999999999999999'"),
         ("segment", "A,x,email", "identity 'email' is none of"),
         ("segment", "A,x,twitter=@a", "identity 'twitter=@a' is none of"),
+        ("segment", 'A,x,"email=b@x.org, phone=+442079460002"', "phone=+442079460002' holds two: separate them by ;"),
+        ("segment", "A,x,phone=+442079460002|email=b@x.org", "email=b@x.org' holds two: separate them by ;"),
+        ("segment", "A,x,handle:twitter=a id:desk=5", "identity 'handle:twitter=a id:desk=5' holds two"),
+        ("segment", 'A,x,"email=b@x.org, c@x.org"', "identity 'email=b@x.org, c@x.org' is no e-mail address"),
+        ("segment", "A,x,email=b", "identity 'email=b' is no e-mail address"),
     ],
 )
 def test_a_bad_customer_is_rejected_by_name_and_the_good_ones_load(files, header, cells, named):

@@ -97,6 +97,9 @@ def test_identities_are_compared_in_one_form(kind, given, region, expected):
     [
         ("phone", "+442079460123", None),
         ("phone", "020 7946 0123", "number"),
+        ("email", "b@x.example, phone=+442079460123", "address"),
+        ("email", "b@x.example; c@x.example", "address"),
+        ("email", "b c@x.example", "address"),
         ("email", "info@x.example", "never"),
         ("email", "noreply@x.example", "never"),
         ("email", "informer@x.example", None),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_access.errors import SourceError
+from data_access.identities import is_email_address
 from data_access.sources.base import BATCH_ROWS, CUSTOMER_SCHEMA, EARLIEST, Batch, Part, Reject, Source, table_of
 from data_access.sources.delimited import read_records, too_short_or_long
 
@@ -23,6 +24,7 @@ COLUMNS = (
 )
 MAX_COUNT = 2**62
 _IDENTITY = re.compile(r"^(email|phone|handle:[a-z_]+|id:[^=]+)=(.+)$")
+_SECOND = re.compile(r"[\s,|](?:email|phone|handle:[a-z_]+|id:[^=\s,|]+)\s*=")
 
 
 def read(
@@ -133,8 +135,14 @@ def _count(text: str, name: str) -> int | None:
 def _identities(text: str) -> list[str]:
     found = []
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
-        if not _IDENTITY.match(part):
+        named = _IDENTITY.match(part)
+        if not named:
             raise ValueError(f"identity {part!r} is none of email=…, phone=…, handle:<channel>=…, id:<source>=…")
+        kind, value = named[1], named[2].strip()
+        if _SECOND.search(value):
+            raise ValueError(f"identity {part!r} holds two: separate them by ;")
+        if kind == "email" and not is_email_address(value):
+            raise ValueError(f"identity {part!r} is no e-mail address")
         found.append(part)
     return found
 
