@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stored_rows import frame_of, rows_of
 
+from data_access.errors import SourceError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, LoadResult, load, rebuild
 from data_access.reports import run_report
@@ -187,6 +188,19 @@ def test_a_bad_customer_is_rejected_by_name_and_the_good_ones_load(files, header
     result = files.customers(f"G,,\n{cells}\nH,,\n", header=f"customer_id,{header},identities")
     assert (result.read_count, result.stored_count, result.rejected_count) == (3, 2, 1)
     assert named in frame_of(files.url(), rejected_rows)["reason"].iloc[0]
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_customers_file_is_separated_as_its_first_line_shows(files, mark):
+    rows = ("A", "1980-01-01", '"email=a@x.org;phone=+442079460002"')
+    result = files.customers(f"{mark.join(rows)}\n", header=mark.join(("customer_id", "birth_date", "identities")))
+    assert (result.stored_count, result.rejected_count) == (1, 0)
+    assert len(frame_of(files.url(), customer_identities)) == 3
+
+
+def test_a_file_without_customer_ids_is_told_what_it_has(files):
+    with pytest.raises(SourceError, match=r"column customer_id is missing among id, birth_date; known columns are"):
+        files.customers("A,1980-01-01\n", header="id,birth_date")
 
 
 def test_the_same_customer_twice_is_unchanged_if_equal_and_rejected_if_not(files):

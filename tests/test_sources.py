@@ -379,6 +379,10 @@ def test_a_call_log_tells_answered_abandoned_and_neither(loaded):
     ]
 
 
+def test_a_known_export_saved_again_with_semicolons_is_recognised(loaded):
+    assert loaded({"calls.csv": CALLS["calls.csv"].replace(",", ";")})[:2] == (1, (5, 3, 0, 2))
+
+
 # --- mail
 
 

@@ -35,7 +35,8 @@ def read(
     names = [name.lower() for name in header]
     if "customer_id" not in names:
         raise SourceError(
-            f"{path}: is not a customers file: column customer_id is missing; known columns are {', '.join(COLUMNS)}"
+            f"{path}: is not a customers file: column customer_id is missing among {', '.join(names)[:200]}; "
+            f"known columns are {', '.join(COLUMNS)}"
         )
     place = {name: names.index(name) for name in COLUMNS if name in names}
     seen: dict[str, tuple[int, list[str]]] = {}

@@ -164,13 +164,18 @@ def header_of(path: Path, file: TextIO, delimiter: str) -> tuple[Lines, list[str
 
 
 def read_records(
-    path: Path, *, encoding: str | None = None, delimiter: str = ","
+    path: Path, *, encoding: str | None = None, delimiter: str | None = None
 ) -> tuple[list[str], Iterator[Record | Reject]]:
     """The column names, and an iterator over records and rejects in file order.
 
-    Raises SourceError at once for a file that is empty or not text.
+    Without a delimiter: a comma, or a semicolon or tab where the first line has no comma but one of these, as
+    spreadsheets of many countries write it. Raises SourceError at once for a file that is empty or not text.
     """
-    return read_header(path, encoding=encoding, delimiter=delimiter), _records(path, encoding, delimiter)
+    names = read_header(path, encoding=encoding, delimiter=delimiter or ",")
+    if delimiter is None:
+        delimiter = next((other for other in ";\t" if len(names) == 1 and other in names[0]), ",")
+        names = names if delimiter == "," else read_header(path, encoding=encoding, delimiter=delimiter)
+    return names, _records(path, encoding, delimiter)
 
 
 def _records(path: Path, encoding: str | None, delimiter: str) -> Iterator[Record | Reject]:
