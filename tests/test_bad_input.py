@@ -64,6 +64,16 @@ def records(tmp_path: Path, text: str) -> list[tuple[int, list[str] | str]]:
     return [(item.line, item.fields if isinstance(item, Record) else "rejected") for item in items]
 
 
+def test_a_field_too_long_is_rejected_as_that(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f'a,b\n1,{"x" * 4_000_001}\n2,"{"x" * 4_000_001}"\n3,"{"x" * 3_999_000}\n{"x" * 2_000}"\n4,y\n')
+    _, items = read_records(path)
+    found = [(item.line, item.reason) for item in items if not isinstance(item, Record)]
+    words = "cannot be split into fields: a field of over 4,000,000 characters"
+    quote = "a quote is not closed, or not doubled"
+    assert found[:3] == [(2, words), (3, words), (4, f"{words}, or {quote}")]
+
+
 # --- files that are none
 
 

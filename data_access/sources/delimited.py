@@ -201,10 +201,10 @@ def records_of(lines: Lines, width: int, delimiter: str) -> Iterator[Record | Re
             if "line of over" in str(problem):
                 yield Reject(first, f"cannot be split into fields: {problem}", _escaped("".join(lines.taken)))
                 continue
+            reason = _reason(problem, len(lines.taken))
             lines.give_back_all_but_first()
             fields = _split_leniently(lines.taken[0], delimiter) if lines.taken else None
             if fields is None or len(fields) != width:
-                reason = "a quote is not closed, or not doubled" if isinstance(problem, csv.Error) else problem
                 yield Reject(first, f"cannot be split into fields: {reason}", _escaped("".join(lines.taken)))
                 continue
         if fields is None:
@@ -219,6 +219,17 @@ def records_of(lines: Lines, width: int, delimiter: str) -> Iterator[Record | Re
             yield Reject(first, _encoding_reason(raw), _escaped(raw))
             continue
         yield Record(first, fields, raw)
+
+
+def _reason(problem: Exception, line_count: int) -> str:
+    """Why these lines were taken for no record: what the parser says of quotes is no sentence."""
+    if not isinstance(problem, csv.Error):
+        return str(problem)
+    quote = "a quote is not closed, or not doubled"
+    if "field limit" not in str(problem):
+        return quote
+    size = f"a field of over {MAX_FIELD_CHARACTERS:,} characters"
+    return size if line_count == 1 else f"{size}, or {quote}"
 
 
 def _split_leniently(line: str, delimiter: str) -> list[str] | None:
