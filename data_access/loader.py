@@ -702,7 +702,7 @@ def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]
     other = _stage.alias("other")
     is_first = and_(other.c.interaction_id == first.c.interaction_id, other.c.place == first.c.place)
     repeated = (
-        select(_stage, other.c.line.label("first_line"), other.c.content_hash.label("kept"))
+        select(_stage, *_first_place(other.c))
         .join(first, is_repeated)
         .join(other, is_first)
     )
@@ -724,17 +724,21 @@ def _reject_seen(connection: Connection, order: LoadOrder) -> list[Reject]:
         again = and_(again, seen.file == s.file)
     if not dialects.has_rows(connection, select(s.interaction_id).join(_seen, again)):
         return []
-    repeated = select(_stage, seen.line.label("first_line"), seen.content_hash.label("kept")).join(_seen, again)
+    repeated = select(_stage, *_first_place(seen)).join(_seen, again)
     rejects = _rejects_of(connection, repeated, order.path)
     connection.execute(delete(_stage).where(exists().where(again)))
     return rejects
+
+
+def _first_place(first: Any) -> list[ColumnElement[Any]]:
+    return [first.file.label("first_file"), first.line.label("first_line"), first.content_hash.label("kept")]
 
 
 def _rejects_of(connection: Connection, repeated: Select[Any], path: Path) -> list[Reject]:
     """Of staged rows beside the row that is `kept` those with other content, as rejects."""
     r = repeated.subquery("repeated").c
     rows = connection.execute(
-        select(r.external_id, r.file, r.line, r.raw, r.raw_at, r.raw_bytes, r.first_line)
+        select(r.external_id, r.file, r.line, r.raw, r.raw_at, r.raw_bytes, r.first_file, r.first_line)
         .where(r.content_hash != r.kept)
         .order_by(r.place)
     ).all()
@@ -742,7 +746,8 @@ def _rejects_of(connection: Connection, repeated: Select[Any], path: Path) -> li
     return [
         Reject(
             row.line,
-            f"id {row.external_id} stands in line {row.first_line} already, with different content",
+            f"id {row.external_id} stands in line {row.first_line}"
+            f"{f' of {row.first_file}' if row.first_file != row.file else ''} already, with different content",
             raw,
             row.file,
         )

@@ -137,6 +137,12 @@ def test_the_json_of_zendesks_incremental_export_makes_the_same_interactions(loa
     assert loaded.conversation("1")["first_response_seconds"] == 3600
 
 
+def test_a_row_that_stands_in_another_file_already_is_rejected_with_the_name_of_that(loaded):
+    again = ZENDESK["tickets.csv"].replace("Nobody helps", "Who helps")
+    loaded({"a.csv": ZENDESK["tickets.csv"], "b.csv": again, "users.csv": ZENDESK["users.csv"]})
+    assert loaded.rejects() == [("b.csv", 3, "id ticket:2 stands in line 3 of a.csv already, with different content")]
+
+
 def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(loaded):
     status, counts, _ = loaded({name: ZENDESK[name] for name in ("tickets.csv", "users.csv")})
     assert (status, counts) == (0, (3, 3, 0, 0))
