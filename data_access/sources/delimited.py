@@ -21,6 +21,16 @@ MAX_RECORD_LINES = 2_000
 MAX_FIELD_CHARACTERS = 4_000_000
 MAX_LINE_CHARACTERS = 16_000_000
 RAW_KEPT_CHARACTERS = 64_000_000
+_WORKBOOK = "a workbook: save it as CSV"
+_PACKED = (
+    (b"\x1f\x8b", "compressed (gzip): unpack it"),
+    (b"PK\x03\x04", "a zip archive: unpack it"),
+    (b"\xfd7zXZ", "compressed (xz): unpack it"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it"),
+    (b"\xd0\xcf\x11\xe0", _WORKBOOK),
+)
+# Names near the beginning of a zip archive that is a workbook: of Excel, or of OpenDocument.
+_IN_WORKBOOK = (b"[Content_Types].xml", b"xl/", b"opendocument.spreadsheet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +112,11 @@ def open_text(path: Path, encoding: str | None) -> TextIO:
     """
     try:
         with path.open("rb") as probe:
-            head = probe.read(4)
+            head = probe.read(4096)
+        packed = next((words for mark, words in _PACKED if head.startswith(mark)), None)
+        if packed is not None:
+            words = _WORKBOOK if any(name in head for name in _IN_WORKBOOK) else packed
+            raise SourceError(f"{path}: is not a CSV but {words}")
         if encoding is None:
             encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         elif encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
