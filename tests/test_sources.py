@@ -385,6 +385,11 @@ def test_a_call_log_tells_answered_abandoned_and_neither(loaded):
     ]
 
 
+def test_a_format_without_a_mapping_does_not_speak_of_one(loaded):
+    loaded({"calls.csv": "call_id,offered_at,outcome,direction\n1,2026-01-05T09:00:00Z,answered,sideways\n"})
+    assert [reason for *_, reason in loaded.rejects()] == ["unknown direction 'sideways'; known are inbound, outbound"]
+
+
 def test_a_known_export_saved_again_with_semicolons_is_recognised(loaded):
     assert loaded({"calls.csv": CALLS["calls.csv"].replace(",", ";")})[:2] == (1, (5, 3, 0, 2))
 

@@ -25,7 +25,8 @@ class _Shape:
 
 
 def _shape(name: str, columns: dict[str, str], **raw: object) -> Mapping:
-    return mapping_of({"source": name, "grain": "conversation", "columns": columns, **raw}, name)
+    mapping = mapping_of({"source": name, "grain": "conversation", "columns": columns, **raw}, name)
+    return dataclasses.replace(mapping, is_built_in=True)
 
 
 def _read(shapes: Sequence[_Shape], name: str) -> Callable[..., Iterator[Batch]]:

@@ -96,7 +96,9 @@ class _Rows:
         given = self.text(field)
         values = _each(given, _as_name)
         known = CLOSED_VALUES[field]
-        hint = f"unknown {field} {{value}}; known are {', '.join(known)}; translate it under [values.{field}]"
+        hint = f"unknown {field} {{value}}; known are {', '.join(known)}"
+        if not self.mapping.is_built_in:
+            hint += f"; translate it under [values.{field}]"
         self.reject(_none_of(values, known), hint, given)
         return values
 

@@ -86,6 +86,7 @@ class Mapping:
     encoding: str | None
     delimiter: str
     short_rows: str = "reject"
+    is_built_in: bool = False
 
     def has(self, field: str) -> bool:
         """The field comes from a column or a constant."""
