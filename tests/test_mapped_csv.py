@@ -860,6 +860,10 @@ def test_authors_without_any_identity_are_customers_of_their_own(load_text):
             'source = "x"\n[columns]\nid="i"\noccurred_at="t"\nchannel="c"\n[values.foo]\na="b"',
             "[values.foo] is no field",
         ),
+        (
+            'source = "x"\n[columns]\nid="i"\noccurred_at="t"\nchannel="c"\n[values.topic]\na="b"',
+            "[values.topic] translates nothing: no column is topic under [columns]",
+        ),
         ('source = "x"\n[columns]\noccurred_at="t"\nchannel="c"\n[constants]\nid="1"', "id must be a column"),
         (
             'source = "x"\n[columns]\nid="i"\noccurred_at="t"\nchannel="c"\n[time]\nzone="Mars"',

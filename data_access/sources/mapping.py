@@ -145,6 +145,8 @@ def mapping_of(raw: dict[str, Any], where: str) -> Mapping:
     for field, table in values.items():
         if field not in FIELDS[grain]:
             raise MappingError(f"{where}: [values.{field}] is no field of grain {grain}")
+        if field not in columns:
+            raise MappingError(f"{where}: [values.{field}] translates nothing: no column is {field} under [columns]")
         for value in table.values():
             if field in CLOSED_VALUES and value not in CLOSED_VALUES[field]:
                 allowed = ", ".join(CLOSED_VALUES[field])
