@@ -78,6 +78,8 @@ from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
+_SAME_OPENING = 600  # seconds between a ticket and the message that opens it, as for the first comment of one
+
 PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
 
 _Keep = Callable[[Table, Select[Any]], None]
@@ -573,9 +575,10 @@ def _ordered_events() -> Select[Any]:
 
 
 def _silent_by_ignorance() -> Select[Any]:
-    """Conversations known by tickets only whose source gives no answers: silence here is no silence of the company.
+    """Conversations known by tickets whose source gives no answers: silence here is no silence of the company.
 
-    Where messages are stored, too, in this load or an earlier one, they tell who answered: events win.
+    Where their messages are stored, too, in this load or an earlier one, these tell who answered: events win. They do
+    from the beginning on: messages that begin later than the ticket, as in an export of what is new, leave a gap.
     """
     f, e = reported_facts.c, _events.c
     unknown = (
@@ -585,12 +588,14 @@ def _silent_by_ignorance() -> Select[Any]:
         .cte("tickets_without_answers")
     )
     u, own = unknown.c, reported_facts.alias("own").c
+    is_message = own.interaction_id.is_(None)
+    first_message, opened_at = func.min(case((is_message, e.at))), func.min(case((~is_message, e.at)))
     messages = (
         select(e.customer_id, e.conversation_id)
         .join(unknown, and_(u.customer_id == e.customer_id, u.conversation_id == e.conversation_id))
         .outerjoin(own.interaction_id.table, and_(own.customer_id == e.customer_id, own.interaction_id == e.event_id))
-        .where(own.interaction_id.is_(None))
-        .distinct()
+        .group_by(e.customer_id, e.conversation_id)
+        .having(first_message <= dialects.add_seconds(func.coalesce(opened_at, first_message), literal(_SAME_OPENING)))
         .subquery("messages")
     )
     m = messages.c

@@ -588,7 +588,7 @@ class _Slice:
         _read_texts(connection, counts, settings, self._report)
         self.result.stored_count += counts.stored
         dialects.commit_copy(connection)
-        if self._has_facts and self._was_loaded:
+        if self._has_facts and (self._was_loaded or is_replaced):
             _keep_told_responses(connection)
         _merge(connection, counts)
         if self._has_facts:
@@ -701,11 +701,7 @@ def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]
     is_repeated = and_(*(first.c[column.name] == column for column in key), s.place != first.c.place)
     other = _stage.alias("other")
     is_first = and_(other.c.interaction_id == first.c.interaction_id, other.c.place == first.c.place)
-    repeated = (
-        select(_stage, *_first_place(other.c))
-        .join(first, is_repeated)
-        .join(other, is_first)
-    )
+    repeated = select(_stage, *_first_place(other.c)).join(first, is_repeated).join(other, is_first)
     rejects = _rejects_of(connection, repeated, order.path)
     connection.execute(delete(_stage).where(exists().where(is_repeated)))
     if order.is_succession:
