@@ -163,7 +163,7 @@ def test_back_and_forward_move_the_filter(server: str, page: Any) -> None:
 def test_a_clicked_bar_opens_its_rows_and_their_csv_has_as_many(server: str, page: Any, tmp_path: Path) -> None:
     open_page(page, f"{server}/ignored_complaints?period=all")
     click_first_bar(page, "ignored_by_team")
-    page.wait_for_url("**/conversations?**measure=complaints_due**")
+    page.wait_for_url("**/conversations?**measure=complaints_ignored_in_time**")
     settled(page)
     heading = page.get_by_role("heading", level=3).first.inner_text()
     number = int(re.match(r"[\d,]+", heading)[0].replace(",", ""))  # type: ignore[index]
@@ -225,6 +225,36 @@ def test_a_link_to_the_same_page_takes_its_address_along_and_the_tick_away(serve
     page.get_by_role("link", name="All conversations of this filter").click()
     page.wait_for_url("**/conversations")
     settled(page)
+
+
+def test_a_list_is_read_one_conversation_after_the_other_also_from_the_oldest_on(server: str, page: Any) -> None:
+    def opened() -> str:
+        settled(page)
+        found = re.search(r"conversation=(\w+)", page.url)
+        assert found is not None
+        return found[1]
+
+    open_page(page, f"{server}/conversations?measure=complaints_ignored&back=ignored_complaints")
+    page.get_by_role("radio", name="Oldest first").click()
+    page.wait_for_url("**rows_order=oldest**")
+    settled(page)
+    assert "oldest first" in page.locator("[data-testid=stMain]").inner_text()
+    box = page.locator("[data-testid=stDataFrame]").first.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 48)
+    page.wait_for_url("**conversation=**")
+    first = opened()
+    assert page.get_by_role("link", name="Previous in the list").count() == 0
+    page.get_by_role("link", name="Next in the list").click()
+    page.wait_for_url(lambda url: first not in url)
+    second = opened()
+    assert page.locator("tr[aria-selected=true]").count() == 0
+    page.get_by_role("link", name="Next in the list").click()
+    page.wait_for_url(lambda url: second not in url)
+    assert opened() not in (first, second)
+    page.get_by_role("link", name="Previous in the list").click()
+    page.wait_for_url(f"**{second}**")
+    assert opened() == second
+    assert page.get_by_role("link", name="Back to Ignored complaints").count() == 1
 
 
 def test_an_open_conversation_stays_open_when_the_filter_changes(server: str, page: Any) -> None:
@@ -291,7 +321,7 @@ def test_a_filter_that_matches_nothing_is_left_by_its_link_for_good(server: str,
     settled(page)
     page.get_by_role("radio", name="Customer").click()
     settled(page)
-    assert page.url.endswith("/ignored_complaints?period=all")
+    assert page.url.endswith("/ignored_complaints?period=all&rate_unit=customer")
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)])

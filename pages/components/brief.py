@@ -10,7 +10,7 @@ from data_access.filters import Filter
 from pages.components import cards, data, findings, selection, words
 
 LARGEST = 3
-_DENOMINATOR = {"ignored_share": "complaints_due", "in_target_share": "target_due", "negative_share": "scored"}
+_ROWS = {"ignored_share": "complaints_ignored_in_time", "in_target_share": "target_due", "negative_share": "scored"}
 
 
 def changes(wanted: Filter) -> None:
@@ -34,7 +34,7 @@ def changes(wanted: Filter) -> None:
     by_channel = real[real["channel"] != ""]
     for row in (by_channel if len(by_channel) else real).head(LARGEST).to_dict("records"):
         cell = (("channel", row["channel"]),) if row["channel"] else ()
-        selection.link(findings.change(row), wanted, _DENOMINATOR[row["metric"]], cell)
+        selection.link(findings.change(row), wanted, _ROWS[row["metric"]], cell)
     changed = f"{len(real)} of {words.counted(tested, 'share')} changed by more than chance (false discovery rate 5 %)"
     st.caption(words.markdown(f"{changed}, compared with {before}."))
 

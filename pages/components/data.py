@@ -566,9 +566,12 @@ def store_channels() -> list[str]:
     return cast("dict[str, list[str]]", _ask(options_query.filter_options, everybody))["channel"]
 
 
-def selected_rows(selection: Selection, limit: int | None = None, offset: int = 0) -> pd.DataFrame:
+def selected_rows(
+    selection: Selection, limit: int | None = None, offset: int = 0, *, newest_first: bool = True
+) -> pd.DataFrame:
     """Exactly the rows that a figure counted."""
-    return cast("pd.DataFrame", _ask(conversations_query.selected_rows, _in_scope(selection), limit, offset))
+    query, wanted = conversations_query.selected_rows, _in_scope(selection)
+    return cast("pd.DataFrame", _ask(query, wanted, limit, offset, newest_first=newest_first))
 
 
 def count_rows(selection: Selection) -> int:

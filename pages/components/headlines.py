@@ -90,7 +90,7 @@ def ignored_share(complaints: Row, past: Row | None, wanted: Filter) -> Card:
         value=percent(complaints["ignored_share"]),
         comparison=change_words(complaints, past, "ignored_share", wanted, count="due_count"),
         basis=f"{count(complaints['ignored_in_time_count'])} of {count(complaints['due_count'])} due",
-        measure="complaints_due",
+        measure="complaints_ignored_in_time",
         metric="ignored_share",
         numerator=f"{count(complaints['ignored_in_time_count'])} that no human answered in time, anywhere",
         denominator=f"{count(complaints['due_count'])} complaints old enough to be judged",

@@ -12,7 +12,7 @@ import streamlit as st
 from data_access.errors import FilterError
 from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, measure_named, parse_cell, period_bounds
-from pages.components import filter_bar, words
+from pages.components import choices, filter_bar, words
 
 ROWS_PAGE = "reports/conversations.py"
 _HANDLED = "selection_handled"
@@ -137,13 +137,29 @@ def _clicked(point: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]
     return str(data[0]), parse_cell([str(part) for part in data[1:]])
 
 
-def conversation_link(label: str, wanted: Filter, conversation_id: str) -> None:
+def conversation_link(label: str, wanted: Filter, conversation_id: str, *, icon: str = ":material/forum:") -> None:
     """A link to one conversation as a timeline."""
     found = params(Selection(wanted, "contacts"))
     found |= {"conversation": conversation_id, "measure": st.query_params.get("measure", "contacts")}
-    if st.query_params.get_all("cell"):
-        found["cell"] = st.query_params.get_all("cell")
-    st.page_link(ROWS_PAGE, label=words.markdown(label), query_params=found, icon=":material/forum:")
+    found |= {
+        name: st.query_params.get_all(name)
+        for name in st.query_params
+        if name in ("cell", "back") or choices.is_choice(name)
+    }
+    st.page_link(ROWS_PAGE, label=words.markdown(label), query_params=found, icon=icon)
+
+
+def step_links(rows: pd.DataFrame, wanted: Filter, conversation_id: str) -> None:
+    """Links from the open conversation to those before and after it in the list."""
+    listed = list(dict.fromkeys(rows["conversation_id"]))
+    if conversation_id not in listed:
+        return
+    place = listed.index(conversation_id)
+    with st.container(horizontal=True, gap="small", key="rows_steps"):
+        if place:
+            conversation_link("Previous in the list", wanted, listed[place - 1], icon=":material/arrow_upward:")
+        if place + 1 < len(listed):
+            conversation_link("Next in the list", wanted, listed[place + 1], icon=":material/arrow_downward:")
 
 
 _PICKED, _TURN = "rows_picked", "rows_turn"

@@ -1,9 +1,10 @@
 import streamlit as st
 
-from pages.components import data, downloads, empty, filter_bar, journey, panel, selection, tables, words
+from pages.components import choices, data, downloads, empty, filter_bar, journey, panel, selection, tables, words
 from pages.components.navigation import PAGES
 
 ROWS_PER_PAGE = 100
+ORDERS = {"newest": "Newest first", "oldest": "Oldest first"}
 wanted = filter_bar.current()
 rows_wanted, problems = selection.from_url(wanted)
 for problem in problems:
@@ -31,21 +32,24 @@ with left:
     pages = -(-number // ROWS_PER_PAGE)
     listed = f"rows_{hash(rows_wanted)}"  # another list begins at its first page, and nothing is ticked in it
     page = st.pagination(pages, key=f"{listed}_page") if pages > 1 else 1
+    order = choices.one_of("Order", ORDERS, "rows_order") if number > 1 else "newest"
     first = (page - 1) * ROWS_PER_PAGE
-    rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first)
+    rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first, newest_first=order == "newest")
     shown = rows[selection.shown_columns(rows_wanted, rows)]
     alt = f"{number} rows; choose one to read the conversation"
     turn = selection.turn_of_rows(conversation_id)
-    place = tables.pick(shown, data.scoped(wanted).zone, key=f"{listed}_{page}_{turn}", alt=alt, height=520)
+    place = tables.pick(shown, data.scoped(wanted).zone, key=f"{listed}_{order}_{page}_{turn}", alt=alt, height=520)
     extent = (
-        f"Rows {words.count(first + 1)} to {words.count(first + len(rows))} of {words.count(number)}, newest first."
+        f"Rows {words.count(first + 1)} to {words.count(first + len(rows))} of {words.count(number)}, "
+        f"{ORDERS[order].lower()}."
     )
     st.caption(words.markdown(panel.caption(wanted, f"{extent} Choose one to read it.")))
     downloads.rows(rows_wanted, "conversations", label=f"CSV of all {words.counted(number, 'row')}")
-seen, now = st.session_state.get("read_row"), (page, place, rows_wanted)
+seen, now = st.session_state.get("read_row"), (page, order, place, rows_wanted)
 st.session_state["read_row"] = now
 if place is not None and seen != now:
     selection.open_row(str(rows.iloc[place]["conversation_id"]))
 if right is not None:
     with right:
+        selection.step_links(rows, wanted, conversation_id)
         journey.show(wanted, conversation_id)

@@ -36,7 +36,8 @@ for place, dimension in zip(st.columns(2, gap="medium"), ("team", panel.brand_or
     with place:
         panel.share_by_group(
             f"ignored_by_{dimension}", data.ignored_complaints(wanted, (dimension,)), dimension, SHARE, DUE, wanted,
-            measure="complaints_due", done=DONE, counted=OF_DUE, color=theme.IGNORED,
+            measure="complaints_ignored_in_time", whole="complaints_due", done=DONE, counted=OF_DUE,
+            color=theme.IGNORED,
         )  # fmt: skip
 silence.unrecorded(wanted)
 silence.settings_used(wanted)

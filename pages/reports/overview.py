@@ -30,8 +30,9 @@ with left:
     brief.failing_doors(channels, wanted)
 with right:
     panel.share_by_group(
-        "overview_ignored", channels, "channel", "ignored_share", "due_count", wanted, measure="complaints_due",
-        done="of complaints ignored", color=theme.IGNORED,
+        "overview_ignored", channels, "channel", "ignored_share", "due_count", wanted,
+        measure="complaints_ignored_in_time", whole="complaints_due", done="of complaints ignored",
+        color=theme.IGNORED,
         counted=f"Of {words.count(complaints['due_count'])} complaints old enough to be judged, those no human "
         "answered in time, 95 % interval",
     )  # fmt: skip
