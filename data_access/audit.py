@@ -31,6 +31,7 @@ from data_access.schema import (
     load_runs,
     metadata,
     reported_facts,
+    source_status,
     stated_identities,
     waits,
 )
@@ -134,7 +135,18 @@ def _derived_wrong() -> dict[str, Select[Any]]:
     )
     answered_after = dialects.seconds_between(w.started_at, w.response_at)
     shared = ("source", "channel", "brand", "kind", "age_group", "topic")
+    is_written, is_reported = (
+        exists().where(of.customer_id == w.customer_id, of.conversation_id == w.conversation_id, at == w.response_at)
+        for of, at in ((i, i.occurred_at), (reported_facts.c, reported_facts.c.first_response_at))
+    )
+    sources = select(i.source).distinct().subquery("sources")
     return {
+        "waits: every response is an outbound interaction or a reported one": select(func.count())
+        .select_from(waits)
+        .where(w.response_at.is_not(None), ~is_written.where(i.direction == "outbound"), ~is_reported),
+        "source_status: every source of the interactions says how far it is complete": select(func.count())
+        .select_from(sources)
+        .where(~exists().where(source_status.c.source == sources.c.source)),
         "conversations: kinds and channels are known ones": select(func.count())
         .select_from(conversations)
         .where(or_(c.kind.not_in(CONVERSATION_KINDS), c.channel.not_in(CHANNELS))),

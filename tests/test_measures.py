@@ -440,6 +440,9 @@ PLANTED = {
     "a conversation stored twice": "INSERT INTO conversations SELECT * FROM conversations LIMIT 1",
     "a wait without its conversation": "DELETE FROM conversations WHERE external_id = 'c1'",
     "a response before its question": "UPDATE waits SET response_at = started_at - INTERVAL 1 HOUR",
+    "a response that nobody wrote": "UPDATE waits SET response_at = response_at + INTERVAL 1 DAY,"
+    " response_seconds = response_seconds + 86400 WHERE wait_number = 2",
+    "a source of which nobody knows how far it goes": "DELETE FROM source_status",
     "a wait that is missing": "DELETE FROM waits WHERE wait_number = 2",
     "a first response that its wait does not know": "UPDATE conversations SET first_response_at = NULL",
     "a wrong number of seconds": "UPDATE waits SET response_seconds = response_seconds + 60",
