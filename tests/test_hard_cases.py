@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import select
 
+from data_access.audit import check_numbers
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, load
 from data_access.measures import Selection
@@ -284,3 +285,17 @@ def test_what_came_after_as_of_is_counted_nowhere(asked):
     assert ask(ignored_worklist, "2026-03-03T11:00:00")["complaint_count"].tolist() == [2]
     # As of then Bo had answered in another conversation only.
     assert ask(orphans, "2026-03-04T11:00:00").empty
+
+
+def test_tickets_without_answers_that_ask_for_nothing_are_counted_as_they_are_listed(tmp_path):
+    """Of them no response is known, so they are in no figure of waits, nor in the rows that one opens."""
+    file, url = tmp_path / "tickets.csv", f"duckdb:///{tmp_path / 'store'}"
+    file.write_text("ticket,opened,asks\na,2026-01-02T10:00:00Z,false\nb,2026-01-03T10:00:00Z,true\n")
+    names = {"id": "ticket", "conversation": "ticket", "opened_at": "opened", "needs_reply": "asks"}
+    raw = {"source": "mail", "grain": "conversation", "columns": names, "constants": {"channel": "email"}}
+    load(url, [LoadOrder(file, "csv", mapping_of(raw, "test"))])
+    engine = open_reader(url)
+    wanted = resolved(Filter(), read_status(engine, url))
+    assert reply_times(engine, wanted).iloc[0]["no_reply_needed_count"] == 0
+    assert selected_rows(engine, Selection(wanted, "no_reply_needed")).empty
+    assert [finding for finding in check_numbers(engine, wanted) if not finding.is_ok] == []
