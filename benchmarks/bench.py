@@ -219,7 +219,7 @@ def make_store(figures: Figures, rows: int, url: str, part: str = "store") -> No
             os.environ[dialects.MEMORY_VARIABLE] = str(MORE_MEMORY_MB)
             derived[f"the same, engine with {MORE_MEMORY_MB:,} MB"] = _rebuilt(connection, url)
             del os.environ[dialects.MEMORY_VARIABLE]
-        derive.refresh_source_status(connection, "bench", None)
+        derive.refresh_source_status(connection, "bench", None, dt.datetime.max)
         table = "bench_copy"
         engine_name = "DuckDB" if connection.dialect.name == "duckdb" else "PostgreSQL"
         with _timed() as copied:

@@ -187,7 +187,7 @@ def make_store(url: str, rows: int) -> None:
     with open_writer(url) as connection:
         put_in(connection, rows)
         derive.rebuild(connection, current_settings(url))
-        derive.refresh_source_status(connection, "bench", None)
+        derive.refresh_source_status(connection, "bench", None, dt.datetime.max)
 
 
 # --- Superset --------------------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ _events = Table(
     Column("blamed_channel", Text),
     Column("audience", BigInteger),
     Column("has_text", Boolean),
+    Column("is_ticket", Boolean),
     prefixes=["TEMPORARY"],
 )
 _opened = Table(
@@ -155,6 +156,7 @@ _opened = Table(
     Column("direct_response_at", DateTime),
     Column("has_reply_links", Boolean),
     Column("last_agent", Text),
+    Column("tells_silence", Boolean),
     prefixes=["TEMPORARY"],
 )
 _waits = Table(
@@ -497,6 +499,9 @@ def _ordered_events() -> Select[Any]:
     f, m = reported_facts, _misdated.c
     # The source says answered, but not when: of this ticket or call, or by a reply with a wrong time.
     answered_tickets = select(f.c.interaction_id).where(f.c.is_answered.is_(True), f.c.first_response_at.is_(None))
+    silent_tickets = select(f.c.interaction_id).where(
+        f.c.is_response_known.is_(False), f.c.customer_id.in_(select(touched.c.customer_id))
+    )
     misdated = select(m.reply_id)
     has_reported_answer = or_(
         i.c.has_reported_answer,
@@ -515,6 +520,7 @@ def _ordered_events() -> Select[Any]:
         is_bot.label("is_bot"),
         *(has_reported_answer.label(name) if name == "has_reported_answer" else i.c[name] for name in shared),
         func.coalesce(i.c.text != "", false()).label("has_text"),
+        i.c.interaction_id.in_(silent_tickets).label("is_ticket"),
     ).where(
         i.c.customer_id.in_(select(touched.c.customer_id)),
         i.c.is_visible.is_(True),
@@ -548,6 +554,7 @@ def _ordered_events() -> Select[Any]:
             for name in shared
         ),
         false().label("has_text"),
+        true().label("is_ticket"),
     ).where(f.c.customer_id.in_(select(touched.c.customer_id)), f.c.first_response_at.is_not(None), ~answered_by_event)
     events = union_all(from_events, from_facts).cte("events")
     # One order for everything that follows: whatever is "first" or "last" is so by `position`. Only what orders
@@ -574,37 +581,16 @@ def _ordered_events() -> Select[Any]:
     )
 
 
-def _silent_by_ignorance() -> Select[Any]:
-    """Conversations known by tickets whose source gives no answers: silence here is no silence of the company.
+def _tells_silence(is_ticket: ColumnElement[bool], at: ColumnElement[dt.datetime]) -> ColumnElement[bool]:
+    """Of the events of a conversation: that no answer is among them says that nobody answered.
 
-    Where their messages are stored, too, in this load or an earlier one, these tell who answered: events win. They do
-    from the beginning on: messages that begin later than the ticket, as in an export of what is new, leave a gap.
+    Not where a ticket is all that is known, whose source gives no answers. Where its messages are stored, too, in this
+    load or an earlier one, these tell who answered: events win. They do from the beginning on: messages that begin
+    later than the ticket, as in an export of what is new, leave a gap.
     """
-    f, e = reported_facts.c, _events.c
-    unknown = (
-        select(f.customer_id, f.conversation_id)
-        .where(f.is_response_known.is_(False), f.customer_id.in_(select(touched.c.customer_id)))
-        .distinct()
-        .cte("tickets_without_answers")
-    )
-    u, own = unknown.c, reported_facts.alias("own").c
-    is_message = own.interaction_id.is_(None)
-    first_message, opened_at = func.min(case((is_message, e.at))), func.min(case((~is_message, e.at)))
-    messages = (
-        select(e.customer_id, e.conversation_id)
-        .join(unknown, and_(u.customer_id == e.customer_id, u.conversation_id == e.conversation_id))
-        .outerjoin(own.interaction_id.table, and_(own.customer_id == e.customer_id, own.interaction_id == e.event_id))
-        .group_by(e.customer_id, e.conversation_id)
-        .having(first_message <= dialects.add_seconds(func.coalesce(opened_at, first_message), literal(_SAME_OPENING)))
-        .subquery("messages")
-    )
-    m = messages.c
-    return (
-        select(u.customer_id, u.conversation_id)
-        .select_from(unknown)
-        .outerjoin(messages, and_(m.customer_id == u.customer_id, m.conversation_id == u.conversation_id))
-        .where(m.conversation_id.is_(None))
-    )
+    first_message, opened_at = func.min(case((~is_ticket, at))), func.min(case((is_ticket, at)))
+    begins_with_it = first_message <= dialects.add_seconds(opened_at, literal(_SAME_OPENING))
+    return or_(opened_at.is_(None), func.coalesce(begins_with_it, false()))
 
 
 def _opened_conversations(settings: Settings) -> Select[Any]:
@@ -656,6 +642,7 @@ def _opened_conversations(settings: Settings) -> Select[Any]:
             ),
             func.bool_or(e.reply_to.is_not(None)).label("has_reply_links"),
             last(e.agent, e.is_response).label("last_agent"),
+            _tells_silence(e.is_ticket, e.at).label("tells_silence"),
         )
         .group_by(e.customer_id, e.conversation_id)
         .subquery("grouped")
@@ -733,7 +720,6 @@ def _runs() -> Select[Any]:
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
     bots = _first_bot_responses().subquery("bots")
-    unknown = _silent_by_ignorance().subquery("unknown")
     return (
         select(
             w.customer_id,
@@ -756,7 +742,7 @@ def _runs() -> Select[Any]:
             w.complaint_count,
             w.needs_reply_at,
             and_(w.response_at.is_(None), w.reported == 1).label("has_reported_answer"),
-            or_(w.response_at.is_not(None), unknown.c.conversation_id.is_(None)).label("is_response_known"),
+            or_(w.response_at.is_not(None), o.tells_silence).label("is_response_known"),
             w.response_at,
             w.responder_agent,
             w.responder_team,
@@ -782,10 +768,6 @@ def _runs() -> Select[Any]:
                 bots.c.conversation_id == w.conversation_id,
                 bots.c.run == w.run,
             ),
-        )
-        .outerjoin(
-            unknown,
-            and_(unknown.c.customer_id == w.customer_id, unknown.c.conversation_id == w.conversation_id),
         )
         .join(_opened, and_(o.customer_id == w.customer_id, o.conversation_id == w.conversation_id))
         .join(

@@ -279,7 +279,7 @@ def test_missing_is_null_in_json_and_empty_in_csv(run, tiny_store_url):
     assert {row["external_id"]: row["first_response_at"] for row in rows}["c3"] is None
     (row,) = csv.DictReader(io.StringIO(run("report", "response_times", "--store", tiny_store_url)[1]))
     assert row["median_minutes_all"] == ""
-    assert row["is_provisional"] == "true"
+    assert row["is_provisional"] == "false"
 
 
 def test_a_naive_as_of_is_utc_whatever_the_zone_of_machine_and_store(run, tiny_store_url, monkeypatch):

@@ -171,9 +171,12 @@ def test_importing_reads_no_weights_and_none_of_the_heavy_libraries():
     ids=lambda text: text[:8],
 )
 def test_hostile_and_huge_texts_take_no_more_than_ordinary_ones_many_times_over(text):
-    """Seven times at most here; an expression that tries everything takes thousands. On any machine: a ratio."""
+    """Seven times at most here; an expression that tries everything takes thousands. On any machine: a ratio.
+
+    On a busy one a pause may hit one of the two; not three times.
+    """
     ordinary = ("my order is late again and nobody answers my emails, why? " * 3_000)[: len(text)]
-    assert _seconds_to_read(text) < 30 * _seconds_to_read(ordinary)
+    assert any(_seconds_to_read(text) < 30 * _seconds_to_read(ordinary) for _ in range(3))
 
 
 def _seconds_to_read(text: str) -> float:
