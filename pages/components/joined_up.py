@@ -241,9 +241,8 @@ def _bars(
     figure = charts.share_bar(frame, dimension, share, count, measure=measure)
 
     def opened() -> list[Cell]:
-        of_whole = selection.cells(frame, (dimension,), measure, prefix="All: ")
-        of_part = selection.cells(frame, (dimension,), also, prefix="Counted: ")
-        return [dataclasses.replace(cell, values=(*cell.values, *looked.cell)) for cell in (*of_part, *of_whole)]
+        found = selection.part_and_whole(frame, dimension, also, measure)
+        return [dataclasses.replace(cell, values=(*cell.values, *looked.cell)) for cell in found]
 
     panel.chart(
         name,

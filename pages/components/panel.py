@@ -107,11 +107,6 @@ def share_by_group(
 
     A bar opens the rows of `measure`; where that is the part alone, those of the `whole` are offered beside it.
     """
-
-    def opened() -> list[Cell]:
-        of_part = selection.cells(data_frame, (dimension,), measure, prefix="Counted: " if whole else "")
-        return of_part + (selection.cells(data_frame, (dimension,), whole, prefix="All: ") if whole else [])
-
     groups = int((data_frame[count] > 0).sum())
     cut = f"; the first {charts.BAR_ROWS} of {groups}, all in the table" if groups > charts.BAR_ROWS else ""
     chart(
@@ -121,7 +116,11 @@ def share_by_group(
         wanted,
         finding=findings.groups_apart(data_frame, dimension, share, count, done),
         counted=f"{counted}, by {dimension_words(dimension)}; under {SMALL_SAMPLE} greyed{cut}.",
-        cells=opened,
+        cells=lambda: (
+            selection.part_and_whole(data_frame, dimension, measure, whole)
+            if whole
+            else selection.cells(data_frame, (dimension,), measure)
+        ),
         charted=(share, count),
     )
 

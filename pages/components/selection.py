@@ -62,6 +62,15 @@ def cells(
     return found
 
 
+def part_and_whole(data_frame: pd.DataFrame, dimension: str, part: str, whole: str) -> list[Cell]:
+    """Cells of the rows that a share counts, and of all of which they are a part."""
+    return [
+        cell
+        for measure, prefix in ((part, "Counted: "), (whole, "All: "))
+        for cell in cells(data_frame, (dimension,), measure, prefix=prefix)
+    ]
+
+
 def shown_columns(selected: Selection, rows: pd.DataFrame) -> list[str]:
     """The columns of selected rows that are shown: those in which anything stands."""
     of_rows = (measure_named(selected.measure).owning, *_OF_WAITS) if "wait_number" in rows else _OF_CONVERSATIONS
