@@ -565,6 +565,13 @@ _ALL = (
         "Spiegelhalter, Statistics in Medicine 24 (2005)",
     ),
     _m(
+        "comparable_count",
+        "On shared channels",
+        "count",
+        _WAIT,
+        "Of the waits with a due target, those on channels that another group answers, too.",
+    ),
+    _m(
         "adjusted_share",
         "Share adjusted for channel mix",
         "share",

@@ -25,6 +25,7 @@ def funnel_frame(**changes: object) -> pd.DataFrame:
         {
             "team": [HOSTILE, "Mail", "Few", "Alone"],
             "target_due_count": n.astype(int),
+            "comparable_count": [400, 90, 20, 0],
             "in_target_share": raw,
             "expected_share": [0.5, 0.5, 0.5, 0.5],
             "adjusted_share": raw,
@@ -160,8 +161,10 @@ def test_names_in_a_crowd_do_not_overlap() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_funnel_of_all_or_nothing_is_drawn(share: float) -> None:
-    frame = funnel_frame(overall_share=share, adjusted_share=share, in_target_share=share, verdict="as expected")
-    assert len(charts_silence.funnel_plot(frame, "team").data[-1].x) == 4
+    frame = funnel_frame(
+        overall_share=share, adjusted_share=share, in_target_share=share, expected_share=share, verdict="as expected"
+    )
+    assert len(charts_silence.funnel_plot(frame, "team").data[-1].x) == 3
 
 
 def test_definitions_count_other_rows_so_they_are_not_called_the_same_contacts() -> None:

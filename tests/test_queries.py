@@ -586,3 +586,28 @@ def test_customers_who_use_a_channel_are_those_of_the_channel_mix(tiny_store_url
         found = customers_using(users, (channel,)).set_index("age_group")["customer_count"]
         expected = mix[mix["channel"] == channel].set_index("age_group")["customer_count"]
         assert found[found > 0].to_dict() == expected.to_dict()
+
+
+# --- teams ----------------------------------------------------------------------------------------------------
+
+
+def test_teams_on_channels_of_their_own_are_not_compared(tiny):
+    assert counted(tiny("funnel"), "team", "comparable_count") == {"Mail": 0, "Social": 0, "Phone": 0, "Chat": 0}
+
+
+def test_teams_that_share_a_channel_are_compared_also_where_all_do_the_same(tmp_path):
+    head, *rows = TINY_MESSAGES.splitlines()
+    mail = [row for row in rows if row.split(",")[1] == "c1"]
+    others = [
+        row.replace("c1,anna", "x1,zoe").replace("Mail", "Post").replace(row.split(",")[0], "9", 1) for row in mail
+    ]
+    others[1] = others[1].replace("9,", "99,", 1)
+    chat = [row for row in rows if row.split(",")[1] == "c6"]
+    messages = tmp_path / "messages.csv"
+    messages.write_text("\n".join([head, *mail, *others, *chat]) + "\n", encoding="utf-8")
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(url, [LoadOrder(messages, "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    engine = open_reader(url)
+    found = run_report(engine, "funnel", resolved(Filter(), read_status(engine, url)), ())
+    assert (found["in_target_share"] == found["expected_share"]).all()
+    assert counted(found, "team", "comparable_count") == {"Mail": 1, "Post": 1, "Chat": 0}

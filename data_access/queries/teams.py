@@ -15,6 +15,7 @@ from data_access.filters import Filter, known_or_unknown
 from data_access.frames import fetch, in_natural_order, row_query, typed
 from data_access.measures import MEASURES, is_answered_timed, is_in_target, is_target_due, waited_seconds
 from data_access.schema import conversations, interactions, waits
+from data_access.vocabulary import NOBODY
 
 _Z998 = 3.090232306167813
 GONE_AFTER_DAYS = 14
@@ -26,8 +27,10 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
     `expected_share`: the share the group would have if it did on each channel as everybody does (indirect
     standardisation); `adjusted_share` is the overall share times observed over expected. `limit_*` are the
     95 % and 99.8 % funnel limits round the overall share at the group's size; `verdict` is `above`, `below`
-    or `as expected` by the 99.8 % limits. Unanswered waits are in it: of teams as missed, of agents under
-    "nobody". Source: D. J. Spiegelhalter, Statistics in Medicine 24 (2005) 1185-1202.
+    or `as expected` by the 99.8 % limits. `comparable_count` of the waits came on channels that another group
+    answers, too: without any, the group's share is what is expected of it. Unanswered waits are in it: of
+    teams as missed, of agents under "nobody". Source: D. J. Spiegelhalter, Statistics in Medicine 24 (2005)
+    1185-1202.
     """
     (name,) = by or ("team",)
     measure = MEASURES["waits"]
@@ -47,7 +50,9 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
     overall = counts.groupby("channel_name")[["n", "k"]].sum()
     usual = (overall["k"] / overall["n"]).to_dict()
     counts["expected"] = counts["n"] * counts["channel_name"].map(usual)
-    frame = counts.groupby("grp", as_index=False)[["n", "k", "expected"]].sum()
+    groups_on = counts.loc[counts["grp"] != NOBODY, "channel_name"].value_counts()
+    counts["comparable_count"] = counts["n"].where(counts["channel_name"].map(groups_on) > 1, 0)
+    frame = counts.groupby("grp", as_index=False)[["n", "k", "expected", "comparable_count"]].sum()
     centre = float(frame["k"].sum() / frame["n"].sum()) if len(frame) else float("nan")
     frame = frame.rename(columns={"grp": name, "n": "target_due_count", "k": "in_target_count"})
     n = frame["target_due_count"].to_numpy(np.float64)
@@ -66,7 +71,7 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
         np.where(frame["adjusted_share"] > frame["limit_high_998"], "above", "as expected"),
     )
     frame["verdict"] = outside
-    kinds = {name: "text", "target_due_count": "count", "in_target_count": "count"}
+    kinds = {name: "text", "target_due_count": "count", "comparable_count": "count", "in_target_count": "count"}
     kinds |= dict.fromkeys(
         (
             "in_target_share",

@@ -187,8 +187,7 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
 
 def is_alone(data_frame: pd.DataFrame) -> np.ndarray:
     """Groups that nobody shares a channel with: what they do is what is expected of them, so it says nothing."""
-    raw, expected = (data_frame[name].to_numpy(float) for name in ("in_target_share", "expected_share"))
-    return np.asarray(np.isclose(raw, expected, rtol=0, atol=1e-9))
+    return data_frame["comparable_count"].to_numpy() == 0
 
 
 @drawn
