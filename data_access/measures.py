@@ -455,7 +455,15 @@ def _has_failed(wanted: Filter) -> Clause:
 
 def came_out_in_public(wanted: Filter) -> Clause:
     """Of a failed private contact: its customer complained in public within the N days, still without a reply."""
-    return exists().where(*_failed_before(waits, _post, wanted), _complained_in_public(_post)).correlate(waits)
+    start, end = wanted.bounds_utc()
+    within = []  # follows from the rest, and spares reading what lies outside
+    if start is not None:
+        within.append(_post.c.first_complaint_at >= start)
+    if end is not None:
+        within.append(_post.c.first_complaint_at < end + dt.timedelta(days=wanted.within_days))
+    return (
+        exists().where(*_failed_before(waits, _post, wanted), _complained_in_public(_post), *within).correlate(waits)
+    )
 
 
 def is_within(gap: ColumnElement[int], wanted: Filter) -> Clause:
@@ -551,17 +559,25 @@ def silent_to(wanted: Filter) -> ColumnElement[dt.datetime]:
 def is_followed(wanted: Filter) -> Clause:
     """The customer can be known again and was observed until the silence would be complete.
 
+    A customer of whom no identity that joins is known cannot come back under the same name.
+    """
+    k = customer_identities.c
+    return and_(
+        is_observed_to_the_end(wanted), waits.c.customer_id.in_(select(k.customer_id).where(k.reason.is_(None)))
+    )
+
+
+def is_observed_to_the_end(wanted: Filter) -> Clause:
+    """A complaint's customer was observed until the silence would be complete.
+
     On the complaint's own source, and on every other that had not ended before the silence could begin: a
-    stalled feed makes nobody silent. A customer of whom no identity that joins is known cannot come back under the
-    same name.
+    stalled feed makes nobody silent.
     """
     begin, end = silent_from(wanted), silent_to(wanted)
     ends = sorted({moment for _, moment in wanted.complete_to})
-    k = customer_identities.c
     return and_(
         end <= wanted.censored_at(waits),
         *(or_(literal(moment) <= begin, literal(moment) >= end) for moment in ends),
-        waits.c.customer_id.in_(select(k.customer_id).where(k.reason.is_(None))),
     )
 
 

@@ -187,7 +187,7 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
 
 def is_alone(data_frame: pd.DataFrame) -> np.ndarray:
     """Groups that nobody shares a channel with: what they do is what is expected of them, so it says nothing."""
-    return data_frame["comparable_count"].to_numpy() == 0
+    return np.asarray(data_frame["comparable_count"].to_numpy() == 0)
 
 
 @drawn
