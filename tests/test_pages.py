@@ -278,8 +278,11 @@ def test_no_page_has_more_than_six_charts_or_eighty_lines(opened_page, demo_stor
 def test_every_chart_and_table_has_a_name_for_those_who_cannot_see_it(opened_page, tiny_store_url: str) -> None:
     for page in PAGES:
         app = opened_page(tiny_store_url, page, period="all")
-        for element in [*app.get("plotly_chart"), *app.dataframe]:
+        charts = app.get("plotly_chart")
+        for element in [*charts, *app.dataframe]:
             assert element.proto.alt
+        headings = [str(element.value) for element in app.markdown if str(element.value).startswith("#### ")]
+        assert len(headings) >= len(charts)
 
 
 def test_no_script_stands_directly_in_pages_beside_main() -> None:

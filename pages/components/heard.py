@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data_access.filters import Filter
-from pages.components import charts_age, choices, data, findings_age, panel, selection, words
+from pages.components import charts_age, choices, data, findings_age, panel, selection
 
 GROUPS = {"": "All customers", "age_group": "By age", "brand": "By brand"}
 LISTENERS = {"answer": "Answered", "seen": "Seen", "read": "Read"}
@@ -21,7 +21,7 @@ def show(wanted: Filter) -> None:
     frame = data.heard_or_not(wanted, (group,) if group else ())
     order = frame.sort_values(f"{listened}_gap_per_week", ascending=False, kind="stable").reset_index(drop=True)
     if order["channel"].nunique() == 1:
-        st.markdown(f"**{words.markdown(findings_age.heard(order, listened, group))}**")
+        panel.title(findings_age.heard(order, listened, group))
         return
     measure = _MEASURES[listened]
     dimensions = (group, "channel") if group else ("channel",)

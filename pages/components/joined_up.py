@@ -161,7 +161,7 @@ def flow(looked: Looked) -> None:
     ended = said.stopped(data.status().complete_to, data.status().as_of, looked.days)
     counted = said.flow_counted(total, looked.days) + ended
     if frame.empty:
-        st.markdown(f"**{words.markdown(sentence)}**")
+        panel.title(sentence)
         st.caption(words.markdown(panel.caption(wanted, counted)))
         return
     arrows = [

@@ -36,7 +36,7 @@ def timeline(wanted: Filter, conversation_id: str) -> None:
     zone = data.scoped(wanted).zone
     said = findings_age.journey(frame)
     with st.container(gap="xsmall", key="panel_journey"):
-        st.markdown(f"**This customer's journey: {words.markdown(said)}**")
+        panel.title(f"This customer's journey: {said}")
         figure = panel.readable(charts_journey.journey_timeline(frame, zone, conversation_id))
         event = st.plotly_chart(
             figure,
@@ -82,7 +82,7 @@ def _follow(event: Any, opened: str) -> None:
 def eventful(wanted: Filter) -> None:
     """The customers whom we failed on most channels, each with a link to the journey."""
     frame = data.eventful_customers(wanted, MOST_EVENTFUL)
-    st.markdown(f"**{words.markdown(findings_age.eventful(frame))}**")
+    panel.title(findings_age.eventful(frame))
     extent = f"The first {MOST_EVENTFUL}; the CSV has all." if len(frame) == MOST_EVENTFUL else ""
     if len(frame):
         zone = data.scoped(wanted).zone
@@ -165,7 +165,7 @@ def _others(wanted: Filter, head: Any, zone: str) -> None:
     if others.empty:
         st.caption("No other conversation of this customer is known.")
         return
-    st.markdown(f"**{words.markdown(words.counted(len(others), 'other conversation'))} of this customer**")
+    panel.title(f"{words.counted(len(others), 'other conversation')} of this customer")
     for row in others.tail(MOST_OTHERS).to_dict("records"):
         state = words.value("state", row["response_state"]) if pd.notna(row["response_state"]) else "No reply needed"
         when = "before" if row["opened_at"] < head["opened_at"] else "after"

@@ -16,7 +16,7 @@ def show(wanted: Filter) -> None:
     row = frame.iloc[0]
     shown = data.scoped(wanted)
     if not row["followed_customer_count"]:
-        st.markdown("**Leaving? Nothing can be known here**")
+        panel.title("Leaving? Nothing can be known here")
         days = shown.within_days + shown.silent_after_days
         number = words.counted(row["complaining_customer_count"], "complaining customer")
         st.text(
@@ -27,7 +27,7 @@ def show(wanted: Filter) -> None:
     counted = findings.silent_counted(row, shown.silent_after_days, shown.within_days)
     finding = findings.fell_silent(row, shown.silent_after_days)
     if not row["strata_count"]:
-        st.markdown(f"**{words.markdown(finding)}**")
+        panel.title(finding)
         st.caption(words.markdown(panel.caption(wanted, counted)))
         return
     panel.chart(

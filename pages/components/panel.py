@@ -43,7 +43,7 @@ def chart(
     columns that are drawn: they stand first in the table, where they are seen without scrolling.
     """
     with st.container(gap="xsmall", key=f"panel_{name}"):
-        st.markdown(f"**{words.markdown(finding)}**")
+        title(finding)
         event = st.plotly_chart(
             readable(figure),
             key=f"chart_{name}",
@@ -57,6 +57,11 @@ def chart(
             if behind.open:
                 _behind(name, data_frame, wanted, cells(), rows, finding, charted)
     selection.follow_click(f"chart_{name}", event, wanted)
+
+
+def title(text: str) -> None:
+    """What a chart or table tells, as its heading: so a screen reader goes from one to the next."""
+    st.markdown(f"#### {words.markdown(text)}", anchors=False)
 
 
 def readable(figure: Chart) -> Sent:

@@ -150,7 +150,7 @@ def teams(wanted: Filter) -> None:
 
 def _table(frame: pd.DataFrame, name: str, finding: Any, counted: str, wanted: Filter) -> None:
     said = finding(frame)
-    st.markdown(f"**{words.markdown(said)}**")
+    panel.title(said)
     if len(frame):
         zone = data.scoped(wanted).zone
         height = 240 if len(frame) > 6 else "auto"

@@ -22,7 +22,7 @@ def show(wanted: Filter) -> None:
     """One chart, and the pairs of texts; says so where nothing can be known."""
     total = data.restatements(wanted).iloc[0]
     if not total["compared_count"]:
-        st.markdown("**Made to say it again: nothing can be known here**")
+        panel.title("Made to say it again: nothing can be known here")
         st.text(_why_empty(total["telling_count"]))
         return
     pairs = data.restatements(wanted, ("told_before_on", "channel"))
@@ -38,7 +38,6 @@ def show(wanted: Filter) -> None:
         charted=("restatement_count", "restated_share"),
     )
     st.caption(words.markdown(findings.told_cost(total)))
-    _side_by_side(wanted)
 
 
 def _cells(pairs: pd.DataFrame) -> list[Cell]:
@@ -60,11 +59,12 @@ def _why_empty(telling_count: int) -> str:
     )
 
 
-def _side_by_side(wanted: Filter) -> None:
+def side_by_side(wanted: Filter) -> None:
     """The newest restatements: choose one to read both texts in full and to open the conversations."""
     rows = data.told_again(wanted, MOST_ROWS + 1)
     if rows.empty:
         return
+    panel.title("What was said first, and said again")
     listed = rows.head(MOST_ROWS)
     zone = data.scoped(wanted).zone
     chosen = tables.pick(

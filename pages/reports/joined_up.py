@@ -20,4 +20,5 @@ with left:
 with right:
     leaving.show(wanted)
 
+told_again.side_by_side(wanted)
 journey.eventful(wanted)

@@ -74,5 +74,5 @@ with right:
 solved = data.resolution_times(wanted).iloc[0]
 if solved["resolved_count"]:
     told = findings.resolution(solved, list(data.resolution_times(wanted, ("channel",))["channel"]))
-    st.markdown(f"**{words.markdown(told)}**")
+    panel.title(told)
     st.caption(words.markdown(panel.caption(wanted, findings.resolution_counted(solved))))

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from pages.components import cards, charts_sentiment, data, empty, filter_bar, headlines, panel, recovered, words
+from pages.components import cards, charts_sentiment, data, empty, filter_bar, headlines, panel, recovered
 from pages.components import findings_sentiment as findings
 from pages.components.choices import one_of
 from pages.components.selection import Cell, cells
@@ -73,4 +73,4 @@ with right:
             cells=lambda: [Cell(*cell) for cell in findings.topic_cells(terms)],
         )  # fmt: skip
     else:
-        st.markdown(f"**{words.markdown(risen)}**")
+        panel.title(risen)
