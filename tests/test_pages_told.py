@@ -20,6 +20,7 @@ def _components(brands: tuple[str, ...]) -> None:
     data.pin()
     told_again.show(Wanted(brands=brands))
     leaving.show(Wanted(brands=brands))
+    told_again.side_by_side(Wanted(brands=brands))
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, url: str, wanted: Filter | None = None) -> tuple[AppTest, str]:
