@@ -15,6 +15,7 @@ import pandas as pd
 from sqlalchemy import (
     Boolean,
     Column,
+    Connection,
     DateTime,
     Engine,
     MetaData,
@@ -41,6 +42,7 @@ from data_access.vocabulary import SENTIMENTS
 
 SAMPLE_SIZE = 50
 SCHEMA_NAME = "frontdoor_annotations"
+FILE_NAME = "annotations.sqlite"
 
 metadata = MetaData()
 labels = Table(
@@ -69,30 +71,73 @@ def open_annotations(url: str) -> Annotations:
         if folder is not None:
             if not folder.exists():
                 return Annotations(None, f"there is no store in {folder} yet")
-            path = folder / "annotations.sqlite"
+            path = folder / FILE_NAME
             if not os.access(path if path.exists() else folder, os.W_OK):
                 return Annotations(None, f"{folder} cannot be written by this process")
-            engine = create_engine(f"sqlite:///{path}")
+            engine = _engine(url)
+            metadata.create_all(engine)
         else:
-            engine = create_engine(parse_url(url)).execution_options(schema_translate_map={None: SCHEMA_NAME})
+            engine = _engine(url)
             with engine.begin() as connection:
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA_NAME}"))
-        metadata.create_all(engine)
+                _make_on_server(connection)
+                reason = _why_read_only(connection)
+            if reason:
+                engine.dispose()
+                return Annotations(None, f"labels cannot be kept: {reason}")
     except (SQLAlchemyError, OSError) as problem:
         return Annotations(None, f"labels cannot be kept: {one_line(problem)}")
     return Annotations(engine)
 
 
+def open_to_read(url: str) -> Engine | None:
+    """Where labels were ever kept beside this store, an engine to read them; creates nothing."""
+    folder = store_folder(url)
+    if folder is not None and not (folder / FILE_NAME).exists():
+        return None
+    engine = _engine(url)
+    with engine.connect() as connection:
+        is_kept = inspect(connection).has_table(labels.name, schema=None if folder is not None else SCHEMA_NAME)
+    if is_kept:
+        return engine
+    engine.dispose()
+    return None
+
+
 def is_there(url: str) -> bool:
     """Whether labels were ever kept beside this store; creates nothing."""
+    engine = open_to_read(url)
+    if engine is not None:
+        engine.dispose()
+    return engine is not None
+
+
+def _engine(url: str) -> Engine:
     folder = store_folder(url)
     if folder is not None:
-        return (folder / "annotations.sqlite").exists()
-    engine = create_engine(parse_url(url))
-    try:
-        return inspect(engine).has_schema(SCHEMA_NAME)
-    finally:
-        engine.dispose()
+        return create_engine(f"sqlite:///{folder / FILE_NAME}")
+    return create_engine(parse_url(url)).execution_options(schema_translate_map={None: SCHEMA_NAME})
+
+
+def _make_on_server(connection: Connection) -> None:
+    """Make the schema and its table where they are missing.
+
+    "IF NOT EXISTS" alone would not do: also where the schema is there, it asks for a right to make schemas, which the
+    reader's role has not.
+    """
+    if not inspect(connection).has_schema(SCHEMA_NAME):
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA_NAME}"))
+    metadata.create_all(connection)
+
+
+def _why_read_only(connection: Connection) -> str:
+    """Why labels cannot be written on a server; "" where they can."""
+    if connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "on":
+        return "the role's transactions are read-only"
+    for privilege in ("SELECT", "INSERT", "DELETE"):
+        allowed = func.has_table_privilege(f"{SCHEMA_NAME}.{labels.name}", privilege)
+        if not connection.scalar(select(allowed)):
+            return f"the role has no right to {privilege} in {SCHEMA_NAME}.{labels.name}"
+    return ""
 
 
 def save_label(

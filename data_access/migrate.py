@@ -46,6 +46,7 @@ from data_access.store import (
     generation_number,
     locked_folder,
     locked_server,
+    one_line,
     open_reader,
     publish_generation,
     read_info,
@@ -335,25 +336,40 @@ def _verify(target: Engine, table: Table, url: str, report: Progress) -> None:
 
 
 def _copy_labels(source_url: str, target_url: str) -> int:
-    """Copy what managers entered; number of rows."""
-    if not kept.is_there(source_url):
-        return 0
-    source, target = kept.open_annotations(source_url), kept.open_annotations(target_url)
-    if source.engine is None or target.engine is None:
-        raise StoreError(f"labels cannot be moved: {source.reason or target.reason}; run the same command again")
-    count = 0
+    """Copy what managers entered; number of rows. Nothing is made in the target where there is nothing to copy."""
     try:
-        with source.engine.connect() as old, target.engine.begin() as new:
-            for table in kept.metadata.sorted_tables:
-                rows = [dict(row) for row in old.execute(select(table)).mappings()]
-                new.execute(delete(table))
-                if rows:
-                    new.execute(insert(table), rows)
-                count += len(rows)
+        entered = _labels_of(source_url)
+        if not any(entered.values()) and not kept.is_there(target_url):
+            return 0
+        target = kept.open_annotations(target_url)
+        if target.engine is None:
+            raise StoreError(f"labels cannot be moved: {target.reason}; run the same command again")
+        try:
+            with target.engine.begin() as new:
+                for table, rows in entered.items():
+                    new.execute(delete(table))
+                    if rows:
+                        new.execute(insert(table), rows)
+        finally:
+            target.engine.dispose()
+    except SQLAlchemyError as problem:
+        raise StoreError(f"labels cannot be moved: {one_line(problem)}; run the same command again") from problem
+    return sum(map(len, entered.values()))
+
+
+def _labels_of(url: str) -> dict[Table, list[dict[str, Any]]]:
+    """The rows of each table in which managers enter something."""
+    engine = kept.open_to_read(url)
+    if engine is None:
+        return {table: [] for table in kept.metadata.sorted_tables}
+    try:
+        with engine.connect() as connection:
+            return {
+                table: [dict(row) for row in connection.execute(select(table)).mappings()]
+                for table in kept.metadata.sorted_tables
+            }
     finally:
-        source.engine.dispose()
-        target.engine.dispose()
-    return count
+        engine.dispose()
 
 
 def _finish(target: Engine, url: str, info: dict[str, str]) -> None:
