@@ -37,7 +37,7 @@ from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import fetch, typed
 from data_access.schema import conversations, interactions
-from data_access.store import one_line, parse_url, store_folder
+from data_access.store import one_line, parse_url, store_folder, write_tables_afresh
 from data_access.vocabulary import SENTIMENTS
 
 SAMPLE_SIZE = 50
@@ -109,6 +109,12 @@ def is_there(url: str) -> bool:
     if engine is not None:
         engine.dispose()
     return engine is not None
+
+
+def write_afresh(url: str) -> None:
+    """Leave nothing of removed labels in a server's files; a folder's are overwritten as they are removed."""
+    if store_folder(url) is None and is_there(url):
+        write_tables_afresh(url, f"{SCHEMA_NAME}.{labels.name}")
 
 
 def _engine(url: str) -> Engine:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from data_access import __version__, audit, cli_identities, distributed, engine_commands, loader, text
 from data_access.config import DEFAULTS_FILE, read_settings
-from data_access.errors import FilterError, FrontdoorError, SourceError
+from data_access.errors import FilterError, FrontdoorError, SourceError, UnfinishedError
 from data_access.export import csv_lines, write_json
 from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, parse_cell
@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
+    except UnfinishedError as problem:
+        _say(f"frontdoor: {problem}")
+        return SOME_REJECTED
     except FrontdoorError as problem:
         _say(f"frontdoor: {problem}")
     except SQLAlchemyError as problem:

@@ -17,6 +17,10 @@ class StoreError(FrontdoorError):
     """The store cannot be opened or written (missing, locked, newer, read-only, disk full)."""
 
 
+class UnfinishedError(StoreError):
+    """What was asked is done and seen by all; something that follows it is not, and the message says what."""
+
+
 class StoreLockedError(StoreError):
     """Another loader holds the store; the message says who."""
 

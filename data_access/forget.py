@@ -161,6 +161,7 @@ def forget(
             derive_changed(connection, settings, progress)
         # Before the store is published: after an interruption the same command finds the customer again.
         done.label_count = _forget_labels(url, interaction_ids)
+    kept.write_afresh(url)
     return done
 
 

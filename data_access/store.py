@@ -30,7 +30,7 @@ from data_access import dialects
 from data_access.aside import pattern_of, quoted
 from data_access.calendars import open_seconds_until
 from data_access.config import Settings, read_settings, settings_from_json
-from data_access.errors import FrontdoorError, StoreError, StoreLockedError
+from data_access.errors import FrontdoorError, StoreError, StoreLockedError, UnfinishedError
 from data_access.filters import Filter
 from data_access.schema import SCHEMA_VERSION, metadata, source_status, store_info
 from data_access.temporary import TemporaryFolder, parts_folder, remove_abandoned, remove_database
@@ -43,6 +43,8 @@ WATCH_SECONDS = 4  # the same for a look whether the store is there
 OPEN_ATTEMPTS = 5  # a reader's, while loads publish one generation after the other
 WRITER_LOCK = 7023771  # key of the advisory lock that a server's writers take
 MIGRATION_JOURNAL = "frontdoor_migration"  # table of a store that is being filled from another
+_REWRITE_LOCK_SECONDS = 90  # for a table that somebody reads: longer than a statement of the dashboard may take
+_DEAD_ROWS = re.compile(r"[1-9]\d* ")  # how VACUUM's detail begins where it had to keep rows, in any language
 EMPTY_AS_OF = dt.datetime(1970, 1, 1)  # an empty store has no data to be "as of"
 _GENERATION = re.compile(r"^store-(\d{6,})\.duckdb$")
 
@@ -393,7 +395,7 @@ def open_writer(url: str, *, leave_no_trace: bool = False) -> Iterator[Connectio
 
     With `leave_no_trace` nothing that was deleted can be read from the store's files any more: the generation is
     written afresh and the older ones are removed (a reader that holds one open keeps it until it closes it); a server
-    vacuums its tables.
+    rewrites its tables.
 
     Creates the store where there is none. Raises StoreLockedError naming the holder, and StoreError
     for a read-only folder, a full disk or a newer store. After an error nothing has changed.
@@ -404,7 +406,7 @@ def open_writer(url: str, *, leave_no_trace: bool = False) -> Iterator[Connectio
         with _open_server_writer(url) as connection:
             yield connection
         if leave_no_trace:
-            _vacuum(url)
+            write_tables_afresh(url, *(f'"{table.name}"' for table in metadata.sorted_tables))
         return
     with locked_folder(folder), _generation_writer(url, folder, leave_no_trace=leave_no_trace) as connection:
         yield connection
@@ -542,15 +544,37 @@ def _write_afresh(work: Path) -> None:
         raise
 
 
-def _vacuum(url: str) -> None:
-    """Let a server give up the space of deleted rows; its backups and logs are the administrator's."""
+def write_tables_afresh(url: str, *names: str) -> None:
+    """Rewrite a server's tables and what it knows of their values: of deleted rows, neither holds anything any more.
+
+    A plain VACUUM leaves the old bytes in the file, and the values in the planner's statistics, which everybody may
+    read who may read the table. Each table is locked while it is rewritten, for readers, too. Raises UnfinishedError
+    where another session keeps a table, or still sees its old rows.
+    """
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    kept_rows: list[str] = []
     try:
         with engine.connect() as connection:
-            for table in metadata.sorted_tables:
-                connection.execute(text(f'VACUUM "{table.name}"'))
+            connection.execute(text(f"SET lock_timeout = '{_REWRITE_LOCK_SECONDS}s'"))
+            session: Any = connection.connection.driver_connection
+            session.add_notice_handler(lambda notice: kept_rows.append(notice.message_detail or ""))
+            for name in names:
+                connection.execute(text(f"VACUUM (FULL, ANALYZE, VERBOSE) {name}"))
+            # Values of rows that were deleted long ago lie in the file of the statistics, too.
+            connection.execute(text("VACUUM (FULL) pg_catalog.pg_statistic"))
+    except SQLAlchemyError as problem:
+        raise UnfinishedError(_unfinished(url, one_line(problem))) from problem
     finally:
         engine.dispose()
+    if any(_DEAD_ROWS.match(detail) for detail in kept_rows):
+        raise UnfinishedError(_unfinished(url, "a session that began before still sees the old rows"))
+
+
+def _unfinished(url: str, reason: str) -> str:
+    return (
+        f"{shown_url(url)}: it is done, but deleted rows are still in the files of the server: {reason}; "
+        "run the same command again later to finish it"
+    )
 
 
 def _shortage_reason(problem: BaseException, advice: str) -> str | None:
