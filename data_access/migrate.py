@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import data_access.annotations as kept  # `annotations` is the name of a __future__ feature here
 from data_access import dialects, distributed
+from data_access.config import Settings, read_settings
 from data_access.errors import StoreError
 from data_access.migrations import differences
 from data_access.progress import Progress, say_nothing
 from data_access.schema import metadata, store_info
+from data_access.settings_text import settings_text
 from data_access.store import (
     MIGRATION_JOURNAL,
     WRITER_LOCK,
@@ -50,6 +53,7 @@ from data_access.store import (
     open_reader,
     publish_generation,
     read_info,
+    read_status,
     server_writer_engine,
     settings_file,
     shown_url,
@@ -92,16 +96,18 @@ def migrate(
     try:
         with source_engine.connect() as source, _open_target(target_url, start_over=start_over) as target:
             info = read_info(source)
+            stored = read_status(source_engine, source_url).settings
             _begin(target, target_url, f"{info['created_at']} version {info['store_version']}", shown_url(source_url))
             for table in _TABLES:
                 done.row_counts[table.name] = _copy_table(source, target, table, progress, done)
             for table in _TABLES:
                 _verify(target, table, target_url, progress)
             done.label_count = _copy_labels(source_url, target_url)
+            # Before the copy is published: what is published is no place to go on with.
+            _move_settings(source_url, target_url, stored, done)
             _finish(target, target_url, info)
     finally:
         source_engine.dispose()
-    _move_settings(source_url, target_url, done)
     return done
 
 
@@ -388,12 +394,88 @@ def _finish(target: Engine, url: str, info: dict[str, str]) -> None:
         drop_old_generations(folder, version)
 
 
-def _move_settings(source_url: str, target_url: str, done: Migrated) -> None:
+def _move_settings(source_url: str, target_url: str, stored: Settings, done: Migrated) -> None:
+    """Give the copy the settings of the source: its file, else what its store was derived with.
+
+    Without them the next load would derive with the shipped defaults.
+    """
     old, new = settings_file(source_url), settings_file(target_url)
-    if old is None or not old.exists() or old == new:
+    if old is not None and old == new:
         return
+    source_file = old if old is not None and old.exists() else None
     if new is None:
-        done.notes.append(f"the settings stay in {old}: set FRONTDOOR_SETTINGS={old} where the new store is used")
-    elif not new.exists():
-        new.write_text(old.read_text(encoding="utf-8"), encoding="utf-8")
+        done.notes += _without_a_file(source_file, stored)
+    elif new.exists():
+        done.notes += _kept_file(new, source_file, stored)
+    elif source_file is not None:
+        content = source_file.read_text(encoding="utf-8")
         done.notes.append(f"the settings were copied to {new}")
+        done.notes += _copy_cues(content, source_file, new)
+        _write_whole(new, content)
+    elif not _are_shipped(stored):
+        done.notes += _write_stored(new, stored)
+
+
+def _are_shipped(stored: Settings) -> bool:
+    return stored == read_settings()
+
+
+def _without_a_file(source_file: Path | None, stored: Settings) -> list[str]:
+    """What to do where the new store is a server, which has no folder for a settings file."""
+    if source_file is not None:
+        return [
+            f"the settings stay in {source_file}: set FRONTDOOR_SETTINGS={source_file} where the new store is used"
+        ]
+    if _are_shipped(stored):
+        return []
+    return [
+        "its settings are not the shipped ones, and stand in no file that this command knows: set FRONTDOOR_SETTINGS "
+        "to theirs where the new store is used"
+    ]
+
+
+def _kept_file(new: Path, source_file: Path | None, stored: Settings) -> list[str]:
+    """A file that was there before counts from now on; not in silence where it says something else."""
+    source = read_settings(source_file) if source_file is not None else stored
+    is_same = dataclasses.replace(read_settings(new), cues_file="") == dataclasses.replace(source, cues_file="")
+    if is_same:
+        return []
+    return [f"{new} was there, is kept and says other settings than {source_file or 'the store that was moved'}"]
+
+
+def _write_stored(new: Path, stored: Settings) -> list[str]:
+    """Write the settings that only the store holds; they are read back, and none is lost in silence."""
+    settings = dataclasses.replace(stored, cues_file="")
+    heading = "# Written by `frontdoor migrate`: the settings with which the store was derived."
+    part = _write_part(new, f"{heading}\n{settings_text(settings)}")
+    is_whole = read_settings(part) == settings
+    part.replace(new)
+    notes = [f"the settings stood in no file and were written to {new}"]
+    if stored.cues_file:
+        notes.append(f"but for its cues: copy {stored.cues_file} beside it, and name it there as cues_file")
+    if not is_whole:
+        notes.append("and not all could be written: compare `frontdoor status` and the Data page before the next load")
+    return notes
+
+
+def _copy_cues(content: str, source_file: Path, new: Path) -> list[str]:
+    """Copy the cues that lie beside a settings file: the copied file looks for them beside itself."""
+    name = tomllib.loads(content).get("cues_file", "")
+    if not name or Path(name).is_absolute() or (new.parent / name).exists():
+        return []
+    cues = source_file.parent / name
+    if not cues.exists() or Path(name).parent != Path():
+        return [f"copy {cues} to {new.parent / name}"]
+    _write_whole(new.parent / name, cues.read_text(encoding="utf-8"))
+    return [f"the cues were copied to {new.parent / name}"]
+
+
+def _write_whole(path: Path, content: str) -> None:
+    """A file that is there is whole, whenever this is interrupted."""
+    _write_part(path, content).replace(path)
+
+
+def _write_part(path: Path, content: str) -> Path:
+    part = path.with_name(path.name + ".part")
+    part.write_text(content, encoding="utf-8")
+    return part

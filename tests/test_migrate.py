@@ -18,6 +18,7 @@ from stored_rows import rows_of
 from data_access import annotations as kept
 from data_access import migrate
 from data_access.cli import main
+from data_access.config import Settings, read_settings
 from data_access.errors import StoreError
 from data_access.loader import LoadOrder, load
 from data_access.schema import customers, interactions, metadata, store_info, waits
@@ -25,6 +26,7 @@ from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, open_writer, read_status, store_folder
 
 pytestmark = pytest.mark.postgresql
+CUES_FILE = Path(migrate.__file__).with_name("text") / "cues.toml"
 TABLES = [table for table in metadata.sorted_tables if table is not store_info]
 
 
@@ -225,6 +227,126 @@ def test_a_migration_keeps_other_writers_out(places):
     source, target = places
     with open_writer(target), pytest.raises(StoreError, match="wait"):
         migrate.migrate(source, target)
+
+
+# --- settings
+
+
+def settings_of(url: str) -> Settings:
+    engine = open_reader(url)
+    status = read_status(engine, url)
+    engine.dispose()
+    return status.settings
+
+
+SETTINGS = """\
+company = "Ac\\"me \u00e4\\u007f"
+zone = "Europe/Berlin"
+age_bands = ["<30", "30+"]
+brand_words = ["acme", "a\\tb"]
+unknown_time_counts_as = "unanswered"
+[accounts.twcs]
+"115911" = "TMobileHelp"
+[identity]
+joins = ["id", "email"]
+shared_after = 5
+[joined_up]
+restated_similarity = 0.3
+[calendars."back office"]
+zone = "Europe/London"
+country = "GB"
+subdivision = "SCT"
+closed_days = [2026-01-02]
+[[calendars."back office".hours]]
+mon = ["09:00-17:30"]
+fri = ["09:00-12:00", "22:00-06:00"]
+[[calendars."back office".hours]]
+from = 2026-06-01
+tue = ["00:00-24:00"]
+[[calendar_use]]
+calendar = "back office"
+team = "Mail"
+[[thresholds]]
+channel = ["email", "chat"]
+target = "90 s"
+ignored_after = "2 d"
+clock = "business"
+team = "Mail"
+from = 2026-01-03
+[[thresholds]]
+channel = "phone"
+target = "45 s"
+ignored_after = "30 min"
+"""
+
+
+def test_settings_that_only_a_server_holds_are_written_beside_the_folder_and_give_the_same(
+    new_database, tmp_path, monkeypatch, capsys
+):
+    source, folder = new_database(), tmp_path / "moved"
+    (tmp_path / "settings.toml").write_text(SETTINGS, encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setenv("FRONTDOOR_SETTINGS", str(tmp_path / "settings.toml"))
+        fill(source, tmp_path)
+    target = f"duckdb:///{folder}"
+    assert main(["migrate", source, target]) == 0
+    assert f"were written to {folder / 'settings.toml'}" in capsys.readouterr().out
+    assert read_settings(folder / "settings.toml") == settings_of(source) != read_settings()
+    assert main(["status", "--store", target]) == 0
+    assert "is derived with present settings: True" in capsys.readouterr().out
+
+
+def test_a_store_with_the_shipped_settings_needs_no_file(new_database, tmp_path):
+    source = new_database()
+    fill(source, tmp_path)
+    assert migrate.migrate(source, f"duckdb:///{tmp_path / 'moved'}").notes == []
+    assert not (tmp_path / "moved" / "settings.toml").exists()
+
+
+def test_settings_without_a_file_that_move_to_a_server_are_said(new_database, tmp_path, monkeypatch):
+    source = new_database()
+    (tmp_path / "settings.toml").write_text('zone = "Europe/Berlin"\n', encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setenv("FRONTDOOR_SETTINGS", str(tmp_path / "settings.toml"))
+        fill(source, tmp_path)
+    (note,) = migrate.migrate(source, new_database()).notes
+    assert "not the shipped ones" in note
+
+
+@pytest.fixture
+def with_cues(tmp_path: Path) -> tuple[Path, str]:
+    """A store in a folder with settings and cues of its own, and where it goes to."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    (folder / "settings.toml").write_text('zone = "Europe/Berlin"\ncues_file = "cues.toml"\n', encoding="utf-8")
+    (folder / "cues.toml").write_text(CUES_FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    fill(f"duckdb:///{folder}", tmp_path)
+    return folder, f"duckdb:///{tmp_path / 'moved'}"
+
+
+def test_a_migration_that_ended_before_its_publication_has_moved_the_settings_with_their_cues(
+    with_cues, tmp_path, monkeypatch
+):
+    """Once published, the same command is refused: what was not moved by then never is."""
+    folder, target = with_cues
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "publish_generation", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            migrate.migrate(f"duckdb:///{folder}", target)
+    for name in ("settings.toml", "cues.toml"):
+        assert (tmp_path / "moved" / name).read_bytes() == (folder / name).read_bytes()
+    assert migrate.migrate(f"duckdb:///{folder}", target).notes == []
+    result = load(target, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    assert (result.stored_count, result.unchanged_count) == (0, 19)
+
+
+def test_a_settings_file_that_was_there_is_kept_and_said_to_differ(with_cues, tmp_path):
+    folder, target = with_cues
+    assert main(["init", "--store", target]) == 0
+    before = (tmp_path / "moved" / "settings.toml").read_text()
+    (note,) = migrate.migrate(f"duckdb:///{folder}", target).notes
+    assert f"{tmp_path / 'moved' / 'settings.toml'} was there" in note
+    assert (tmp_path / "moved" / "settings.toml").read_text() == before
 
 
 # --- hashes
