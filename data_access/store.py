@@ -19,7 +19,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import duckdb
 from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, select, text
@@ -46,6 +46,8 @@ MIGRATION_JOURNAL = "frontdoor_migration"  # table of a store that is being fill
 _REWRITE_LOCK_SECONDS = 90  # for a table that somebody reads: longer than a statement of the dashboard may take
 _DEAD_ROWS = re.compile(r"[1-9]\d* ")  # how VACUUM's detail begins where it had to keep rows, in any language
 EMPTY_AS_OF = dt.datetime(1970, 1, 1)  # an empty store has no data to be "as of"
+LOCK_NAME = "LOCK"
+_HOLDER = re.compile(r"^process (?P<process>\d+) on (?P<host>\S+) since ")
 _GENERATION = re.compile(r"^store-(\d{6,})\.duckdb$")
 
 
@@ -414,32 +416,68 @@ def open_writer(url: str, *, leave_no_trace: bool = False) -> Iterator[Connectio
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Make the folder and keep other writers out of it. Raises StoreLockedError naming the holder."""
+    """Make the folder and keep other writers out of it. Raises StoreLockedError naming the holder.
+
+    A folder that was made for this, and in which nothing was left, is removed again.
+    """
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "LOCK").open("a+")
+        lock = _taken_lock(folder)
     except OSError as problem:
         raise StoreError(f"{folder} cannot be written: {problem.strerror}; choose another with --store") from problem
     with lock:
-        _take_lock(lock, folder)
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(
+                OSError
+            ):  # of a disk that became read-only, or was removed; that is said elsewhere
+                lock.truncate(0)  # who has written is no longer who writes
+                if is_new and os.listdir(folder) == [LOCK_NAME]:
+                    (folder / LOCK_NAME).unlink()
+                    folder.rmdir()
 
 
-def _take_lock(lock: object, folder: Path) -> None:
-    file = lock  # held until it is closed, and so also when the process is killed
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
-    except OSError as problem:
-        file.seek(0)  # type: ignore[attr-defined]
-        holder = file.read().strip() or "another process"  # type: ignore[attr-defined]
-        raise StoreLockedError(
-            f"{folder} is being loaded by {holder}; wait until it is done and try again"
-        ) from problem
-    file.seek(0)  # type: ignore[attr-defined]
-    file.truncate()  # type: ignore[attr-defined]
+def _taken_lock(folder: Path) -> TextIO:
+    """The lock's file, held until it is closed, and so also when the process is killed."""
+    path = folder / LOCK_NAME
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            file.seek(0)
+            holder = _living_holder(file.read())
+            file.close()
+            raise StoreLockedError(
+                f"{folder} is being loaded by {holder}; wait until it is done and try again"
+            ) from problem
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                break
+        file.close()  # its folder was removed, and perhaps made again, before it was taken
+        folder.mkdir(parents=True, exist_ok=True)
+    file.truncate(0)
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}")  # type: ignore[attr-defined]
-    file.flush()  # type: ignore[attr-defined]
+    file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}")
+    file.flush()
+    return file
+
+
+def _living_holder(said: str) -> str:
+    """Who holds the lock, as its file says, unless that is of a process that has ended: of an earlier load."""
+    match = _HOLDER.match(said)
+    if match is None:
+        return said.strip() or "another process"
+    if match["host"] == socket.gethostname():
+        try:
+            os.kill(int(match["process"]), 0)
+        except (ProcessLookupError, OverflowError):
+            return "another process"
+        except PermissionError:
+            pass  # it lives, and is somebody else's
+    return said.strip()
 
 
 @contextlib.contextmanager

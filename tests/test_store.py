@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,6 +149,68 @@ def test_nothing_changes_where_the_work_fails_in_the_middle(url):
     assert marked(open_reader(url)) == "good"
     mark(url, "better")
     assert marked(open_reader(url)) == "better"
+
+
+HOLDS_THE_LOCK = """
+import fcntl, sys
+lock = open(sys.argv[1], "a+")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("process {here} on {host} since 2026-01-05 09:00:00 UTC", "process {here} on {host} since 2026-01-05"),
+        ("process {gone} on {host} since 2026-01-05 09:00:00 UTC", "another process;"),
+        ("process {gone} on elsewhere since 2026-01-05 09:00:00 UTC", "process {gone} on elsewhere since 2026-01-05"),
+        ("", "another process;"),
+    ],
+)
+def test_whoever_holds_the_lock_is_named_unless_its_file_names_a_process_that_has_ended(url, said, named):
+    """Between taking the lock and writing its name a process is found with the name of the one before."""
+    mark(url, "1")
+    lock = store_folder(url) / "LOCK"
+    assert lock.read_text() == ""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    words = {"here": os.getpid(), "gone": ended.pid, "host": socket.gethostname()}
+    arguments = [sys.executable, "-c", HOLDS_THE_LOCK, str(lock)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        lock.write_text(said.format(**words))
+        with pytest.raises(StoreLockedError, match=f"is being loaded by {named.format(**words)}"), open_writer(url):
+            pass
+        holder.stdin.close()
+    mark(url, "2")
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_first_load_that_fails_leaves_no_folder_that_was_not_there(url, was_there):
+    folder = store_folder(url)
+    if was_there:
+        folder.mkdir()
+    with contextlib.suppress(RuntimeError), open_writer(url):
+        assert (folder / "LOCK").read_text().startswith(f"process {os.getpid()} on ")
+        raise RuntimeError
+    assert folder.exists() == was_there
+
+
+def test_a_lock_whose_folder_was_removed_meanwhile_is_taken_anew(url, monkeypatch):
+    """Who waits with an open file of a folder that is gone would lock out nobody."""
+    folder, flock, removals = store_folder(url), fcntl.flock, iter([True])
+
+    def removed_before(file: object, how: int) -> None:
+        if next(removals, False):
+            shutil.rmtree(folder)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_before)
+    mark(url, "1")
+    assert marked(open_reader(url)) == "1"
+    assert (folder / "LOCK").exists()
 
 
 def test_a_reader_cannot_write(url):
