@@ -149,6 +149,7 @@ def watch(
         "stored_count": done.result.stored_count,
         "rejected_count": done.result.rejected_count,
     }
-    return Outcome(
-        words, values, status=1 if options.once and (done.failed_count or done.result.rejected_count) else 0
-    )
+    if done.is_folder_unread:
+        words += f"; {folder} could not be read at the last look"
+    has_failed = done.failed_count or done.result.rejected_count or done.is_folder_unread
+    return Outcome(words, values, status=1 if options.once and has_failed else 0)

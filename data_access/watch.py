@@ -6,6 +6,7 @@ ticket would be rejected for good.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import time
@@ -54,6 +55,7 @@ class Watched:
     loaded_count: int = 0
     known_count: int = 0
     failed_count: int = 0
+    is_folder_unread: bool = False  # at the last look
     result: loader.LoadResult = dataclasses.field(default_factory=loader.LoadResult)
 
 
@@ -67,20 +69,27 @@ class Watch:
         self._done: dict[Path, _Look] = {}
         self._order_of: dict[Path, tuple[_Look, loader.LoadOrder]] = {}
         self._said = ""
+        self._not_loaded: set[Path] = set()  # complete, and the store could not take them at the last look
+        self._is_store_locked = False
         self.stopped = Event()
         self.watched = Watched()
 
     def run(self, every_seconds: float, *, once: bool = False) -> Watched:
-        """Look every so many seconds until interrupted; with `once` load what is complete now, and end."""
+        """Look every so many seconds until interrupted; with `once` load what is complete now, and end.
+
+        Even so it waits while another load runs, which ends; for a store that cannot be written nobody knows how long.
+        """
         try:
             self.look()
             while not self.stopped.is_set():
                 time.sleep(every_seconds)
                 self.look()
-                if once:
+                if once and not self._is_store_locked:
                     break
         except KeyboardInterrupt:
             self.stopped.set()
+        if not self.stopped.is_set():
+            self.watched.failed_count += len(self._not_loaded)
         return self.watched
 
     def look(self) -> None:
@@ -100,6 +109,8 @@ class Watch:
                     tables.setdefault(order.kind, []).append(path)
                 if self._done.get(path) != found[path]:
                     new.setdefault(order.kind if of_several else (path,), order)
+        self._not_loaded = {path for path in complete if self._done.get(path) != found[path]}
+        self._is_store_locked = False
         for which, order in new.items():
             paths = tables[which] if isinstance(which, str) else list(which)
             if not self._load(paths, order, found):
@@ -126,18 +137,16 @@ class Watch:
         return order
 
     def _files(self) -> dict[Path, _Look]:
-        found = {}
+        found: dict[Path, _Look] = {}
+        self.watched.is_folder_unread = False
         try:
             for path in self._folder.iterdir():
                 if path.name.startswith(".") or path.name.lower().endswith(PARTIAL_SUFFIXES):
                     continue
-                if path.is_file():
-                    state = path.stat()
-                    found[path] = _Look(state.st_size, state.st_mtime_ns, state.st_ino)
-                elif path.is_symlink() and not path.exists():
-                    state = path.lstat()
-                    found[path] = _Look(_DANGLING, state.st_mtime_ns, state.st_ino)
-        except OSError as problem:  # a network folder comes and goes; files vanish between two calls
+                with contextlib.suppress(FileNotFoundError):  # files vanish between two calls
+                    found |= _look_at(path)
+        except OSError as problem:  # a network folder comes and goes
+            self.watched.is_folder_unread = True
             self._say_once(f"{self._folder} cannot be read: {problem.strerror}; looking again")
         return found
 
@@ -162,6 +171,7 @@ class Watch:
                 for note in result.notes:
                     self._say(f"note: {note}")
         except StoreLockedError as problem:
+            self._is_store_locked = True
             self._say_once(f"waiting: {problem}")
             return False
         except (StoreError, SQLAlchemyError) as problem:
@@ -172,6 +182,7 @@ class Watch:
             self._stop_if_asked(problem)
             self._fail(paths, problem)
         self._done |= {path: found[path] for path in paths}
+        self._not_loaded.difference_update(paths)
         self._said = ""
         return True
 
@@ -213,6 +224,17 @@ class Watch:
                 return str(found) if found is not None else None
         finally:
             engine.dispose()
+
+
+def _look_at(path: Path) -> dict[Path, _Look]:
+    """How a file is, and a link to nothing; nothing for what is neither, such as a folder."""
+    if path.is_file():
+        state = path.stat()
+        return {path: _Look(state.st_size, state.st_mtime_ns, state.st_ino)}
+    if path.is_symlink() and not path.exists():
+        state = path.lstat()
+        return {path: _Look(_DANGLING, state.st_mtime_ns, state.st_ino)}
+    return {}
 
 
 def _named(paths: Sequence[Path]) -> str:

@@ -347,6 +347,44 @@ def test_one_look_for_cron_loads_and_ends_and_says_by_its_status_what_failed(url
     assert main(["watch", str(inbox / "absent"), "--store", url]) == 2
 
 
+def test_one_look_for_cron_says_by_its_status_that_the_store_cannot_be_written(url, inbox, capsys):
+    for name, first in (("a.csv", 1), ("b.csv", 5)):
+        (inbox / name).write_text(tweets(first))
+    lock = Path(url.removeprefix("duckdb:///")) / "LOCK"
+    lock.unlink()
+    lock.mkdir()  # cannot be opened for writing, not even by root
+    arguments = ["watch", str(inbox), "--once", "--every", "0.1", "--store", url]
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert "a.csv: not loaded, trying again: " in told.err
+    assert "0 files loaded, 0 known already, 2 not loaded" in told.out
+    lock.rmdir()
+    assert main(arguments) == 0
+    assert interaction_count(url) == 4
+
+
+def test_one_look_for_cron_says_by_its_status_that_the_folder_cannot_be_read(url, inbox, capsys, monkeypatch):
+    monkeypatch.setattr(Path, "iterdir", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    assert main(["watch", str(inbox), "--once", "--every", "0.1", "--store", url]) == 1
+    told = capsys.readouterr()
+    assert "cannot be read: Permission denied" in told.err
+    assert "could not be read at the last look" in told.out
+
+
+def test_one_look_for_cron_waits_while_another_loads(url, inbox):
+    (inbox / "a.csv").write_text(tweets(1))
+    with open_writer(url):
+        process = start(inbox, url, "--once")
+        assert process.stderr is not None
+        while "waiting: " not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(1)
+        assert process.poll() is None
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "1 files loaded" in out
+
+
 def test_a_file_is_loaded_again_once_its_mapping_is_mended_and_rejects_show_in_the_status(
     url, inbox, tmp_path, capsys
 ):
