@@ -1,11 +1,13 @@
 """The command line `frontdoor` (`python -m data_access`): load, check and report without a browser.
 
-Exit status: 0 done; 1 done, but some rows were rejected or a check failed; 2 nothing done.
+Exit status: 0 done; 1 done, but some rows were rejected, a check failed, or something after it is unfinished (such as
+writing the output); 2 nothing done.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -24,6 +26,7 @@ from data_access.errors import FilterError, FrontdoorError, SourceError, Unfinis
 from data_access.export import csv_lines, write_json
 from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, parse_cell
+from data_access.output import OutputError, standard_output
 from data_access.queries.conversations import selected_rows
 from data_access.queries.options import unknown_values
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
@@ -59,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     try:
         options = _parser().parse_args(arguments)
-        return int(options.run(options))
+        with standard_output(_say):
+            return int(options.run(options))
+    except OutputError as problem:
+        if not problem.is_reader_gone:  # as `head` does when it has seen enough
+            _say(f"frontdoor: the output could not be written: {problem}; all else that the command does is done")
+        return SOME_REJECTED
     except UnfinishedError as problem:
         _say(f"frontdoor: {problem}")
         return SOME_REJECTED
@@ -69,17 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"frontdoor: the store's database says: {one_line(problem)}")
     except (text.CueFileError, text.ScorerUnavailableError) as problem:
         _say(f"frontdoor: {problem}")
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `head` does
     except OSError as problem:
-        _say(f"frontdoor: {problem.filename or ''}: {problem.strerror or problem}; nothing was done")
+        where = f"{problem.filename}: " if problem.filename else ""
+        _say(f"frontdoor: {where}{problem.strerror or problem}; `frontdoor status` shows what the store holds")
     except KeyboardInterrupt:
         _say("frontdoor: stopped; the store is as it was")
     return NOTHING_DONE
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    with contextlib.suppress(OSError):  # where nobody can be told, the command is done all the same
+        print(text, file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,7 +17,7 @@ from conftest import TINY_CUSTOMERS, TINY_MESSAGES
 
 from data_access.cli import main
 from data_access.reports import REPORTS
-from data_access.store import current_generation
+from data_access.store import current_generation, current_version
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING = 'source = "desk"\n[columns]\nid = "id"\noccurred_at = "at"\nchannel = "channel"\ntext = "text"\n'
@@ -441,6 +441,44 @@ def test_a_reader_of_the_output_that_goes_away_leaves_no_traceback(demo_store_ur
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout.startswith("conversation_id,")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("output", "said"), [("> /dev/full", "No space left on device"), ("| true", "")])
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_load_whose_output_cannot_be_written_is_done_and_says_nothing_else(files, output, said, form):
+    url = f"duckdb:///{files / 's'}"
+    load = f"{sys.executable} -m data_access load good.csv --mapping map.toml --store {url} {form} {output}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", load], cwd=files, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 1
+    assert "nothing was done" not in done.stderr
+    assert ": :" not in done.stderr
+    assert ("the output could not be written" in done.stderr) == bool(said)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert current_version(url) == 1
+
+
+def test_a_load_whose_messages_cannot_be_written_is_done(files):
+    url = f"duckdb:///{files / 's'}"
+    load = f"{sys.executable} -m data_access load some.csv --mapping map.toml --store {url} --json 2> /dev/full"
+    done = subprocess.run(["bash", "-c", load], cwd=files, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1  # a row was rejected
+    assert json.loads(done.stdout)["rejected_count"] == 1
+
+
+def test_letters_that_the_encoding_of_the_output_lacks_are_escaped_and_said_once(files):
+    (files / "odd.csv").write_text(ROWS.format(channel="f\u00e4x \U0001f600"), encoding="utf-8")
+    store = ("--store", f"duckdb:///{files / 's'}")
+    assert main(["load", str(files / "odd.csv"), "--mapping", str(files / "map.toml"), *store]) == 1
+    command = [sys.executable, "-m", "data_access", "report", "rejected_rows", "--format", "json", *store]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=120, env=environment)
+    assert b"f\\u00e4x \\ud83d\\ude00" in done.stdout
+    assert "f\u00e4x \U0001f600" in json.loads(done.stdout)[0]["raw"]
+    assert done.stderr.decode().count("note: standard output is ascii") == 1
 
 
 def test_progress_is_silent_where_standard_error_is_no_terminal(files):
