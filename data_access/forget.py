@@ -49,10 +49,14 @@ from data_access.forgotten import (
     comparable,
     identity_hash,
     name_of,
+    names_in,
+    names_of_file,
+    pseudonym_of_file,
     salt_of,
     searched_as,
     tokens,
     without_values,
+    words_of_file,
 )
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id, split_identity
 from data_access.loader import derive_changed
@@ -66,6 +70,7 @@ from data_access.schema import (
     forgotten_identities,
     identity_decisions,
     interactions,
+    load_runs,
     rejected_rows,
     reported_facts,
     stated_identities,
@@ -226,7 +231,9 @@ def _forget_customer(
         )
     ).all()
     person = connection.execute(select(customers).where(customers.c.customer_id == customer_id)).one()
-    done.rejected_row_count += _blank_rejects(connection, evidence, events, person)
+    named_by = _NamedBy.of(evidence, events, person)
+    done.rejected_row_count += _blank_rejects(connection, named_by)
+    _rename_files(connection, salt, named_by)
     new_id = "f" + secrets.token_urlsafe(8)  # until their new names say whose all is
     made_up = made_up_identities(evidence.stated, evidence.reasons, evidence.split_off)
     _name_anew(connection, customer_id, events)
@@ -243,6 +250,7 @@ def _forget_customer(
     records = _replace_records(connection, customer_id, new_id, made_up, rules)
     _move(connection, interactions, customer_id, _without_personal_data(new_id))
     _move(connection, reported_facts, customer_id, {"customer_id": literal(new_id)})
+    _replace_links(connection)
     connection.execute(update(event_keys).where(event_keys.c.customer_id == customer_id).values(customer_id=new_id))
     for table in (customer_identities, customers):
         connection.execute(delete(table).where(table.c.customer_id == customer_id))
@@ -646,33 +654,94 @@ def _remember(
     connection.execute(insert(forgotten_identities), [{"identity_hash": key, "forgotten_at": at} for key in hashes])
 
 
-def _blank_rejects(connection: Connection, evidence: _Evidence, events: Sequence[Any], person: Any) -> int:
+def _replace_links(connection: Connection) -> None:
+    """Where rows of others answer one of the customer's messages, or stand in its thread, its made-up id."""
+    i, e = interactions.c, _events.c
+    is_thread = and_(e.source == i.source, e.external_id == i.thread_id)
+    in_thread = select(i.customer_id).join(_events, is_thread).distinct()
+    dialects.insert_rows(connection, derive.touched, in_thread)  # the id of a conversation is that of its thread
+    is_answered = and_(e.source == i.source, e.external_id == i.reply_to)
+    connection.execute(update(interactions).where(is_thread).values(thread_id=e.new_id))
+    connection.execute(update(interactions).where(is_answered).values(reply_to=e.new_id))
+    listed = func.concat(",", i.recorded_responses, ",").contains(
+        func.concat(",", e.external_id, ","), autoescape=False
+    )
+    rows = connection.execute(
+        select(i.interaction_id, i.recorded_responses, e.external_id, e.new_id).join(
+            _events, and_(e.source == i.source, i.recorded_responses.is_not(None), listed)
+        )
+    ).all()
+    new = {row.interaction_id: row.recorded_responses.split(",") for row in rows}
+    for row in rows:
+        new[row.interaction_id] = [row.new_id if one == row.external_id else one for one in new[row.interaction_id]]
+    for interaction_id, responses in new.items():
+        is_row = i.interaction_id == interaction_id
+        connection.execute(update(interactions).where(is_row).values(recorded_responses=",".join(responses)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _NamedBy:
+    """All by which a text may name the customer: identities as they are looked for, ids of messages and threads, names
+    of two to four words in any order, and what stands in it anywhere.
+    """
+
+    anywhere: frozenset[Identity]
+    threads: frozenset[tuple[str, str]]
+    interaction_ids: frozenset[str]
+    names: frozenset[Identity]
+    shown: tuple[str, ...]
+
+    @classmethod
+    def of(cls, evidence: _Evidence, events: Sequence[Any], person: Any) -> _NamedBy:
+        authors = {event.author for event in events if event.direction == "inbound"}
+        names = {person.display_name, person.handle, *authors, *(event.display_name for event in events)}
+        given = {value for (_, value), identity in evidence.given.items() if identity in evidence.theirs}
+        return cls(
+            frozenset(searched_as(kind, value) for kind, value in evidence.theirs),
+            frozenset((event.source, event.thread_id.casefold()) for event in events if event.thread_id),
+            frozenset(event.interaction_id for event in events),
+            frozenset(known for name in names if name and (known := name_of(name)) is not None),
+            tuple(name.casefold() for name in names | given if name and len(name) > _SHORT),
+        )
+
+    def among(self, words: Collection[str], whole: str, source: str | None) -> set[str]:
+        """Those of the words, and of what the whole text holds, that name the customer."""
+        found = {
+            word
+            for word in words
+            if ("*", word) in self.anywhere
+            or (f"*{source}", word) in self.anywhere
+            or (source, word) in self.threads
+            or opaque_id("i", source or "", word) in self.interaction_ids
+        }
+        found |= {shown for name, shown in names_in(whole).items() if name in self.names}
+        return found | {name for name in self.shown if name in whole.casefold()}
+
+
+def _blank_rejects(connection: Connection, named_by: _NamedBy) -> int:
     """Remove the raw text of rejected rows that name the customer, one of their identities or one of their events."""
-    anywhere = {searched_as(kind, value) for kind, value in evidence.theirs}
-    authors = {event.author for event in events if event.direction == "inbound"}
-    names = {person.display_name, person.handle, *authors, *(event.display_name for event in events)}
-    given = {value for (_, value), identity in evidence.given.items() if identity in evidence.theirs}
-    shown = [name.casefold() for name in names | given if name and len(name) > _SHORT]
-    ids = {event.interaction_id for event in events}
-    threads = {(event.source, event.thread_id.casefold()) for event in events if event.thread_id}
     r = rejected_rows.c
     blanked = 0
-    rows = connection.execute(select(r.reject_id, r.source, r.reason, r.raw).where(r.raw.is_not(None))).all()
+    rows = connection.execute(select(r.reject_id, r.source, r.reason, r.raw)).all()
     for row in rows:
-        named = {
-            word
-            for word in tokens(row.raw)
-            if ("*", word) in anywhere
-            or ("*" + row.source, word) in anywhere
-            or (row.source, word) in threads
-            or opaque_id("i", row.source, word) in ids
-        }
-        named |= {name for name in shown if name in row.raw.casefold()}
+        # The raw text may have gone with another customer; the reason may still quote this one.
+        told = f"{row.raw or ''}\n{row.reason}"
+        named = named_by.among(tokens(told), told, row.source)
         if named:
             values = {"raw": None, "reason": without_values(row.reason, named)}
             connection.execute(update(rejected_rows).where(r.reject_id == row.reject_id).values(values))
-            blanked += 1
+            blanked += row.raw is not None
     return blanked
+
+
+def _rename_files(connection: Connection, salt: str, named_by: _NamedBy) -> None:
+    """Give files whose name names the customer another: an export of one mailbox is often called by its address."""
+    for table in (load_runs, rejected_rows):
+        c = table.c
+        for file, source in connection.execute(select(c.file, c.source).where(c.file.is_not(None)).distinct()).all():
+            if named_by.among(words_of_file(file), f"{file}\n{names_of_file(file)}", source):
+                is_file = and_(c.file == file, c.source == source)
+                connection.execute(update(table).where(is_file).values(file=pseudonym_of_file(salt, file)))
 
 
 def _forget_labels(url: str, interaction_ids: Sequence[str]) -> int:
@@ -707,15 +776,15 @@ TABLES: dict[str, str] = {
     "customer_records": "only the kinds of the identities stay, and an age group at most",
     "identity_decisions": "name the made-up values",
     "event_keys": "points to the pseudonymous customer; holds hashes of source ids",
-    "interactions": "text, author, name, evidence and source ids are removed, identities made up",
+    "interactions": "text, author, name, evidence and source ids are removed, links to them too, identities made up",
     "reported_facts": "moved to the pseudonymous customer",
     "waits": "derived again",
     "conversations": "derived again",
-    "rejected_rows": "raw text that names the customer is removed",
+    "rejected_rows": "raw text that names the customer is removed, a name of a file replaced",
     "forgotten_identities": "keeps keyed hashes, so that no load brings the customer back",
     "agents": "employees only",
     "calendar_days": "no personal data",
-    "load_runs": "no personal data but file names",
+    "load_runs": "a name of a file that names the customer is replaced",
     "source_status": "no personal data",
     "store_info": "no personal data",
 }

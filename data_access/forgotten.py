@@ -12,14 +12,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, select, union
+from sqlalchemy import Connection, Table, and_, delete, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access.config import IdentityRules
 from data_access.customers import given_by
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id
 from data_access.schema import forgotten_identities, interactions
-from data_access.sources.base import Reject
+from data_access.sources.base import BATCH_ROWS, Reject
 from data_access.store import read_info
 
 MARK = "forgotten"  # stands where an event's content hash stood
@@ -116,6 +116,7 @@ def without_forgotten_events(connection: Connection, stage: Table, rules: Identi
     connection.execute(
         delete(stage).where(s.interaction_id.in_(select(interactions.c.interaction_id).where(is_forgotten())))
     )
+    _rename_answered(connection, stage)
     rejects: list[Reject] = []
     for conversation_id, at in past_ids.items():
         past = and_(s.conversation_id == conversation_id, s.occurred_at <= at)
@@ -123,6 +124,24 @@ def without_forgotten_events(connection: Connection, stage: Table, rules: Identi
         rejects += [Reject(line, f"its customer was forgotten on {at:%Y-%m-%d}", "") for line in lines]
         connection.execute(delete(stage).where(past))
     return rejects
+
+
+def _rename_answered(connection: Connection, stage: Table) -> None:
+    """Let rows of others name a forgotten message by its pseudonym, as the stored ones do."""
+    i, s = interactions.c, stage.c
+    pseudonyms = {
+        row.interaction_id: row.external_id
+        for row in connection.execute(select(i.interaction_id, i.external_id).where(is_forgotten()))
+    }
+    if not pseudonyms:
+        return
+    for column in (s.reply_to, s.thread_id):
+        named = select(s.source, column).where(column.is_not(None)).distinct()
+        rows = connection.execute(named, execution_options={"yield_per": BATCH_ROWS})
+        keys = ((source, value, opaque_id("i", source, value)) for source, value in rows)
+        for source, value, key in [found for found in keys if found[2] in pseudonyms]:
+            of_it = and_(s.source == source, column == value)
+            connection.execute(update(stage).where(of_it).values({column.name: pseudonyms[key]}))
 
 
 def without_forgotten_customers(
@@ -164,6 +183,37 @@ def without_forgotten_raw(connection: Connection, rejects: Mapping[str, Reject],
         key: Reject(reject.line, without_values(reject.reason, told[key]), "") if told[key] else reject
         for key, reject in rejects.items()
     }
+
+
+def words_of_file(name: str) -> set[str]:
+    """What may be an identity in the name of a file, such as an address before its ending."""
+    words = set[str]()
+    for part in {name, *re.split(r"[\s_+-]+", name)}:
+        pieces = part.split(".")
+        for count in range(1, len(pieces) + 1):
+            words |= tokens(".".join(pieces[:count]))
+    return words
+
+
+def names_of_file(name: str) -> str:
+    """The name of a file as a text in which a person's name can be found."""
+    return re.sub(r"[._+-]", " ", name)
+
+
+def pseudonym_of_file(salt: str, name: str) -> str:
+    """What stands for a file whose name names a forgotten customer: always the same, so that `watch` knows it."""
+    return f"{MARK}-{identity_hash(salt, 'file', name)}"
+
+
+def stored_file_name(connection: Connection, name: str, source: str) -> str:
+    """The name of a loaded file as it is kept: a pseudonym where it names a forgotten customer."""
+    salt = salt_of(connection)
+    if salt is None:
+        return name
+    words = words_of_file(name)
+    searched = {pair for word in words for pair in ((ANYWHERE, word), (ANYWHERE + source, word))}
+    searched |= set(names_in(names_of_file(name)))
+    return pseudonym_of_file(salt, name) if _forgotten_at(connection, salt, searched) else name
 
 
 def without_values(reason: str, values: Iterable[str]) -> str:

@@ -446,7 +446,7 @@ def _load_file(
             load_run=run,
             started_at=started,
             finished_at=max(started, dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)),
-            file=order.path.name,
+            file=forgotten.stored_file_name(connection, order.path.name, order.source),
             source=order.source,
             adapter=order.kind,
             read_count=result.read_count,
@@ -471,11 +471,13 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
     known = set(connection.scalars(select(rejected_rows.c.reject_id).where(rejected_rows.c.source == order.source)))
     new = {key: reject for key, reject in rows.items() if key not in known}
     new = forgotten.without_forgotten_raw(connection, new, order.source)
+    names = {reject.file or order.path.name for reject in new.values()}
+    stored = {name: forgotten.stored_file_name(connection, name, order.source) for name in names}
     columns: dict[str, list[Any]] = {
         "reject_id": list(new),
         "load_run": [run] * len(new),
         "source": [order.source] * len(new),
-        "file": [_clean(reject.file or order.path.name) for reject in new.values()],
+        "file": [_clean(stored[reject.file or order.path.name]) for reject in new.values()],
         "line": [reject.line for reject in new.values()],
         "reason": [_clean(reject.reason) for reject in new.values()],
         "raw": [_clean(reject.raw) for reject in new.values()],

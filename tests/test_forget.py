@@ -29,7 +29,7 @@ from data_access.forget import TABLES, _band, forget, made_up_age
 from data_access.forgotten import tokens
 from data_access.loader import LoadOrder, load, rebuild, rescore
 from data_access.reports import REPORTS, run_report
-from data_access.schema import conversations, customers, interactions, metadata, rejected_rows, waits
+from data_access.schema import conversations, customers, interactions, load_runs, metadata, rejected_rows, waits
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved, store_folder
 
@@ -399,6 +399,81 @@ def test_an_address_that_joins_nobody_names_no_customer_to_forget(household):
     with pytest.raises(FrontdoorError, match="joins nobody and was shown by"):
         forget(url, ["phone=+442079460018"])
     assert rows_of(url) == before
+
+
+# --- what others' rows say
+
+
+# 5001 begins a thread, in which the company and 5002 answer; 5002 is answered by the company and by 5001.
+TWEETS = """\
+tweet_id,author_id,inbound,created_at,text,response_tweet_id,in_response_to_tweet_id
+7100000101,5001,True,2026-01-05 09:00:00+00:00,@Acme it is broken,"7100000102,7100000103",
+7100000102,Acme,False,2026-01-05 10:00:00+00:00,@5001 sorry,,7100000101
+7100000103,5002,True,2026-01-05 11:00:00+00:00,@Acme mine too,"7100000104,7100000105",7100000101
+7100000104,Acme,False,2026-01-05 12:00:00+00:00,@5002 sorry,,7100000103
+7100000105,5001,True,2026-01-05 13:00:00+00:00,@Acme still broken,,7100000103
+"""
+LATER = """\
+tweet_id,author_id,inbound,created_at,text,response_tweet_id,in_response_to_tweet_id
+7100000106,5002,True,2026-02-05 11:00:00+00:00,@Acme and mine still,,7100000101
+"""
+THEIR_IDS = ("7100000101", "7100000102", "7100000105")
+
+
+def in_conversations(url: str) -> set[frozenset[dt.datetime]]:
+    """The times of the events that stand in one conversation, of each conversation."""
+    frame = frame_of(url, interactions)
+    return {frozenset(times) for _, times in frame.groupby("conversation_id")["occurred_at"]}
+
+
+def test_ids_of_the_forgotten_stay_in_no_row_of_others_and_their_threads_stay_whole(new_store_url, tmp_path):
+    for name, content in (("tweets.csv", TWEETS), ("later.csv", LATER)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    order, later = LoadOrder(tmp_path / "tweets.csv", "twcs"), LoadOrder(tmp_path / "later.csv", "twcs")
+    load(new_store_url, [order], now=NOW)
+    before, conversations_before = figures(new_store_url), in_conversations(new_store_url)
+    forget(new_store_url, ["handle:twitter=5001"], now=NOW)
+    assert [name for name in THEIR_IDS if name in everything(new_store_url)] == []
+    assert (figures(new_store_url), in_conversations(new_store_url)) == (before, conversations_before)
+    stored = frame_of(new_store_url, interactions).set_index("external_id")
+    others = stored.loc[["7100000103", "7100000104"]]
+    (thread,) = set(others["thread_id"])
+    assert others.loc["7100000103", "reply_to"] == thread in stored.index
+    answer, by_the_forgotten = others.loc["7100000103", "recorded_responses"].split(",")
+    assert (answer, by_the_forgotten in stored.index) == ("7100000104", True)
+    assert thread in set(frame_of(new_store_url, conversations)["external_id"])
+    rebuild(new_store_url)
+    assert (figures(new_store_url), in_conversations(new_store_url)) == (before, conversations_before)
+    assert load(new_store_url, [order], now=NOW).stored_count == 0
+    assert load(new_store_url, [later], now=NOW).stored_count == 1
+    assert [name for name in THEIR_IDS if name in everything(new_store_url)] == []
+    assert len(in_conversations(new_store_url)) == len(conversations_before)
+    assert set(
+        frame_of(new_store_url, interactions).set_index("external_id").loc[[*others.index, "7100000106"]]["thread_id"]
+    ) == {thread}
+
+
+@pytest.mark.parametrize("name", ["bad anna.smithson@example.org.csv", "anna77_export.csv", "Smithson, Anna.csv"])
+def test_a_name_of_a_file_that_names_the_forgotten_is_replaced_now_and_later(new_store_url, tmp_path, name):
+    def files() -> list[tuple[str, ...]]:
+        runs, rejects = frame_of(new_store_url, load_runs), frame_of(new_store_url, rejected_rows)
+        return [tuple(sorted(runs["file"])), tuple(sorted(rejects["file"]))]
+
+    shop, people = orders(tmp_path, name=name)
+    elsewhere, _ = orders(tmp_path, MESSAGES.replace("tomorrow", "soon"), "messages.csv")
+    for order in (shop, people, elsewhere):
+        load(new_store_url, [order], now=NOW)
+    runs, rejects = files()
+    assert (runs.count(name), rejects.count(name)) == (1, 2)
+    forget(new_store_url, ["id:shop=anna77"], now=NOW)
+    (replaced,) = set(files()[0]) - {"messages.csv", "people.csv"}
+    assert replaced.startswith("forgotten-")
+    assert files() == [tuple(sorted(replaced if one == name else one for one in kind)) for kind in (runs, rejects)]
+    assert left(new_store_url) == []
+    orders(tmp_path, MESSAGES.replace("tomorrow", "some day"), name)
+    load(new_store_url, [shop], now=NOW)
+    assert (files()[0].count(replaced), files()[1].count(replaced)) == (2, 3)
+    assert left(new_store_url) == []
 
 
 # --- files
