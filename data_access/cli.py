@@ -41,6 +41,7 @@ from data_access.store import (
     current_settings,
     default_store_url,
     has_store,
+    make_folder,
     one_line,
     open_reader,
     open_writer,
@@ -315,7 +316,7 @@ def _demo(options: argparse.Namespace) -> int:
         sources = temporary.path
         _say("simulating the demo company …")
         write_demo_sources(sources, seed=options.seed, scale=options.scale)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         settings = folder / "settings.toml"
         if not settings.exists():
             settings.write_text((sources / "settings.toml").read_text(encoding="utf-8"), encoding="utf-8")

@@ -47,6 +47,7 @@ _REWRITE_LOCK_SECONDS = 90  # for a table that somebody reads: longer than a sta
 _DEAD_ROWS = re.compile(r"[1-9]\d* ")  # how VACUUM's detail begins where it had to keep rows, in any language
 EMPTY_AS_OF = dt.datetime(1970, 1, 1)  # an empty store has no data to be "as of"
 LOCK_NAME = "LOCK"
+_FOLDER_MODE = 0o750
 _HOLDER = re.compile(r"^process (?P<process>\d+) on (?P<host>\S+) since ")
 _GENERATION = re.compile(r"^store-(\d{6,})\.duckdb$")
 
@@ -414,6 +415,15 @@ def open_writer(url: str, *, leave_no_trace: bool = False) -> Iterator[Connectio
         yield connection
 
 
+def make_folder(folder: Path) -> None:
+    """Make a store's folder where it is not there: what it holds is personal, so at most its group may look into it.
+
+    Who made the folder before has decided who may.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+
+
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
     """Make the folder and keep other writers out of it. Raises StoreLockedError naming the holder.
@@ -422,7 +432,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
     """
     is_new = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = _taken_lock(folder)
     except OSError as problem:
         raise StoreError(f"{folder} cannot be written: {problem.strerror}; choose another with --store") from problem
@@ -457,7 +467,7 @@ def _taken_lock(folder: Path) -> TextIO:
             if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
                 break
         file.close()  # its folder was removed, and perhaps made again, before it was taken
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     file.truncate(0)
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}")

@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from data_access.cli import main
 from data_access.config import read_settings
 from data_access.errors import StoreError, StoreLockedError
 from data_access.filters import Filter
@@ -196,6 +198,20 @@ def test_a_first_load_that_fails_leaves_no_folder_that_was_not_there(url, was_th
         assert (folder / "LOCK").read_text().startswith(f"process {os.getpid()} on ")
         raise RuntimeError
     assert folder.exists() == was_there
+
+
+def test_others_than_the_group_cannot_look_into_a_folder_unless_whoever_made_it_said_so(url, tmp_path):
+    before = os.umask(0o022)
+    try:
+        mark(url, "1")
+        assert main(["demo", "--scale", "0.01", "--store", f"duckdb:///{tmp_path / 'demo'}"]) in (0, 1)
+        shared = tmp_path / "shared"
+        shared.mkdir(mode=0o755)
+        mark(f"duckdb:///{shared}", "1")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(folder.stat().st_mode) for folder in (store_folder(url), tmp_path / "demo", shared)]
+    assert modes == [0o750, 0o750, 0o755]
 
 
 def test_a_lock_whose_folder_was_removed_meanwhile_is_taken_anew(url, monkeypatch):
