@@ -176,6 +176,8 @@ def _require_empty_generation(url: str) -> None:
 
 def _require_empty(connection: Connection, url: str) -> None:
     for table in _TABLES:
+        if not dialects.stored_columns(connection, table.name):
+            continue
         if connection.scalar(select(func.count()).select_from(table)):
             raise StoreError(
                 f"{shown_url(url)} holds data already ({table.name}); migrate into an empty place, "
@@ -206,6 +208,8 @@ def _begin(target: Engine, url: str, source: str, source_name: str) -> None:
             _note(connection, source=source, source_name=source_name)
             return
         is_there = bool(dialects.stored_columns(connection, store_info.name))
+        if is_there:
+            _require_empty(connection, url)
         for table in metadata.sorted_tables:
             found = differences(connection, table)
             if found not in ([], ["is missing"]):

@@ -142,7 +142,8 @@ def differences(connection: Connection, table: Table) -> list[str]:
             found.append(f"{column.name} is {stored[column.name]}, not {dialects.declared_column(column)}")
     keys = dialects.stored_keys(connection, table.name)
     if keys is not None and keys != [column.name for column in table.primary_key.columns]:
-        found.append(f"its key is {', '.join(keys)}")
+        shown = ", ".join(keys) or "missing, or hidden from this role: the owner of the tables sees it"
+        found.append(f"its key is {shown}")
     return found
 
 

@@ -16,7 +16,7 @@ from data_access.errors import StoreError
 from data_access.forget import forget
 from data_access.loader import LoadOrder, load
 from data_access.migrate import migrate
-from data_access.schema import interactions
+from data_access.schema import interactions, metadata, store_info
 from data_access.sources.mapping import mapping_of
 
 pytestmark = pytest.mark.postgresql
@@ -119,6 +119,20 @@ def test_the_loader_migrates_with_the_labels_in_both_directions(
     label(reader, "5")
     assert label_count(reader) == 2
     assert label_count(loader) == 2
+
+
+def test_a_full_store_is_called_so_and_an_empty_one_says_why_the_reader_cannot_fill_it(
+    reader, loader, tmp_path, administrator
+):
+    source = f"duckdb:///{tmp_path / 'moved'}"
+    migrate(loader, source)
+    with pytest.raises(StoreError, match="holds data already"):
+        migrate(source, reader)
+    run(administrator, *(f"DELETE FROM {table.name}" for table in metadata.sorted_tables if table is not store_info))
+    with pytest.raises(
+        StoreError, match="its key is missing, or hidden from this role: the owner of the tables sees it"
+    ):
+        migrate(source, reader)
 
 
 def test_a_reader_whose_transactions_stay_read_only_cannot_label_and_is_told(administrator, reader):
