@@ -285,7 +285,8 @@ def _init(options: argparse.Namespace) -> int:
         if options.distributed:
             distributed.set_up(connection)
     _write_settings_template(url)
-    _done(options, f"created {shown_url(url)}; settings: {settings_file(url)}", store=shown_url(url))
+    place = settings_file(url) or "the shipped ones; FRONTDOOR_SETTINGS=FILE names others"
+    _done(options, f"created {shown_url(url)}; settings: {place}", store=shown_url(url))
     return DONE
 
 
@@ -542,6 +543,11 @@ def _report(options: argparse.Namespace) -> int:
         if options.cell:
             raise FilterError("--cell goes with --measure")
         frame = run_report(engine, options.name, wanted, tuple(options.by), customer=options.customer)
+        if options.customer and frame.empty:
+            _say(
+                f"note: no customer_id of the store with a contact up to then is {options.customer!r}; frontdoor "
+                "identities explain KIND=VALUE gives that of an address"
+            )
     form = options.format or ("json" if options.json else "csv")
     if form == "json":
         write_json(frame, sys.stdout)

@@ -179,7 +179,10 @@ def read_settings(path: Path | None = None) -> Settings:
             known = ", ".join(sorted(merged))
             raise MappingError(f"{where}: unknown setting {unknown[0]!r}; known are {known}")
         _check_shapes(own, where)
-        thresholds = merged["thresholds"] + own.pop("thresholds", [])
+        own_thresholds = own.pop("thresholds", [])
+        for number, entry in enumerate(own_thresholds, 1):  # by their number in this file
+            _threshold_of(entry, f"{where}: thresholds entry {number}")
+        thresholds = merged["thresholds"] + own_thresholds
         accounts = {**merged["accounts"], **own.pop("accounts", {})}
         calendars = {**merged["calendars"], **own.pop("calendars", {})}
         identity = {**merged["identity"], **own.pop("identity", {})}
@@ -187,7 +190,10 @@ def read_settings(path: Path | None = None) -> Settings:
         merged = {**merged, **own, "thresholds": thresholds, "accounts": accounts, "calendars": calendars}
         merged |= {"identity": identity, "joined_up": joined_up}
         if isinstance(merged["cues_file"], str) and merged["cues_file"]:
-            merged["cues_file"] = str(path.parent / merged["cues_file"])  # beside the settings, unless absolute
+            cues = path.parent / merged["cues_file"]  # beside the settings, unless absolute
+            if not cues.is_file():
+                raise MappingError(f"{where}: cues_file names {cues}, which is not there")
+            merged["cues_file"] = str(cues)
     return _settings_of(merged, where)
 
 

@@ -207,6 +207,8 @@ def test_a_settings_file_with_a_mistake_is_named_with_the_entry(run, files):
         ('[[thresholds]]\nchannel = "email"\ntarget = "1 hour"\nignored_after = "2 h"', "must be a duration"),
         ('[[thresholds]]\nchannel = "email"\ntarget = "3 h"\nignored_after = "2 h"', "must not be shorter"),
         ('[[thresholds]]\nchannel = "email"\ntarget = "1 h"\nignored_after = "2 h"\nfrom = "May"', "must be a date"),
+        ('[[thresholds]]\nchannel = "fax"\ntarget = "1 h"\nignored_after = "2 h"', "thresholds entry 1: unknown"),
+        ('cues_file = "nope.toml"', f"cues_file names {files / 's' / 'nope.toml'}, which is not there"),
         ('[[thresholds]]\nchannel = 3\ntarget = "1 h"\nignored_after = "2 h"', "thresholds entry"),
         ('unknown_time_counts_as = "maybe"', "must be 'answered' or 'unanswered'"),
         ("calendars = 3", "calendars must be a table"),
@@ -280,6 +282,45 @@ def test_missing_is_null_in_json_and_empty_in_csv(run, tiny_store_url):
     (row,) = csv.DictReader(io.StringIO(run("report", "response_times", "--store", tiny_store_url)[1]))
     assert row["median_minutes_all"] == ""
     assert row["is_provisional"] == "false"
+
+
+def test_a_journey_of_a_customer_whom_the_store_does_not_know_is_said_to_be_none(run, tiny_store_url):
+    status, out, err = run("report", "journeys", "--customer", "nobody", "--store", tiny_store_url)
+    assert (status, out.count("\n")) == (0, 1)
+    assert is_one_line_without_traceback(err)
+    assert "'nobody'" in err
+    known = run("report", "journeys", "--format", "json", "--store", tiny_store_url)[1]
+    customer = json.loads(known)[0]["customer_id"]
+    assert run("report", "journeys", "--customer", customer, "--store", tiny_store_url)[2] == ""
+
+
+@pytest.mark.postgresql
+def test_init_on_a_server_says_which_settings_hold(run, new_database):
+    status, out, _ = run("init", "--store", new_database())
+    assert status == 0
+    assert "None" not in out
+    assert "FRONTDOOR_SETTINGS=FILE" in out
+
+
+@pytest.mark.parametrize(("delimiter", "written"), [(";", '";"'), ("\t", '"\\t"')])
+def test_a_csv_that_is_divided_otherwise_than_its_mapping_says_is_met_with_what_to_write(
+    run, files, delimiter, written
+):
+    (files / "other.csv").write_text(ROWS.format(channel="chat").replace(",", delimiter))
+    arguments = ("load", files / "other.csv", "--mapping", files / "map.toml", "--store", f"duckdb:///{files / 's'}")
+    status, _, err = run(*arguments)
+    assert status == 2
+    assert is_one_line_without_traceback(err)
+    assert f"delimiter = {written}" in err
+    (files / "map.toml").write_text(f"delimiter = {written}\n{MAPPING}")
+    assert run(*arguments)[0] == 0
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_empty(run, files, monkeypatch):
+    (files / "folder").mkdir()
+    monkeypatch.setattr(Path, "iterdir", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    status, _, err = run("load", files / "folder", "--store", f"duckdb:///{files / 's'}")
+    assert (status, err) == (2, f"frontdoor: {files / 'folder'}: cannot be read: Permission denied\n")
 
 
 def test_a_naive_as_of_is_utc_whatever_the_zone_of_machine_and_store(run, tiny_store_url, monkeypatch):

@@ -346,7 +346,7 @@ def load_cues(path: str | None = None) -> Cues:
     try:
         state = file.stat()
     except OSError as error:
-        raise CueFileError(f"{file}, line 1: the cue file cannot be read ({error})") from error
+        raise CueFileError(f"{file}: the cue file cannot be read: {error.strerror}") from error
     return _read(file, state.st_mtime_ns, state.st_size)
 
 
@@ -354,7 +354,9 @@ def load_cues(path: str | None = None) -> Cues:
 def _read(file: Path, _changed_at: int, _size: int) -> Cues:
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise CueFileError(f"{file}: the cue file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise CueFileError(f"{file}, line 1: the cue file cannot be read as UTF-8 text ({error})") from error
     try:
         content = tomllib.loads(text)
