@@ -188,7 +188,8 @@ class Watch:
 
     def _fail(self, paths: Sequence[Path], problem: Exception) -> None:
         names = _named(paths)
-        self._say(f"{names}: not loaded: {problem or type(problem).__name__}; looking again when it changes")
+        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else problem
+        self._say(f"{names}: not loaded: {reason or type(problem).__name__}; looking again when it changes")
         self.watched.failed_count += len(paths)
 
     def _report(self, stage: str, rows: int, expected: int | None = None, /) -> None:

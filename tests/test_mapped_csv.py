@@ -530,7 +530,16 @@ def test_on_dst_nights_the_hour_that_comes_twice_is_its_first_coming_and_the_one
         "6": "2025-03-30 01:00:00",
     }
     assert result.rejected_count == 1
-    assert "not a possible time" in reasons(load_text.url)[0]
+    (reason,) = reasons(load_text.url)
+    assert reason.endswith("'2025-03-30T01:30:00', a time that never comes in Europe/London: the clock leaps over it")
+
+
+@pytest.mark.parametrize("form", [None, "%Y-%m-%d %H:%M"])
+def test_a_time_that_is_wrong_in_any_zone_is_not_called_one_that_the_clock_leaps_over(load_text, form):
+    rows = "id,channel,occurred_at\n1,email,2025-03-30 01:30\n2,email,2025-02-30 01:30\n3,email,soon\n"
+    load_text(rows, time={"zone": "Europe/London", **({"format": form} if form else {})})
+    found = ["leaps" if "leaps over it" in reason else "possible" for reason in reasons(load_text.url)]
+    assert sorted(found) == ["leaps", "possible", "possible"]
 
 
 @pytest.mark.parametrize(

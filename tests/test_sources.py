@@ -223,6 +223,12 @@ def test_numbers_that_are_no_seconds_since_1970_are_refused(given, hint):
         moment(given, "created")
 
 
+def test_a_local_time_that_the_clock_leaps_over_is_refused_with_that_reason():
+    assert moment("2025-03-30T00:59:00", "created", "Europe/London") == dt.datetime(2025, 3, 30, 0, 59)
+    with pytest.raises(ValueError, match=r"^created is .*, a time that never comes in Europe/London: the clock leaps"):
+        moment("2025-03-30T01:30:00", "created", "Europe/London")
+
+
 @pytest.mark.parametrize("given", [1767603600, "1767603600", 1767603600.0, "1767603600000"])
 def test_seconds_and_milliseconds_since_1970_are_times(given):
     assert moment(given) == dt.datetime(2026, 1, 5, 9)
@@ -534,6 +540,23 @@ def lines_of(path: Path, text: str) -> list[tuple]:
         (item.line, item.list_name, item.values) if isinstance(item, Row) else (item.line, "rejected")
         for item in read_rows(path)
     ]
+
+
+@pytest.mark.parametrize(
+    ("record", "kind"),
+    [
+        ("7", "a number"),
+        ("1.5", "a number"),
+        ('"x"', "a text"),
+        ("[]", "a list"),
+        ("true", "true or false"),
+        ("null", "null"),
+    ],
+)
+def test_what_is_no_object_is_called_as_json_calls_it(tmp_path, record, kind):
+    (tmp_path / "a.json").write_text(f'[{{"a": 1}}, {record}]', encoding="utf-8")
+    (reason,) = (item.reason for item in read_rows(tmp_path / "a.json") if isinstance(item, Reject))
+    assert reason == f"{kind} where an object is expected"
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,17 @@ def test_a_bad_file_is_said_once_and_the_others_are_loaded(url, inbox, said):
     assert interaction_count(url) == 4
 
 
+def test_a_file_that_may_not_be_read_is_said_without_codes(url, inbox, said):
+    def orders(path: Path) -> list[LoadOrder]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (inbox / "a.csv").write_text("x\n")
+    watch = Watch(url, inbox, orders, said.append)
+    watch.look()
+    watch.look()
+    assert said == ["a.csv: not loaded: Permission denied; looking again when it changes"]
+
+
 def test_while_another_loads_the_watch_waits_and_says_so_once(watch, url, inbox, said):
     (inbox / "a.csv").write_text(tweets(1))
     (inbox / "b.csv").write_text(tweets(5))

@@ -64,11 +64,20 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
+            _require_readable(path)
             inside = (file for file in sorted(path.rglob("*")) if file.is_file())
             found += [file for file in inside if not any(p.startswith(".") for p in file.relative_to(path).parts)]
         else:
             found.append(path)
     return found
+
+
+def _require_readable(folder: Path) -> None:
+    """A folder that may not be read looks as if nothing were in it."""
+    try:
+        next(folder.iterdir(), None)
+    except OSError as problem:
+        raise SourceError(f"{folder}: cannot be read: {problem.strerror}") from problem
 
 
 class Files:

@@ -5,6 +5,8 @@ All of it works on columns: what few rows differ in (a channel, a flag) is read 
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -134,8 +136,19 @@ class _Rows:
         moments = pc.if_else(is_possible, moments, pa.scalar(None, _MICROSECONDS))
         wanted = self.mapping.time_format or "2026-01-31 09:30:00"
         is_wrong = pc.and_(pc.is_valid(given), pc.is_null(moments))
+        if pc.any(is_wrong).as_py():
+            zone = self.mapping.zone
+            leapt = f"{field} is {{value}}, a time that never comes in {zone}: the clock leaps over it"
+            self.reject(self._is_leapt(pc.if_else(is_wrong, given, pa.scalar(None, pa.string()))), leapt, given)
         self.reject(is_wrong, f"{field} is {{value}}, not a possible time of the form {wanted}", given)
         return moments
+
+    def _is_leapt(self, wrong: pa.Array) -> pa.Array:
+        """Which of the impossible times would be possible in a zone whose clock never leaps."""
+        steady = copy.copy(self)
+        steady.mapping = dataclasses.replace(self.mapping, zone="UTC")
+        moments = steady._moments(wrong)
+        return pc.and_(pc.less(moments, pa.scalar(LATEST)), pc.greater_equal(moments, pa.scalar(FIRST)))
 
     def _moments(self, given: pa.Array) -> pa.Array:
         """The usual form at once, what has another one by its different values."""
@@ -237,7 +250,8 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
             raise SourceError(f"{path}: column {column!r} (mapped to {field}) stands there twice")
         if column not in names:
             raise SourceError(
-                f"{path}: column {column!r} (mapped to {field}) is missing; its columns are {', '.join(names)[:300]}"
+                f"{path}: column {column!r} (mapped to {field}) is missing; its columns are "
+                f"{', '.join(names)[:300]}{_other_delimiter(names, column)}"
             )
     if can_read_blocks(path, encoding, mapping.delimiter):
         places = [names.index(column) for column in wanted]
@@ -245,6 +259,14 @@ def read(path: Path, *, mapping: Mapping, encoding: str | None = None, **_: obje
         yield from one_ahead(batches(names, blocks, mapping))
     else:
         yield from batches(*read_records(path, encoding=encoding, delimiter=mapping.delimiter), mapping)
+
+
+def _other_delimiter(names: Sequence[str], column: str) -> str:
+    """What to write into the mapping where a header that was not divided holds the column."""
+    for delimiter, written in ((";", '";"'), ("\t", '"\\t"'), (",", '","')):
+        if len(names) == 1 and column in [name.strip('" ') for name in names[0].split(delimiter)]:
+            return f"; write into the mapping: delimiter = {written}"
+    return ""
 
 
 def batches(

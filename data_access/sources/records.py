@@ -177,15 +177,18 @@ def moment(value: Any, name: str = "time", zone: str | None = None) -> dt.dateti
             found = dt.datetime.fromisoformat(_UTC_WORD.sub("+00:00", text) if text[-1:].isalpha() else text)
         except (ValueError, OverflowError) as problem:
             raise ValueError(f"{name} is {text[:60]!r}, not a time such as 2026-01-31T09:30:00Z") from problem
+    is_leapt = False
     try:
         if found.tzinfo is None and zone is not None:
             local = found.replace(tzinfo=ZoneInfo(zone))
-            if local.astimezone(dt.UTC).astimezone(local.tzinfo).replace(tzinfo=None) != found:
-                raise ValueError("the clock leaps over it")
+            is_leapt = local.astimezone(dt.UTC).astimezone(local.tzinfo).replace(tzinfo=None) != found
             found = local
-        return found.astimezone(dt.UTC).replace(tzinfo=None) if found.tzinfo is not None else found
+        found = found.astimezone(dt.UTC).replace(tzinfo=None) if found.tzinfo is not None else found
     except (ValueError, OverflowError) as problem:
         raise ValueError(f"{name} is {str(value)[:60]!r}, not a possible time") from problem
+    if is_leapt:
+        raise ValueError(f"{name} is {str(value)[:60]!r}, a time that never comes in {zone}: the clock leaps over it")
+    return found
 
 
 def _of_epoch(text: str, name: str) -> dt.datetime:
@@ -529,8 +532,13 @@ def _row(line: int, name: str, values: dict[str, Any], raw: str) -> Row | Reject
     return Row(line, name, values, clean(raw[:RAW_KEPT]))
 
 
+# How JSON calls what Python read.
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+
+
 def _no_object(line: int, value: Any, raw: str) -> Reject:
-    return Reject(line, f"a {type(value).__name__} where an object is expected", clean(raw[:RAW_KEPT]))
+    kind = _KINDS.get(type(value), "null")
+    return Reject(line, f"{kind} where an object is expected", clean(raw[:RAW_KEPT]))
 
 
 def _unwrapped(line: int, name: str, value: dict[str, Any], raw: str) -> Iterator[Row | Reject]:
