@@ -449,7 +449,7 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
         if channel not in table:
             continue
         counts = table[channel].to_numpy(float)
-        label = words.plotly(words.value("channel", channel))
+        label, hue = words.plotly(words.value("channel", channel)), theme.color("channel", channel)
         shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
         figure.add_bar(
             x=shares,
@@ -457,18 +457,15 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
             orientation="h",
             name=label,
             width=0.74,
-            marker={
-                "color": theme.color("channel", channel),
-                "opacity": np.where(few, 0.4, 1.0).tolist(),
-                "line": {"width": 0},
-            },
+            # Pale by colour: with a list of opacities plotly.js has no style for the number on a bar that is clicked.
+            marker={"color": [_faded(hue, 0.4) if pale else hue for pale in few], "line": {"width": 0}},
             # On what is too few to judge no number is read either; it would not stand out from the pale colour.
             text=[bare_percent(s) if s >= 0.04 and not pale else "" for s, pale in zip(shares, few, strict=True)],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
             constraintext="none",
-            textfont={"color": theme.ink_on(theme.color("channel", channel)), "size": 11},
+            textfont={"color": theme.ink_on(hue), "size": 11},
             customdata=[["contacts", f"age_group={age}", f"channel={channel}"] for age in ages],
             hovertext=[
                 f"{words.plotly(words.value('age_group', age))}: {label} {words.percent(s)} ({k:,.0f} of {t:,.0f})"
