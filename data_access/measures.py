@@ -952,7 +952,7 @@ _ALL = (
         "waits that ask for nothing",
         lambda f: [*_addressed(waits), waits.c.is_response_known.is_(True), ~needs_reply(waits, f)],
     ),
-    _wait("open_waits", "customers waiting for a reply now", _open_wait),
+    _wait("open_waits", "waits open now", _open_wait),
     _wait("failed_contacts", "private contacts that no human answered in time", _failed_contact),
     _wait(
         "came_out",

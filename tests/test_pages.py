@@ -175,6 +175,17 @@ def test_the_brief_compares_only_with_a_period_that_has_something(opened_page, d
     assert "1 days" not in one_day
 
 
+def test_a_change_on_a_card_is_not_denied_by_the_list_below_it(opened_page, demo_store_url: str) -> None:
+    one_day = said(opened_page(demo_store_url, **{"from": "2026-10-25", "to": "2026-10-25"}))
+    assert "Too few on every channel to compare with the day before." in one_day
+    assert "hanged by more than chance" not in one_day
+
+
+def test_one_channel_is_compared_on_the_cards_only(opened_page, tiny_store_url: str) -> None:
+    text = said(opened_page(tiny_store_url, channel="email", **{"from": "2026-01-06", "to": "2026-01-09"}))
+    assert "One channel only: the cards above compare it with the 4 days before." in text
+
+
 def test_that_no_complaint_is_ignored_is_not_said_of_who_gave_up_without_a_complaint(
     opened_page, tiny_store_url: str
 ) -> None:
