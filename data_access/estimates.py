@@ -41,6 +41,11 @@ def share(successes: npt.ArrayLike, trials: npt.ArrayLike) -> Floats:
         return np.where(n > 0, k / n, np.nan)
 
 
+def reciprocal(shares: npt.ArrayLike) -> Floats:
+    """1 / share, as the number of contacts to one that begins an issue; missing where the share is 0: no end to it."""
+    return share(np.ones_like(np.asarray(shares, dtype=np.float64)), shares)
+
+
 def percentile_of_counts(values: Floats, counts: Counts, q: float) -> float:
     """Percentile `q` (0-1) of values that occur `counts` times, interpolated as `percentile_cont` does.
 
