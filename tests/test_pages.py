@@ -14,6 +14,7 @@ from data_access.queries.conversations import count_rows, selected_rows
 from data_access.queries.data_quality import rejected_count, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.store import open_reader, read_status, resolved
+from pages.components import tables
 from pages.components.navigation import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -294,6 +295,11 @@ def test_every_chart_and_table_has_a_name_for_those_who_cannot_see_it(opened_pag
             assert element.proto.alt
         headings = [str(element.value) for element in app.markdown if str(element.value).startswith("#### ")]
         assert len(headings) >= len(charts)
+
+
+@pytest.mark.parametrize(("rows", "most", "height"), [(4, 520, "content"), (200, 520, 520), (4, 0, "auto")])
+def test_a_table_is_as_high_as_its_rows_up_to_a_limit(rows: int, most: int, height: int | str) -> None:
+    assert tables._height(rows, most) == height
 
 
 def test_no_script_stands_directly_in_pages_beside_main() -> None:

@@ -153,16 +153,15 @@ def _table(frame: pd.DataFrame, name: str, finding: Any, counted: str, wanted: F
     panel.title(said)
     if len(frame):
         zone = data.scoped(wanted).zone
-        height = 240 if len(frame) > 6 else "auto"
         if name == "orphans":
             shown = frame.drop(columns=["customer_id", "conversation_id", "agent_team", "agent_last_seen_at"])
-            place = tables.pick(shown, zone, key=name, alt=said, height=height)
+            place = tables.pick(shown, zone, key=name, alt=said, most_height=240)
             if place is not None:
                 found = str(frame.iloc[place]["conversation_id"])
                 selection.conversation_link("Open the chosen conversation", wanted, found)
         else:
             limits = [str(column) for column in frame if str(column).endswith(("_low", "_high"))]
-            tables.show(frame.drop(columns=limits), zone, alt=said, height=height)
+            tables.show(frame.drop(columns=limits), zone, alt=said, most_height=240)
         downloads.shown(frame, name)
     st.caption(words.markdown(panel.caption(wanted, counted)))
 

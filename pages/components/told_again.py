@@ -72,7 +72,7 @@ def side_by_side(wanted: Filter) -> None:
         zone,
         key="told_again_rows",
         alt="What was told again; choose a row",
-        height=300,
+        most_height=300,
     )
     more = "the newest of more" if len(rows) > MOST_ROWS else "all"
     text = f"{words.counted(len(listed), 'restatement')}, {more}. Choose a row to read both texts."

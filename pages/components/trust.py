@@ -71,7 +71,7 @@ def identity_sentence(known: pd.DataFrame, shared: pd.DataFrame) -> str:
 def shared_identities(shared: pd.DataFrame, zone: str) -> None:
     """What joins nobody, with the reason in words; masked."""
     told = shared.head(MOST_SHARED).assign(reason=[REASONS[reason] for reason in shared["reason"].head(MOST_SHARED)])
-    tables.show(told, zone, alt="Addresses and numbers that join nobody", height="auto" if len(told) < 6 else 220)
+    tables.show(told, zone, alt="Addresses and numbers that join nobody", most_height=220)
     if len(shared) > MOST_SHARED:
         st.caption(f"The first {MOST_SHARED} of {words.count(len(shared))}; the file has all.")
 
