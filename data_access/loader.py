@@ -278,6 +278,8 @@ def _complete_sources(connection: Connection, orders: Sequence[LoadOrder], start
     for order in orders:
         if order.kind != "customers":
             given[order.source] = max(filter(None, (given.get(order.source), order.complete_to)), default=None)
+        elif order.complete_to is not None:
+            notes.append(f"{order.path.name}: --complete-to says nothing of a customers file, which has no events")
     for source, moment in given.items():
         found = derive.refresh_source_status(connection, source, moment, started + FUTURE_TOLERANCE)
         if found is None:

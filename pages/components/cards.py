@@ -59,7 +59,8 @@ def _show(card: Card, wanted: Filter) -> None:
             if card.anchor:
                 st.markdown(f"[{words.markdown(card.basis)}](#{card.anchor})", width="content")
             else:
-                selection.link(card.basis, own, card.measure, card.cell, help="Open exactly these rows")
+                opened = words.markdown(f"Opens exactly these: {measure_named(card.measure).label}")
+                selection.link(card.basis, own, card.measure, card.cell, help=opened)
             with st.popover("How counted", type="tertiary", key=f"receipt_{card.measure}_{card.metric}"):
                 _receipt(card, own)
 
