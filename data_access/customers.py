@@ -440,18 +440,18 @@ def _has_decisions(connection: Connection) -> bool:
 
 
 def _note_affected(connection: Connection) -> None:
-    """Whose rows may have to be written again: all who had or get what was settled."""
+    """Whose rows may have to be written again: all who had or get what was settled. One after the other, to hold less.
+
+    What is settled grows with all that these customers ever wrote.
+    """
     s, i, k = stated_identities.c, interactions.c, customer_identities.c
-    _fill(
-        connection,
-        _affected,
-        union(
-            select(s.customer_id).join(owners, owners.c.statement_id == s.statement_id),
-            select(i.customer_id).where(i.conversation_id.in_(select(owners.c.statement_id))),
-            select(owners.c.customer_id),
-            select(k.customer_id).join(_near, _same_identity(_near.c, k)),
-        ),
-    )
+    for customer_id, rows in (
+        (owners.c.customer_id, select(owners.c.customer_id)),
+        (s.customer_id, select(s.customer_id).join(owners, owners.c.statement_id == s.statement_id)),
+        (i.customer_id, select(i.customer_id).where(i.conversation_id.in_(select(owners.c.statement_id)))),
+        (k.customer_id, select(k.customer_id).join(_near, _same_identity(_near.c, k))),
+    ):
+        _fill(connection, _affected, rows.where(customer_id.not_in(select(_affected.c.customer_id))).distinct())
 
 
 def _widen(connection: Connection, *, is_decided: bool) -> int:

@@ -71,7 +71,7 @@ from data_access.store import current_settings, open_rehearsal, open_writer, rea
 
 COMMIT_ROWS = 5 * BATCH_ROWS  # staged in one go, and in one transaction of the embedded engine
 COMMIT_BYTES = 100 << 20  # or fewer, where their texts are long
-SLICE_ROWS = 40 * BATCH_ROWS  # of a file that are stored before the next are read: memory must not grow with the file
+SLICE_ROWS = 24 * BATCH_ROWS  # of a file that are stored before the next are read: memory must not grow with the file
 
 _work = MetaData()
 _stage = Table(
