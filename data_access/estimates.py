@@ -287,6 +287,19 @@ def discoveries(p_values: Floats, rate: float = 0.05) -> npt.NDArray[np.bool_]:
     return found
 
 
+def lead_p_value(counts: npt.ArrayLike) -> float:
+    """Two-sided p value of the largest count of one sample against the second: how often a tie would look like this.
+
+    Whoever leads was picked for leading, yet beating the second is proof of beating all (K. Hung and W. Fithian,
+    Annals of Statistics 47 (2019) 758-782). Of those in either count half would be in each: McNemar's test with
+    Edwards' correction (Psychometrika 13 (1948) 185-187). NaN where nothing is counted.
+    """
+    *_, second, first = sorted([0.0, 0.0, *np.asarray(counts, dtype=np.float64).tolist()])
+    if not first:
+        return float("nan")
+    return math.erfc(max(first - second - 1, 0.0) / math.sqrt(2 * (first + second)))
+
+
 @dataclass(frozen=True)
 class StratifiedDifference:
     """Difference of two shares over strata, each group's share at the common weights, and who was compared."""

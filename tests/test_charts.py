@@ -331,6 +331,34 @@ def test_titles_are_findings_in_words() -> None:
     assert findings.response_states(states_frame, "channel") == "Email: 3 of 4 complaints are ignored now"
 
 
+def ages(counts: dict[str, tuple[int, int, int]]) -> pd.DataFrame:
+    """Conversations by phone, chat and e-mail of each age group."""
+    rows = [
+        (age, channel, number)
+        for age, numbers in counts.items()
+        for channel, number in zip(("phone", "chat", "email"), numbers, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=["age_group", "channel", "conversation_count"])
+    return frame.assign(
+        share=frame["conversation_count"] / frame.groupby("age_group")["conversation_count"].transform("sum")
+    )
+
+
+def test_a_channel_is_called_first_only_of_ages_where_chance_does_not_make_it_so() -> None:
+    close, far = (88, 80, 60), (200, 100, 60)
+    assert findings.channel_mix(ages({"18-24": close, "25-34": far, "65+": (300, 90, 10)})) == (
+        "Phone comes first in 2 of 3 age groups: 56 % at 25-34, 75 % at 65+; no clear first at 18-24"
+    )
+    assert findings.channel_mix(ages({"18-24": close, "25-34": close})) == "No channel is clearly first at any age"
+    few = ages({"18-24": close, "25-34": (1, 2, 0)})
+    assert findings.channel_mix(few) == "No channel is clearly first in any age group large enough to judge"
+    assert findings.channel_mix(ages({"25-34": far, "65+": far})).startswith("Phone comes first at every age: 56 % at")
+    apart = ages({"18-24": (10, 90, 5), "25-34": close, "65+": far})
+    assert findings.channel_mix(apart) == (
+        "Chat first for 18-24 (86 %), phone first for 65+ (56 %); no clear first at 25-34"
+    )
+
+
 def test_a_median_that_is_not_reached_is_said_beside_the_usual_number() -> None:
     row = {"median_minutes_answered": 11.0, "median_minutes_all": float("nan")}
     assert (
