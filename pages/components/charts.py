@@ -391,7 +391,9 @@ def backlog_by_age_bar(data_frame: pd.DataFrame) -> Drawing:
     for at, n in zip(x, total, strict=True):
         figure.add_annotation(x=at, y=n, yshift=9, text=f"<b>{n:,}</b>", showarrow=False, font={"size": 12})
     figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
-    figure.update_yaxes(rangemode="tozero", range=[0, float(total.max()) * 1.15 + 1], nticks=5)
+    figure.update_yaxes(
+        rangemode="tozero", range=[0, float(total.max()) * 1.15 + 1], **whole_ticks(float(total.max()))
+    )
     figure.update_xaxes(type="category")
     return figure
 
@@ -425,7 +427,7 @@ def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> Dra
             hovertemplate="%{text}: %{y:,} " + name.lower() + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
-    figure.update_yaxes(rangemode="tozero", nticks=5)
+    figure.update_yaxes(rangemode="tozero", **whole_ticks(float(data_frame["offered_count"].max())))
     _period_axis(figure, x, grain)
     return figure
 
@@ -571,6 +573,11 @@ def clickable_cells(
         hovertemplate="%{hovertext}<extra></extra>",
         showlegend=False,
     )
+
+
+def whole_ticks(top: float, most: int = 5) -> dict[str, object]:
+    """Ticks of an axis of counts: of a short one plotly would show halves, or whole numbers twice."""
+    return {"tickformat": ",d", **({"tick0": 0, "dtick": 1} if top < most else {"nticks": most})}
 
 
 def bare_percent(share: float) -> str:
