@@ -300,6 +300,11 @@ def lead_p_value(counts: npt.ArrayLike) -> float:
     return math.erfc(max(first - second - 1, 0.0) / math.sqrt(2 * (first + second)))
 
 
+def has_leader(counts: npt.ArrayLike) -> bool:
+    """Whether the largest count of one sample is ahead of all others by more than chance, at 5 %."""
+    return lead_p_value(counts) < 0.05
+
+
 @dataclass(frozen=True)
 class StratifiedDifference:
     """Difference of two shares over strata, each group's share at the common weights, and who was compared."""

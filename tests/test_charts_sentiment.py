@@ -204,6 +204,19 @@ def test_the_heat_map_title_names_the_channel_blamed_elsewhere_not_at_home() -> 
     assert findings_sentiment.said_on_about(BLAMED.tail(1)).startswith("Nobody complains")
 
 
+def test_the_most_blamed_channel_is_named_only_where_chance_does_not_make_one_so() -> None:
+    near = blamed([("twitter", "web_form", 54, 400), ("twitter", "phone", 43, 400)])
+    assert findings_sentiment.said_on_about(near) == (
+        "No channel is clearly the most blamed elsewhere: web form in 54 conversations, phone in 43"
+    )
+    tie = blamed([("twitter", "web_form", 1, 4), ("email", "phone", 1, 4)])
+    assert findings_sentiment.said_on_about(tie).startswith("No channel is clearly the most blamed elsewhere")
+    alone = findings_sentiment.said_on_about(tie.tail(1))
+    assert alone == "Blamed elsewhere is only phone, in 1 conversation on other channels"
+    even = blamed([("twitter", "phone", 30, 400), ("facebook", "phone", 28, 400), ("twitter", "email", 9, 400)])
+    assert findings_sentiment.said_on_about(even).endswith("phone, in 58 conversations on other channels")
+
+
 def test_wait_bands_stand_shortest_first_and_open_who_wrote_again() -> None:
     frame = recovered([("within 15 minutes", 200, 180), ("1 to 4 hours", 200, 140), ("over 1 day", 200, 100)])
     bar = charts_sentiment.recovery_bar(frame).data[0]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data_access.config import Settings
-from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, lead_p_value, p_values
+from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, has_leader, p_values
 from data_access.filters import day_words
 from data_access.published import PublishedFigure
 from data_access.vocabulary import NOBODY, UNKNOWN
@@ -18,7 +18,6 @@ from pages.components import charts_silence, findings, theme, words
 from pages.components.keeping import kept
 
 _MOST_NAMED = 3
-_CHANCE = 0.05
 Row = Any  # one row of a frame
 
 
@@ -102,7 +101,7 @@ def _busiest(data_frame: pd.DataFrame) -> str:
     """The hour with most complaints where it surely has more than the others, else the hours of the day with half."""
     counts = data_frame["complaint_count"]
     number = int(counts.sum())
-    if lead_p_value(counts) < _CHANCE:
+    if has_leader(counts):
         top: Any = data_frame.sort_values("complaint_count").iloc[-1]
         most = words.counted(top["complaint_count"], "complaint")
         return f"The busiest hour is {_hour(top)}: {most}, {words.percent(top['complaint_count'] / number)} of all"
