@@ -187,6 +187,16 @@ def test_provisional_periods_are_hatched_and_outside_the_line() -> None:
     assert not math.isnan(line.y[2])
 
 
+def test_a_period_that_is_cut_is_hollow_and_the_label_stands_at_the_last_whole_one() -> None:
+    frame = periods(4).assign(due_count=100)
+    figure = charts.share_by_period_line(
+        frame, "ignored_share", "due_count", measure="complaints_due", cut=[frame["period"].iloc[-1]]
+    )
+    marks = next(trace for trace in figure.data if trace.mode == "markers")
+    assert [hue == theme.ACCENT for hue in marks.marker.color] == [True, True, True, False]
+    assert figure.layout.annotations[-1].x == frame["period"].iloc[-2]
+
+
 def test_a_line_and_its_band_stop_where_weeks_have_no_data() -> None:
     frame = periods(9).drop(index=[1, 2, 3]).reset_index(drop=True)
     figure = charts.share_by_period_line(frame, "ignored_share", "due_count", measure="complaints_due")

@@ -130,6 +130,24 @@ def test_only_signals_are_marked_and_the_hover_names_the_rule() -> None:
     assert not any("Signal" in text for place, text in enumerate(points(jump).hovertext) if place != 10)
 
 
+@pytest.mark.parametrize("line", [charts_sentiment.negative_share_line, charts_sentiment.net_sentiment_line])
+def test_the_latest_whole_week_has_the_label_and_the_cut_one_is_hollow_and_outside_the_line(line) -> None:
+    frame = trend([*CALM, 62, 40])
+    figure = line(frame, cut=[frame["period"].iloc[-1]])
+    label = next(note for note in figure.layout.annotations if str(note.text).startswith("<b>"))
+    assert label.x == frame["period"].iloc[-2]
+    assert [hue == charts_sentiment.NEGATIVE for hue in points(figure).marker.color] == [True] * 11 + [False]
+    drawn = next(trace for trace in figure.data if trace.line.width == 2.5)
+    assert [math.isnan(y) for y in drawn.y] == [False] * 11 + [True]
+
+
+@pytest.mark.parametrize(("last", "side"), [(54, 1), (46, -1)])
+def test_the_label_stands_on_the_side_away_from_the_usual_line(last: int, side: int) -> None:
+    figure = charts_sentiment.negative_share_line(trend([*CALM, last]))
+    label = next(note for note in figure.layout.annotations if str(note.text).startswith("<b>"))
+    assert label.yshift * side > 0
+
+
 def test_without_a_baseline_there_are_no_limits_and_nothing_is_marked() -> None:
     few = trend(CALM[:5])
     figure = charts_sentiment.negative_share_line(few)

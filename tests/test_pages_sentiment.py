@@ -176,7 +176,7 @@ def test_the_heat_map_is_opened_by_keyboard_from_the_table_behind_it(opened_page
 def test_weeks_that_the_filter_cuts_off_are_named_and_not_the_latest(opened_page, demo_store_url: str) -> None:
     text = said(opened_page(demo_store_url, **{"from": "2026-10-05", "to": "2026-10-20"}))
     assert "open negative in the latest full week" in text
-    assert "Not whole: week of 19 Oct 2026." in text
+    assert "Not whole, so hollow: week of 19 Oct 2026." in text
 
 
 def test_a_manager_labels_one_text_after_the_other_and_sees_the_error(opened_page, own_store_url: str) -> None:

@@ -143,9 +143,15 @@ def share_by_period_line(
     grain: str = "week",
     color: str = theme.ACCENT,
     fixed_top: float | None = None,
+    cut: Sequence[Any] = (),
 ) -> Drawing:
-    """A share over time: line, 95 % interval as a band, hollow points under n = 30, provisional periods hatched."""
-    return share_by_period(data_frame, share, count, measure=measure, grain=grain, color=color, fixed_top=fixed_top)
+    """A share over time: line, 95 % interval as a band, provisional periods hatched.
+
+    Hollow are points under n = 30 and the `cut` periods, of which only some days are there.
+    """
+    return share_by_period(
+        data_frame, share, count, measure=measure, grain=grain, color=color, fixed_top=fixed_top, cut=cut
+    )
 
 
 def share_by_period(
@@ -157,6 +163,7 @@ def share_by_period(
     grain: str = "week",
     color: str = theme.ACCENT,
     fixed_top: float | None = None,
+    cut: Sequence[Any] = (),
 ) -> Drawing:
     """The drawing of `share_by_period_line`, for charts that add to it."""
     figure = _figure(250)
@@ -199,7 +206,7 @@ def share_by_period(
             yanchor="bottom",
             font={"size": 11, "color": theme.CONTEXT},
         )
-    mature = ~provisional & ~np.isnan(y)
+    mature = ~provisional & ~np.isnan(y) & is_whole(x, cut)
     band(figure, x, np.where(np.isnan(y), np.nan, low), np.minimum(high, 1.0), grain, _faded(color, 0.18))
     line_x, line_y = with_gaps(x, np.where(mature, y, np.nan), grain)
     figure.add_scatter(
@@ -656,6 +663,11 @@ def _period_axis(figure: Drawing, x: Sequence[Any], grain: str) -> None:
         if not ticks or numbers[ticks[-1]] - numbers[place] >= step:
             ticks.append(place)
     figure.update_xaxes(tickvals=[x[place] for place in reversed(ticks)])
+
+
+def is_whole(x: Sequence[Any], cut: Sequence[Any]) -> np.ndarray:
+    """Which periods are not among those of which only some days are there."""
+    return ~np.isin(np.array(x, dtype="datetime64[ns]"), np.array(list(cut), dtype="datetime64[ns]"))
 
 
 def with_gaps(x: Sequence[Any], y: Any, grain: str) -> tuple[list[Any], Any]:

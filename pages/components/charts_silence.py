@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -268,14 +269,19 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> Drawi
 
 @drawn
 def ignored_by_period_line(
-    data_frame: pd.DataFrame, expected: pd.DataFrame, *, grain: str = "week", measure: str = "complaints_due"
+    data_frame: pd.DataFrame,
+    expected: pd.DataFrame,
+    *,
+    grain: str = "week",
+    measure: str = "complaints_due",
+    cut: Sequence[Any] = (),
 ) -> Drawing:
     """The ignored share by period; provisional periods hatched, with the expected final share as hollow diamonds."""
     shown = data_frame.merge(
         expected.reindex(columns=["period", "young_count", *_EXPECTED]), on="period", how="left", validate="one_to_one"
     )
     figure = charts.share_by_period(
-        shown, "ignored_share", "due_count", measure=measure, grain=grain, color=theme.IGNORED
+        shown, "ignored_share", "due_count", measure=measure, grain=grain, color=theme.IGNORED, cut=cut
     )
     later = shown[shown[_EXPECTED[0]].notna()]
     if later.empty:

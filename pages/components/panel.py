@@ -82,14 +82,15 @@ def share_over_time(
     color: str = theme.ACCENT,
 ) -> None:
     """A share by period, with its finding."""
+    grain, cut = wanted.grain, cut_periods(data_frame, wanted)
     chart(
         name,
-        charts.share_by_period_line(data_frame, share, count, measure=measure, grain=wanted.grain, color=color),
+        charts.share_by_period_line(data_frame, share, count, measure=measure, grain=grain, color=color, cut=cut),
         data_frame,
         wanted,
-        finding=findings.over_time(data_frame, share, count, done, wanted.grain, cut_periods(data_frame, wanted)),
-        counted=counted + cut_off(data_frame, wanted),
-        cells=lambda: selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
+        finding=findings.over_time(data_frame, share, count, done, grain, cut),
+        counted=counted + hollow(data_frame, wanted),
+        cells=lambda: selection.cells(data_frame, ("period",), measure, grain=grain),
         charted=(share, count),
     )
 
@@ -136,10 +137,15 @@ def caption(wanted: Filter, counted: str) -> str:
     return f"{counted} As of {words.moment(data.status().as_of, shown.zone)}, {shown.zone}."
 
 
-def cut_off(data_frame: pd.DataFrame, wanted: Filter) -> str:
+def cut_off(data_frame: pd.DataFrame, wanted: Filter, lead: str = "Not whole") -> str:
     """The periods of which the filter or *as of* leaves only some days, in words; empty where there are none."""
     cut = [words.period(period, wanted.grain) for period in cut_periods(data_frame, wanted)]
-    return f" Not whole: {' and '.join(cut)}." if cut else ""
+    return f" {lead}: {' and '.join(cut)}." if cut else ""
+
+
+def hollow(data_frame: pd.DataFrame, wanted: Filter) -> str:
+    """The same under a line, which stops before them."""
+    return cut_off(data_frame, wanted, "Not whole, so hollow")
 
 
 def cut_periods(data_frame: pd.DataFrame, wanted: Filter) -> list[Any]:

@@ -304,11 +304,11 @@ def ignored_by_period(wanted: Filter, counted: str) -> None:
     cut, done = panel.cut_periods(frame, wanted), "of complaints ignored"
     panel.chart(
         "ignored_by_period",
-        charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain),
+        charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain, cut=cut),
         _with_expected(frame, later),
         wanted,
         finding=findings.over_time(frame, "ignored_share", "due_count", done, wanted.grain, cut),
-        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}{panel.cut_off(frame, wanted)}",
+        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}{panel.hollow(frame, wanted)}",
         cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
         charted=("ignored_share",),
     )
