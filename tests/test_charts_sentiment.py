@@ -157,6 +157,16 @@ def test_without_a_baseline_there_are_no_limits_and_nothing_is_marked() -> None:
     assert "nothing is marked" in findings_sentiment.trend_counted(few, "week", has_begin=True, said=said)
 
 
+def test_the_caption_says_that_the_usual_share_belongs_to_the_chosen_period() -> None:
+    said = findings_sentiment.honesty(pd.DataFrame())
+    later, ever = (
+        findings_sentiment.trend_counted(trend(CALM), "week", has_begin=begins, said=said) for begins in (True, False)
+    )
+    assert "those of 8 weeks: those before the chosen period, 26 at most, or its first half" in later
+    assert "those of the first 8 weeks shown" in ever
+    assert all("another period has others" in text and "do not move" not in text for text in (later, ever))
+
+
 def test_the_outer_band_is_the_interval_widened_by_the_error_of_the_scorer() -> None:
     frame = trend(CALM)
     fills = [t for t in charts_sentiment.negative_share_line(frame, level_error=0.1).data if t.fill]

@@ -85,7 +85,7 @@ def test_the_page_shows_six_charts_and_four_cards_and_says_how_far_levels_may_be
     labels = [metric.label for metric in app.metric]
     assert labels == ["Open negative", "Net sentiment", "Recovered after an answer", "Could not be scored"]
     assert "Levels may be off by about 10 points; ranking and trend hold" in said(app)
-    assert "frozen on the first" in said(app)
+    assert "Usual share and limits (Laney p′) are those of" in said(app)
 
 
 def test_the_trend_switches_between_negative_share_and_net_sentiment(opened_page, demo_store_url: str) -> None:

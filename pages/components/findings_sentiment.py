@@ -119,11 +119,16 @@ def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said
     )
     if not base:
         return f"{text} Control limits need eight {grain}s, so nothing is marked. {said.sentence}"
-    reach = f", counted from up to 26 {grain}s before this period," if has_begin else ""
+    which = (
+        f"{base} {grain}s: those before the chosen period, 26 at most, or its first half where fewer than eight came "
+        "before it"
+        if has_begin
+        else f"the first {base} {grain}s shown"
+    )
     return (
-        f"{text} Usual share and limits (Laney p′) are frozen on the first {base} {grain}s{reach} and do not move "
-        f"with what is shown. Marked is only a {grain} beyond the limits or from the eighth in a row on one side on. "
-        f"{said.sentence}"
+        f"{text} Usual share and limits (Laney p′) are those of {which}; another period has others. Marked is only a "
+        f"{grain} beyond the limits, or the eighth {grain} in a row on one side of the usual share and those that "
+        f"follow it there. {said.sentence}"
     )
 
 
