@@ -14,7 +14,7 @@ import pytest
 
 from data_access.metrics import METRICS
 from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS
-from pages.components import charts, findings, findings_age, theme, words
+from pages.components import charts, findings, findings_age, panel, theme, words
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = '<a href="https://evil.example">x</a> & $y$ [z](https://evil.example)'
@@ -272,6 +272,24 @@ def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:
     assert findings.curves_apart(groups, fast, "channel") == "Phone: half within 60 s"
     assert findings.curves_apart(groups, slow, "channel") == "In no group half are answered so far"
     assert findings.curves_apart(groups, drawn.head(0), "channel").startswith("Too few")
+
+
+def test_the_caption_of_curves_counts_what_is_drawn_and_names_what_is_not() -> None:
+    groups = pd.DataFrame(
+        {
+            "channel": ["phone", "email", "sms"],
+            "conversation_count": [200, 100, 12],
+            "answered_unknown_time_count": [0, 3, 0],
+        }
+    )
+    drawn = pd.concat([curve().assign(channel=name) for name in ("phone", "email")])
+    said = panel.curve_counted(groups.sum(), groups, drawn, "channel")
+    assert said.startswith("Share of 297 conversations answered")
+    assert "left out: SMS (12)." in said
+    assert said.endswith("3 answered at an unknown time are left out.")
+    alone = panel.curve_counted(groups.sum(), pd.DataFrame(), curve(), "")
+    assert alone.startswith("Share of 309 conversations answered")
+    assert "left out: " not in panel.curve_counted(groups.sum(), groups.head(2), drawn, "channel")
 
 
 def test_names_of_channels_keep_their_capital_inside_a_sentence() -> None:

@@ -20,6 +20,7 @@ from pages.components.selection import Cell
 
 PUBLIC = PUBLIC_CHANNELS
 MOST_CURVES = 8
+MOST_LEFT_OUT = 5  # groups without a curve that the caption names
 MOST_NAME_LETTERS = 20  # of the channels of one target: more run out of a narrow chart
 Row = Any  # one row of a frame
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
@@ -273,10 +274,35 @@ def curve_of(wanted: Filter, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return groups, curve[curve[split].isin(judged[split])]
 
 
-def curve_counted(total: Row, *, is_split: bool) -> str:
-    """What the answer curve counts."""
-    known = total["conversation_count"] - total["answered_unknown_time_count"]
-    text = f"Share of {words.count(known)} conversations answered by a human within the time, the unanswered kept in"
-    text += f"; the {MOST_CURVES} largest groups of 30 or more." if is_split else "; 95 % interval."
-    unknown = total["answered_unknown_time_count"]
-    return f"{text} {words.count(unknown)} answered at an unknown time are left out." if unknown else text
+def curve_counted(total: Row, groups: pd.DataFrame, curve: pd.DataFrame, split: str) -> str:
+    """What the answer curve counts; of a split the groups that are drawn, and which are not."""
+    if not split:
+        return f"{_answered_of(total)}; 95 % interval.{_untimed(total)}"
+    is_drawn = groups[split].isin(curve[split])
+    drawn = groups.loc[is_drawn, ["conversation_count", "answered_unknown_time_count"]].sum()
+    return f"{_answered_of(drawn)}.{_not_drawn(groups[~is_drawn], split, int(is_drawn.sum()))}{_untimed(drawn)}"
+
+
+def _answered_of(counts: Row) -> str:
+    known = counts["conversation_count"] - counts["answered_unknown_time_count"]
+    return f"Share of {words.count(known)} conversations answered by a human within the time, the unanswered kept in"
+
+
+def _not_drawn(groups: pd.DataFrame, split: str, drawn: int) -> str:
+    if groups.empty:
+        return ""
+    largest = groups.nlargest(MOST_LEFT_OUT, "conversation_count")
+    named = [
+        f"{words.shortened(words.inside(split, name), 24)} ({words.count(number)})"
+        for name, number in zip(largest[split], largest["conversation_count"], strict=True)
+    ]
+    more = f" and {len(groups) - len(named)} more" if len(groups) > len(named) else ""
+    return (
+        f" Drawn: {words.counted(drawn, 'group')}, the largest of {SMALL_SAMPLE} or more, {MOST_CURVES} at most; "
+        f"left out: {', '.join(named)}{more}."
+    )
+
+
+def _untimed(counts: Row) -> str:
+    unknown = counts["answered_unknown_time_count"]
+    return f" {words.count(unknown)} answered at an unknown time are left out." if unknown else ""

@@ -38,7 +38,7 @@ panel.chart(
     curve,
     wanted,
     finding=findings.curves_apart(groups, curve, split) if split else findings.answer_curve(total),
-    counted=panel.curve_counted(total, is_split=bool(split)),
+    counted=panel.curve_counted(total, groups, curve, split),
     cells=lambda: cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
     rows="first_responses",
 )
