@@ -387,6 +387,14 @@ def test_a_channel_is_called_first_only_of_ages_where_chance_does_not_make_it_so
     )
 
 
+def test_short_abandons_are_said_with_the_share_that_they_would_change_and_only_where_there_are_any() -> None:
+    calls = {"offered_count": 100, "short_abandoned_count": 10, "service_level_share": 0.5}
+    some = findings.service_level({**calls, "service_level_all_share": 0.45})
+    assert some.endswith("50 % answered within target. That leaves out 10 short abandons; of all offered it is 45 %.")
+    none = findings.service_level({**calls, "short_abandoned_count": 0, "service_level_all_share": 0.5})
+    assert none == "100 calls offered; 50 % answered within target."
+
+
 def test_a_median_that_is_not_reached_is_said_beside_the_usual_number() -> None:
     row = {"median_minutes_answered": 11.0, "median_minutes_all": float("nan")}
     assert (

@@ -201,7 +201,9 @@ def test_the_interval_of_net_sentiment_is_that_of_a_difference_of_shares() -> No
 
 
 def test_the_title_names_signals_with_their_rule_or_says_there_is_none() -> None:
-    assert findings_sentiment.trend(trend(CALM), "week").endswith("no week is more than chance")
+    assert findings_sentiment.trend(trend(CALM), "week").endswith(
+        "50 % is usual; no week differs from it by more than chance"
+    )
     named = findings_sentiment.trend(trend(JUMP), "week")
     assert named.endswith("signals: week of 16 Mar 2026 (beyond the limits)")
 
@@ -281,7 +283,9 @@ def test_the_latest_week_is_a_whole_one() -> None:
     frame = pd.DataFrame({"period": pd.date_range("2026-01-05", periods=2, freq="7D"), "scored_count": 100})
     frame = frame.assign(negative_share=[0.2, 0.9], centre_share=0.2, signal="", baseline_count=8)
     said = findings_sentiment.trend(frame, "week", [frame["period"].iloc[-1]])
-    assert said == "20 % open negative in the latest full week, usual are 20 %; no week is more than chance"
+    assert said == (
+        "20 % open negative in the latest full week, 20 % is usual; no week differs from it by more than chance"
+    )
 
 
 def test_only_what_rose_by_more_than_chance_is_called_rising() -> None:

@@ -101,9 +101,9 @@ def test_the_cards_are_the_counted_figures_and_every_link_carries_the_days(opene
         "Public complaints we can trace": "80 %",
     }
     assert (
-        "Usual tools call this resolved, see one channel and show 100 %. 4 of these are not answered so far"
-        in said(app)
-    )
+        "Usual tools call this resolved, see one channel and show 100 %. "
+        "4 contacts without a further one are not answered so far"
+    ) in said(app)
     assert any("measure=back_door" in query and "within_days%3D7" in query for query in links(app))
 
 

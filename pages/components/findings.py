@@ -244,11 +244,13 @@ def change(row: Row) -> str:
 
 
 def service_level(total: Row) -> str:
-    """Offered, service level with and without short abandons."""
+    """Offered, service level with and without short abandons where there are any."""
     level, of_all = words.percent(total["service_level_share"]), words.percent(total["service_level_all_share"])
-    short = words.counted(total["short_abandoned_count"], "short abandon")
-    offered = words.counted(total["offered_count"], "call")
-    return f"{offered} offered; {level} answered within target, {short} left out ({of_all} of all offered)."
+    said = f"{words.counted(total['offered_count'], 'call')} offered; {level} answered within target"
+    number = total["short_abandoned_count"]
+    if not number:
+        return f"{said}."
+    return f"{said}. That leaves out {words.counted(number, 'short abandon')}; of all offered it is {of_all}."
 
 
 def resolution(total: Row, channels: Sequence[str]) -> str:

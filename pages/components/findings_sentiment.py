@@ -90,13 +90,13 @@ def trend(data_frame: pd.DataFrame, grain: str, cut: Sequence[Any] = ()) -> str:
     signals = data_frame[data_frame["signal"] != ""]
     usual = words.percent(last["centre_share"])
     if signals.empty:
-        return f"{now}, usual are {usual}; no {grain} is more than chance"
+        return f"{now}, {usual} is usual; no {grain} differs from it by more than chance"
     rules = []
     for rule, part in signals.groupby("signal", sort=False):
         when = [words.period(pd.Timestamp(at), grain) for at in part["period"]]
         named = ", ".join(when) if len(when) <= _MOST_NAMED else _many(part, grain)
         rules.append(f"{named} ({rule})")
-    return f"{now}, usual are {usual}; signals: {'; '.join(rules)}"
+    return f"{now}, {usual} is usual; signals: {'; '.join(rules)}"
 
 
 def _full(data_frame: pd.DataFrame, cut: Sequence[Any]) -> pd.DataFrame:

@@ -114,12 +114,13 @@ def _repeat_card(again: said.Row, past: said.Row | None, looked: Looked) -> Card
 
 def _resolution_card(again: said.Row, looked: Looked) -> Card:
     part, whole = words.count(again["no_further_contact_count"]), words.count(again["judged_count"])
-    silent = words.count(again["no_further_contact_unanswered_count"])
+    silent = again["no_further_contact_unanswered_count"]
+    unanswered = f"{words.counted(silent, 'contact')} without a further one {'is' if silent == 1 else 'are'}"
     blind = said.resolution(again, len(data.store_channels()))
     return Card(
         label="No further contact",
         value=words.percent(again["no_further_contact_share"]) if again["judged_count"] else "Not known",
-        comparison=f"{blind}. {silent} of these are not answered so far",
+        comparison=f"{blind}. {unanswered} not answered so far",
         basis=f"{part} of {whole} judged",
         measure=looked.measure("no_further_contact"),
         metric="no_further_contact_share",
