@@ -901,7 +901,7 @@ _ALL = (
     *(
         _conversation(
             label,
-            f"conversations that open {label}",
+            f"conversations with a {label} opening",
             lambda f, label=label: [*_scored(f), conversations.c.sentiment_label == label],  # type: ignore[misc]
         )
         for label in SENTIMENTS
@@ -911,14 +911,14 @@ _ALL = (
         "conversations whose opening has no sentiment",
         lambda f: [*_contact(f), conversations.c.sentiment_label.is_(None)],
     ),
-    _conversation("blaming", "conversations that blame a channel", _blaming),
+    _conversation("blaming", "conversations blaming a channel", _blaming),
     _conversation(
         "answered_and_written_again", "conversations whose customer wrote again after the answer", _heard_again
     ),
     _conversation("written_again", "negative openings after whose answer the customer wrote again", _written_again),
     _conversation(
         "recovered",
-        "of them, those that close neutral or positive",
+        "negative openings that ended neutral or positive after the answer",
         lambda f: [*_written_again(f), conversations.c.closing_sentiment_label != "negative"],
     ),
     _conversation("calls_offered", "calls offered", _call),
@@ -949,7 +949,7 @@ _ALL = (
     _wait("waits_in_target", "waits answered within target", lambda f: [*_waited(f), is_in_target(waits, f)]),
     _wait(
         "no_reply_needed",
-        "waits that ask for nothing",
+        "waits asking for nothing",
         lambda f: [*_addressed(waits), waits.c.is_response_known.is_(True), ~needs_reply(waits, f)],
     ),
     _wait("open_waits", "waits open now", _open_wait),

@@ -533,7 +533,7 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> Drawing:
         [i for i, _ in places],
         [["contacts", f"age_group={ages[i]}", f"channel={table.columns[j]}"] for i, j in places],
         [
-            f"{labels[i]}, {names[j]}: {counts[i, j]:,.0f} conversations, {expected[i, j]:,.0f} expected"
+            f"{labels[i]}, {names[j]}: {words.counted(counts[i, j], 'conversation')}, {expected[i, j]:,.0f} expected"
             for i, j in places
         ],
         size=26,

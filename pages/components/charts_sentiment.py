@@ -150,7 +150,7 @@ def said_on_about_heatmap(data_frame: pd.DataFrame) -> Drawing:
         [i for i, _ in places],
         [["blaming", f"channel={on[i]}", f"blamed_channel={about[j]}"] for i, j in places],
         [
-            f"On {rows[i]} about {columns[j]}: {counts[i, j]:,.0f} of {whole[on[i]]:,} conversations, "
+            f"On {rows[i]} about {columns[j]}: {counts[i, j]:,.0f} of {words.counted(whole[on[i]], 'conversation')}, "
             f"{words.percent(share[i, j])} (95 %: {words.percent(float(lows.iloc[i, j]))} to "
             f"{words.percent(float(highs.iloc[i, j]))}){'; too few to judge' if is_few[i] else ''}"
             for i, j in places

@@ -285,7 +285,9 @@ def curve_counted(total: Row, groups: pd.DataFrame, curve: pd.DataFrame, split: 
 
 def _answered_of(counts: Row) -> str:
     known = counts["conversation_count"] - counts["answered_unknown_time_count"]
-    return f"Share of {words.count(known)} conversations answered by a human within the time, the unanswered kept in"
+    return (
+        f"Share of {words.counted(known, 'conversation')} answered by a human within the time, the unanswered kept in"
+    )
 
 
 def _not_drawn(groups: pd.DataFrame, split: str, drawn: int) -> str:

@@ -174,15 +174,15 @@ def rate_card(unit: str, wanted: Filter, complaints: Any, past: Any) -> cards.Ca
     before = cards.before(wanted)
     now: Any = data.ignored_rates(wanted).set_index("unit_counted").loc[unit]
     then = data.ignored_rates(before).set_index("unit_counted").loc[unit] if before else None
-    part, whole = words.count(now["ignored_in_time_count"]), words.count(now["due_count"])
+    part, whole = now["ignored_in_time_count"], now["due_count"]
     return dataclasses.replace(
         own,
         label=f"{UNITS[unit]}s with an ignored complaint",
         value=words.percent(now["ignored_share"]),
         comparison=cards.change_words(now, then, "ignored_share", wanted, count="due_count"),
-        basis=f"{part} of {whole} {unit}s",
-        numerator=f"{part} {unit}s with a complaint that no human answered in time, anywhere",
-        denominator=f"{whole} {unit}s with a complaint old enough to be judged",
+        basis=f"{words.count(part)} of {words.counted(whole, unit)}",
+        numerator=words.counted_as(part, f"{unit}s with a complaint that no human answered in time, anywhere"),
+        denominator=words.counted_as(whole, f"{unit}s with a complaint old enough to be judged"),
         interval=cards.interval(now, "ignored_share"),
     )
 
@@ -207,7 +207,7 @@ def states_or_published(channels: pd.DataFrame, total: Any, wanted: Filter) -> N
         wanted,
         finding=findings.response_states(channels, "channel"),
         counted="Per cent of each channel's complaints by what happened to them so far; at the right, how many. "
-        f"{words.count(total['complaint_count'])} complaints.{_wordless(channels)}",
+        f"{words.counted(total['complaint_count'], 'complaint')}.{_wordless(channels)}",
         cells=lambda: _state_cells(channels),
         rows="complaints",
     )
@@ -334,9 +334,9 @@ def unrecorded(wanted: Filter) -> None:
     missing = total - known
     if missing:
         st.caption(
-            f"Left out of every figure here: {missing:,} of {total:,} conversations whose source cannot tell whether "
-            "anybody answered, such as service requests, or tickets without their comments. The page Data names the "
-            "sources without response times."
+            f"Left out of every figure here: {missing:,} of {words.counted(total, 'conversation')} whose source "
+            "cannot tell whether anybody answered, such as service requests, or tickets without their comments. "
+            "The page Data names the sources without response times."
         )
 
 

@@ -53,7 +53,7 @@ def _why_empty(telling_count: int) -> str:
     if not telling_count:
         return "No customer of this filter wrote or called about something that asks for a reply."
     return (
-        f"None of the {words.counted(telling_count, 'telling')} of this filter follows, within 30 days, an earlier "
+        f"{words.none_of(telling_count, 'tellings')} of this filter follows, within 30 days, an earlier "
         "one of the same customer on another channel or answered by another agent. A customer is the same only where "
         "an address, number, handle or id says so, and agents are known only where the source names them."
     )

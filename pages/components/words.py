@@ -30,6 +30,7 @@ DIMENSION_LABELS = {
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|s|min|h|d|wk|points?)(?!\w))")
+_COUNTED = re.compile(r"\b(conversation|call|wait|customer|contact|complaint|telling|opening|time)s\b")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -62,6 +63,20 @@ def count(number: float) -> str:
 def counted(number: float, one: str, many: str | None = None) -> str:
     """A count with its noun: '1 complaint', '12 complaints'."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def counted_as(number: float, label: str) -> str:
+    """A count with words in the plural for what is counted: '1 complaint in public', '2 complaints in public'."""
+    return f"{count(number)} {_singular(label) if number == 1 else label}"
+
+
+def none_of(number: float, label: str) -> str:
+    """That it holds of none: 'None of the 12 complaints in public', of a single one 'No complaint in public'."""
+    return f"No {_singular(label)}" if number == 1 else f"None of the {counted_as(number, label)}"
+
+
+def _singular(label: str) -> str:
+    return _COUNTED.sub(r"\1", label, count=1)
 
 
 def fixed(value: float, places: int = 0) -> str:

@@ -17,7 +17,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     number = data.count_rows(rows_wanted)
     if number and (rows_wanted.measure != "contacts" or rows_wanted.cell):
         selection.all_link(wanted)
-st.subheader(words.markdown(f"{words.count(number)} {selection.in_words(rows_wanted)}"), anchor=False)
+st.subheader(words.markdown(words.counted_as(number, selection.in_words(rows_wanted))), anchor=False)
 if not number:
     empty.no_rows(rows_wanted)
     st.stop()
