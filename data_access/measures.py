@@ -72,6 +72,14 @@ WAIT_BANDS = (
     ("4 to 24 hours", 1440),
     ("over 1 day", None),
 )
+# Cells whose values are known beforehand; others depend on what is loaded.
+_CLOSED_LISTS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("channel", "blamed_channel", "front_channel", "told_before_on"), (*CHANNELS, UNKNOWN)),
+    **dict.fromkeys(("sentiment", "closing_sentiment"), (*SENTIMENTS, UNKNOWN)),
+    "state": RESPONSE_STATES,
+    "age": tuple(label for label, *_ in BACKLOG_AGES),
+    "wait_band": (*(label for label, _ in WAIT_BANDS), NOBODY),
+}
 # Rank of a state when a conversation has several complaints: the worst is the conversation's.
 _SEVERITY = (
     "answered_in_target",
@@ -1176,6 +1184,8 @@ def _check_cell(measure: Measure, key: str, value: str, grain: str) -> None:
         _number(key, value)
     elif key in _WHOLE_NUMBERS:
         _whole_number(key, value)
+    elif value not in _CLOSED_LISTS.get(key, (value,)):
+        raise FilterError(f"unknown {key} {value!r}; known are {', '.join(_CLOSED_LISTS[key])}")
 
 
 def _number(key: str, value: str) -> float:

@@ -226,9 +226,15 @@ def test_an_unreadable_selection_is_dropped_with_a_notice(opened_page, tiny_stor
     assert set(app.dataframe[0].value["channel"]) == {"Email"}
 
 
+def test_a_value_that_cannot_be_is_refused_by_name(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "conversations", period="all", cell=["channel=foo", "age_group=unknown"])
+    assert "Left out of the link: unknown channel 'foo'; known are phone, email" in said(app)
+    assert app.subheader[0].value.endswith("age unknown")
+
+
 def test_a_cell_that_leaves_no_rows_is_named_with_a_way_back_to_all(opened_page, tiny_store_url: str) -> None:
     app = opened_page(tiny_store_url, "conversations", period="all", cell=["channel=email", "team=Social"])
-    assert "No rows match: conversations with us, Email, Social; All time; everything" in said(app)
+    assert "No rows match: conversations with us, channel email, team Social; All time; everything" in said(app)
     links = [link for link in app.page_link if link.label == "All conversations of this filter"]
     assert len(links) == 1
     assert "cell" not in links[0].proto.query_string

@@ -152,7 +152,10 @@ def test_the_rows_of_an_arrow_open_on_the_page_of_rows(opened_page, joined_url: 
     app.query_params["cell"] = ["front_channel=email", "channel=twitter", "within_days=7"]
     app.run()
     assert not app.exception
-    assert "2 complaints in public after a private contact had failed, Email, Twitter, within 7 days" in said(app)
+    assert (
+        "2 complaints in public after a private contact had failed, failed on email, channel Twitter, within 7 days"
+        in said(app)
+    )
     assert list(app.dataframe[0].value["front_channel"]) == ["Email", "Email"]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from data_access.filters import Filter
-from data_access.measures import MEASURES, Measure
+from data_access.measures import DIMENSIONS, MEASURES, Measure
 from data_access.vocabulary import TOPIC_LABELS
 from pages.components import charts, findings, findings_age, findings_joined_up, headlines, panel, tables, words
 
@@ -127,6 +127,31 @@ def test_half_of_one_is_not_spoken_of() -> None:
     )
     total = pd.Series({"known_private_count": 1, "back_door_share_high": 1.0})
     assert findings_joined_up.flow(one, total, 7) == "Email failed before 1 of 1; widest, email to Twitter"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "said"),
+    [
+        ("age_group", "unknown", "age unknown"),
+        ("brand", "unknown", "brand unknown"),
+        ("team", "Phone South", "team Phone South"),
+        ("team", "unknown", "no team"),
+        ("channel", "facebook", "channel Facebook"),
+        ("front_channel", "phone", "failed on phone"),
+        ("blamed_channel", "web_form", "blaming web form"),
+        ("sentiment", "positive", "opening positive"),
+        ("closing_sentiment", "negative", "ending negative"),
+        ("told_before_on", "email", "told before on email"),
+        ("weekday", "1", "on a Monday"),
+        ("hour", "9", "from 09:00"),
+    ],
+)
+def test_a_value_in_a_heading_says_what_it_is_a_value_of(dimension: str, value: str, said: str) -> None:
+    assert words.with_dimension(dimension, value) == said
+
+
+def test_every_dimension_of_a_cell_has_words_in_headings() -> None:
+    assert set(DIMENSIONS) - {"period"} == set(words._OF_DIMENSION)
 
 
 def test_what_is_counted_is_one_or_several() -> None:

@@ -243,8 +243,37 @@ def in_sentence(label: str) -> str:
 def inside(dimension: str, raw: object, grain: str = "week") -> str:
     """The label of a value inside a sentence: names of teams, brands, agents and the like stand as they are."""
     label = value(dimension, raw, grain)
-    is_name = dimension in ("team", "brand", "agent", "age_group") and label == str(raw)
-    return label if is_name else in_sentence(label)
+    is_name = dimension in ("team", "responder_team", "brand", "agent", "age_group", "source") and label == str(raw)
+    return label if is_name or dimension == "weekday" else in_sentence(label)
+
+
+def with_dimension(dimension: str, raw: object) -> str:
+    """A value with what it is a value of, as the filter's sentence says it: 'age unknown', 'failed on phone'."""
+    if dimension == "team" and raw == UNKNOWN:
+        return "no team"
+    return _OF_DIMENSION.get(dimension, "{}").format(inside(dimension, raw))
+
+
+_OF_DIMENSION = {
+    "channel": "channel {}",
+    "brand": "brand {}",
+    "team": "team {}",
+    "agent": "who answered: {}",
+    "responder_team": "answering team {}",
+    "age_group": "age {}",
+    "topic": "topic {}",
+    "source": "source {}",
+    "sentiment": "opening {}",
+    "closing_sentiment": "ending {}",
+    "blamed_channel": "blaming {}",
+    "front_channel": "failed on {}",
+    "told_before_on": "told before on {}",
+    "state": "state {}",
+    "wait_band": "answered: {}",
+    "age": "waiting: {}",
+    "hour": "from {}",
+    "weekday": "on a {}",
+}
 
 
 def column(name: str) -> str:
