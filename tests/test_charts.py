@@ -187,6 +187,12 @@ def test_provisional_periods_are_hatched_and_outside_the_line() -> None:
     assert not math.isnan(line.y[2])
 
 
+def test_hatched_periods_are_spoken_of_only_where_there_are_any() -> None:
+    assert panel.provisional(periods(3), "day") == ""
+    assert panel.provisional(periods(3, provisional=1), "day") == " The hatched day may still change."
+    assert panel.provisional(periods(3, provisional=2), "week") == " Hatched weeks may still change."
+
+
 def test_a_period_that_is_cut_is_hollow_and_the_label_stands_at_the_last_whole_one() -> None:
     frame = periods(4).assign(due_count=100)
     figure = charts.share_by_period_line(

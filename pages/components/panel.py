@@ -90,7 +90,7 @@ def share_over_time(
         data_frame,
         wanted,
         finding=findings.over_time(data_frame, share, count, done, grain, cut),
-        counted=counted + hollow(data_frame, wanted),
+        counted=counted + provisional(data_frame, grain) + hollow(data_frame, wanted),
         cells=lambda: selection.cells(data_frame, ("period",), measure, grain=grain),
         charted=(share, count),
     )
@@ -136,6 +136,13 @@ def caption(wanted: Filter, counted: str) -> str:
     """What is counted, as of when, in which zone."""
     shown = data.scoped(wanted)
     return f"{counted} As of {words.moment(data.status().as_of, shown.zone)}, {shown.zone}."
+
+
+def provisional(data_frame: pd.DataFrame, grain: str) -> str:
+    """That hatched periods may still change, where any is hatched."""
+    hatched = int(data_frame["is_provisional"].sum()) if "is_provisional" in data_frame else 0
+    which = f"The hatched {grain}" if hatched == 1 else f"Hatched {grain}s"
+    return f" {which} may still change." if hatched else ""
 
 
 def cut_off(data_frame: pd.DataFrame, wanted: Filter, lead: str = "Not whole") -> str:
