@@ -193,6 +193,16 @@ def test_hatched_periods_are_spoken_of_only_where_there_are_any() -> None:
     assert panel.provisional(periods(3, provisional=2), "week") == " Hatched weeks may still change."
 
 
+def test_the_bar_of_a_single_day_is_not_as_wide_as_the_plot() -> None:
+    counts = {"offered_count": 9, "answered_count": 7, "abandoned_count": 2, "short_abandoned_count": 1}
+    day = pd.DataFrame([{"period": pd.Timestamp("2026-01-05"), **counts}])
+    figure = charts.calls_by_period_bar(day, grain="day")
+    first, last = figure.layout.xaxis.range
+    assert figure.data[0].width <= 0.3 * (pd.Timestamp(last) - pd.Timestamp(first)).total_seconds() * 1000
+    week = pd.concat([day.assign(period=day["period"] + pd.Timedelta(days=at)) for at in range(3)])
+    assert charts.calls_by_period_bar(week, grain="day").layout.xaxis.range is None
+
+
 def test_a_period_that_is_cut_is_hollow_and_the_label_stands_at_the_last_whole_one() -> None:
     frame = periods(4).assign(due_count=100)
     figure = charts.share_by_period_line(

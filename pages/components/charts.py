@@ -21,6 +21,7 @@ from pages.components.drawing import Drawing, drawn
 CURVE_POINTS = 240
 BAR_ROWS = 16
 PERIOD_TICKS = 7
+FEWEST_PERIODS = 3  # that an axis has room for
 _TIME_TICKS = (
     (1 / 60, "1 s"),
     (10 / 60, "10 s"),
@@ -663,6 +664,10 @@ def _period_axis(figure: Drawing, x: Sequence[Any], grain: str) -> None:
         if not ticks or numbers[ticks[-1]] - numbers[place] >= step:
             ticks.append(place)
     figure.update_xaxes(tickvals=[x[place] for place in reversed(ticks)])
+    missing = FEWEST_PERIODS - (numbers[-1] - numbers[0] + 1) if len(x) else 0
+    if missing > 0:  # else the bar of one day would be as wide as the plot
+        beside = pd.Timedelta(milliseconds=_period_milliseconds(grain) * (missing + 1) / 2)
+        figure.update_xaxes(range=[pd.Timestamp(x[0]) - beside, pd.Timestamp(x[-1]) + beside])
 
 
 def is_whole(x: Sequence[Any], cut: Sequence[Any]) -> np.ndarray:
