@@ -204,6 +204,17 @@ def test_the_sentence_on_hours_leaves_out_hours_with_too_few() -> None:
     assert "widen the period" in findings_silence.hours(few, "share")
 
 
+@pytest.mark.parametrize("n", [[1], [450], [1_200, 1_300], [3_000], [40, 5_000], [10, 90_000]])
+def test_the_log_axis_of_the_funnel_has_ticks_that_show_its_scale(n: list[int]) -> None:
+    teams = [f"Team {place}" for place in range(len(n))]
+    frame = pd.concat([funnel_frame().head(1)] * len(n)).assign(target_due_count=n, team=teams)
+    axis = charts_silence.funnel_plot(frame, "team").layout.xaxis
+    least, most = (10**end for end in axis.range)
+    assert len(axis.tickvals) >= (3 if max(n) > 30 else 1)
+    assert len(axis.tickvals) <= 9
+    assert all(least <= at <= most for at in axis.tickvals)
+
+
 def week_of_hours(ignored: int, worst: int) -> pd.DataFrame:
     """Every hour of the week with 40 complaints of which so many were ignored, and one hour with more."""
     hours = pd.DataFrame([{"weekday": day, "hour": hour} for day in range(1, 8) for hour in range(24)])
