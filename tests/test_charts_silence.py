@@ -215,6 +215,23 @@ def test_the_log_axis_of_the_funnel_has_ticks_that_show_its_scale(n: list[int]) 
     assert all(least <= at <= most for at in axis.tickvals)
 
 
+def test_who_jumps_the_queue_stands_with_the_row_of_the_title_first_and_the_few_last() -> None:
+    frame = pd.DataFrame(
+        {
+            "team": ["Large", "Small", "Few"],
+            "channel": "email",
+            "easy_answered_count": [1000, 40, 5],
+            "overtaking_count": [300, 14, 4],
+            "overtaking_share": [0.3, 0.35, 0.8],
+            "overtaking_share_low": [0.27, 0.22, 0.38],
+        }
+    )
+    shown = findings_silence.surest_first(frame.iloc[::-1])
+    assert list(shown["team"]) == ["Large", "Small", "Few"]
+    assert list(shown.columns) == list(frame.columns)
+    assert findings_silence.overtaking(frame).startswith("Large, email: 30 %")
+
+
 def week_of_hours(ignored: int, worst: int) -> pd.DataFrame:
     """Every hour of the week with 40 complaints of which so many were ignored, and one hour with more."""
     hours = pd.DataFrame([{"weekday": day, "hour": hour} for day in range(1, 8) for hour in range(24)])

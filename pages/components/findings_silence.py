@@ -246,12 +246,22 @@ def calendars(settings: Settings, clock: str) -> str:
 
 
 @kept
+def surest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Teams and channels by how surely newer contacts were answered past older complaints; too few to judge last."""
+    few = frame["easy_answered_count"] < SMALL_SAMPLE
+    ordered = frame.assign(few=few).sort_values(
+        ["few", "overtaking_share_low", "overtaking_share"], ascending=[True, False, False], kind="stable"
+    )
+    return ordered.drop(columns="few").reset_index(drop=True)
+
+
+@kept
 def overtaking(frame: pd.DataFrame) -> str:
     """Where newer, easier contacts are answered past older complaints most surely."""
     judged: Any = frame[frame["easy_answered_count"] >= SMALL_SAMPLE]
     if judged.empty or not judged["overtaking_count"].sum():
         return "No older complaint was clearly passed over"
-    worst = judged.loc[judged["overtaking_share_low"].idxmax()]
+    worst: Any = surest_first(judged).iloc[0]
     team = words.shortened(words.value("team", worst["team"]), 28)
     channel = words.in_sentence(words.value("channel", worst["channel"]))
     return (

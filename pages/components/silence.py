@@ -128,11 +128,12 @@ def teams(wanted: Filter) -> None:
     with left:
         st.subheader("Who jumps the queue", anchor=False)
         _table(
-            data.cherry_picking(wanted),
+            findings_silence.surest_first(data.cherry_picking(wanted)),
             "queue_jumping",
             findings_silence.overtaking,
             "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
-            "and channel; under 30 too few to judge. Single overtakings cannot be opened as rows.",
+            "and channel; first where the share is surely highest, last what is under 30 and too few to judge. Single "
+            "overtakings cannot be opened as rows.",
             wanted,
         )
     with right:
