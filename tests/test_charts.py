@@ -448,9 +448,19 @@ def test_nothing_on_screen_calls_what_is_not_answered_yet_never_answered() -> No
 
 
 def test_definitions_are_said_in_the_words_of_headings():
-    said = [words.definition(metric.definition) for metric in METRICS.values()]
-    assert not [text for text in said if "_" in text]
+    said = [
+        words.definition(text)
+        for metric in METRICS.values()
+        for text in (metric.definition, metric.owning_time, metric.unit, metric.source)
+    ]
+    assert not [text for text in said if re.search(r"_|`|\*|--|\.md", text)]
     assert any("\u201cOld enough to judge\u201d" in text for text in said)
+    assert "opening of the conversation" in said
+
+
+def test_what_definitions_name_of_reports_and_settings_is_still_in_the_registry():
+    registry = " ".join(f"{metric.definition} {metric.source}" for metric in METRICS.values())
+    assert [written for written, _ in words._OF_REGISTRY if written not in registry] == []
 
 
 def test_an_age_group_waits_longest_only_beyond_its_interval():

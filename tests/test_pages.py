@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,13 @@ def test_an_unreadable_selection_is_dropped_with_a_notice(opened_page, tiny_stor
     assert "measure=nonsense" in said(app)
     assert "colour" in said(app)
     assert set(app.dataframe[0].value["channel"]) == {"Email"}
+
+
+def test_the_table_of_definitions_names_no_fields(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "data", period="all")
+    table = next(frame.value for frame in app.dataframe if "Definition" in frame.value)
+    text = " ".join(table.astype(str).to_numpy().ravel())
+    assert not re.findall(r"[a-z]+_[a-z_]+|--[a-z]+", text)
 
 
 def test_a_value_that_cannot_be_is_refused_by_name(opened_page, tiny_store_url: str) -> None:

@@ -74,7 +74,7 @@ def _receipt(card: Card, wanted: Filter) -> None:
         ("Denominator", card.denominator or card.basis),
         ("95 % interval", card.interval),
         ("Definition", words.definition(metric.definition) if metric else ""),
-        ("Belongs to the moment of", metric.owning_time.replace("_", " ") if metric else ""),
+        ("Belongs to the moment of", words.definition(metric.owning_time) if metric else ""),
         ("Rows", "listed on this page" if card.anchor else measure_named(card.measure).label),
         ("Filter", shown.sentence()),
         ("Data as of", f"{words.moment(status.as_of, shown.zone)} ({shown.zone})"),

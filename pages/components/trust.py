@@ -106,11 +106,11 @@ def definitions() -> None:
     rows = [
         {
             "Figure": metric.label,
-            "Unit": metric.unit,
+            "Unit": words.definition(metric.unit),
             "Counts": metric.grain,
-            "Belongs to": metric.owning_time,
-            "Definition": metric.definition,
-            "Source": metric.source,
+            "Belongs to": words.definition(metric.owning_time),
+            "Definition": words.definition(metric.definition),
+            "Source": words.definition(metric.source),
         }
         for metric in METRICS.values()
     ]

@@ -482,8 +482,34 @@ COLUMN_LABELS = {
 
 
 def definition(text: str) -> str:
-    """A definition with names of columns as the headings of tables have them."""
-    return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", lambda name: f"\u201c{column(name[0])}\u201d", text)
+    """What the registry says, in words of the pages: columns by their headings, settings by what they are."""
+    for written, said in _OF_REGISTRY:
+        text = text.replace(written, said)
+    text = re.sub(r" \([a-z]+(?:_[a-z]+)*_at\)", "", text)
+    text = re.sub(r"\*([^*]+)\*", "\u201c\\1\u201d", text)
+    return re.sub(
+        r"`([a-z0-9_]+)`|\b[a-z]+(?:_[a-z0-9]+)+\b", lambda name: f"\u201c{column(name[1] or name[0])}\u201d", text
+    )
+
+
+# Reports, settings and options that definitions name, for those who know the pages only; longer ones first.
+_OF_REGISTRY = (
+    ("--no-reply-needed include puts them back", "the command line can put them back"),
+    ("(setting joined_up.window_days, or --within-days)", "(N is a setting)"),
+    ("the setting unknown_time_counts_as", "the setting for answers at an unknown time"),
+    ("the setting restated_similarity", "the setting for likeness"),
+    ("within short_abandon_seconds (default 5)", "within the seconds of a setting (5 unless changed)"),
+    ("repeat_contacts_any_topic", "the repeat contacts of any topic"),
+    ("back_door_flow", "the flow of the back door"),
+    ("channel_mix", "the channel mix"),
+    ("response_times", "response times"),
+    ("answer_curve", "the answer curve"),
+    ("silent_after_days", "the days of silence that the settings ask for"),
+    ("window_days", "the N days of repeat contacts"),
+    ("is_ours marks", "\u201cOurs\u201d marks"),
+    ("as_of", "as-of"),
+    ("Measured error: benchmarks/restatements.md.", "The error was measured, see the documentation."),
+)
 
 
 def _missing(number: float) -> bool:
