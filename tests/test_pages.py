@@ -240,6 +240,15 @@ def test_a_value_that_cannot_be_is_refused_by_name(opened_page, tiny_store_url: 
     assert app.subheader[0].value.endswith("age unknown")
 
 
+def test_a_single_row_is_counted_as_one(opened_page, tiny_store_url: str) -> None:
+    engine = open_reader(tiny_store_url)
+    everything = Selection(resolved(Filter(), read_status(engine, tiny_store_url)), "contacts")
+    times = selected_rows(engine, everything)["customer_id"].value_counts()
+    single = times[times == 1].index[0]
+    app = opened_page(tiny_store_url, "conversations", period="all", cell=f"customer={single}")
+    assert re.match(r"1 conversation with us\b", app.subheader[0].value)
+
+
 def test_a_cell_that_leaves_no_rows_is_named_with_a_way_back_to_all(opened_page, tiny_store_url: str) -> None:
     app = opened_page(tiny_store_url, "conversations", period="all", cell=["channel=email", "team=Social"])
     assert "No rows match: conversations with us, channel email, team Social; All time; everything" in said(app)
