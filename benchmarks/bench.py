@@ -239,7 +239,7 @@ def make_store(figures: Figures, rows: int, url: str, part: str = "store") -> No
 
 def _rebuilt(connection: Connection, url: str) -> float:
     with _timed() as derived:
-        derive.rebuild(connection, current_settings(url))
+        derive.rebuild(connection, current_settings(url, connection))
     return derived[0]
 
 

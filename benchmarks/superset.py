@@ -186,7 +186,7 @@ def make_store(url: str, rows: int) -> None:
     """The store of `bench.py`."""
     with open_writer(url) as connection:
         put_in(connection, rows)
-        derive.rebuild(connection, current_settings(url))
+        derive.rebuild(connection, current_settings(url, connection))
         derive.refresh_source_status(connection, "bench", None, dt.datetime.max)
 
 

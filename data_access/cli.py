@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from data_access import __version__, audit, cli_identities, distributed, engine_commands, loader, text
-from data_access.config import DEFAULTS_FILE, read_settings
+from data_access.config import DEFAULTS_FILE, Settings, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError, UnfinishedError
 from data_access.export import csv_lines, write_json
 from data_access.filters import Filter
@@ -487,7 +487,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             _say(f"line {item.line}: left out: {item.reason if isinstance(item, Reject) else 'a field is missing'}")
             continue
         rows.append((item.fields[text_place], item.fields[label_place]))
-    settings = loader.text_settings_of(current_settings(_url(options)))
+    settings = loader.text_settings_of(_settings(_url(options)))
     scorer, _, folder = options.scorer.partition(":")
     try:
         found = text.evaluate(
@@ -510,6 +510,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     return SOME_REJECTED if rejected else DONE
 
 
+def _settings(url: str) -> Settings:
+    """What the next load would use; there need not be a store yet."""
+    folder = store_folder(url)
+    if folder is not None and current_generation(folder) is None:
+        return read_settings(settings_file(url))
+    with open_reader(url).connect() as connection:
+        return current_settings(url, connection)
+
+
 def _check(options: argparse.Namespace) -> int:
     engine = open_reader(_url(options))
     status = read_status(engine, _url(options))
@@ -521,7 +530,7 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps({"checks": len(findings), "failed": [vars(finding) for finding in wrong]}))
     for finding in wrong:
         _say(f"wrong: {finding.check}: {finding.detail}")
-    if status.fingerprint != current_settings(_url(options)).fingerprint():
+    if status.fingerprint != _settings(_url(options)).fingerprint():
         _say("note: the settings have changed since the store was derived; run: frontdoor rebuild")
     words = f"{len(findings)} checks, {len(wrong)} failed"
     _say(words) if options.json else print(words)
@@ -597,7 +606,7 @@ def _status(options: argparse.Namespace) -> int:
         "as_of": status.as_of.isoformat() + "Z" if status.as_of else None,
         "zone": status.settings.zone,
         "size_bytes": store_size_bytes(url),
-        "is_derived_with_present_settings": status.fingerprint == read_settings(settings_file(url)).fingerprint(),
+        "is_derived_with_present_settings": status.fingerprint == _settings(url).fingerprint(),
     }
     with engine.connect() as connection:
         from sqlalchemy import func, select  # noqa: PLC0415

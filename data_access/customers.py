@@ -34,6 +34,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     union,
     union_all,
 )
@@ -109,6 +110,8 @@ _moving = {
 }
 _TABLES = (_subjects, _raw, _known, _near, _near_statements, _solved, _solved_statements, owners, _affected)
 _MOST_NAMED = 5  # lines that a note counts
+IDENTITIES_OF = 300_000  # customers whose identities are written at once, in `dialects.ENGINE_MB`
+TOLD_OF = 1_000_000  # customers whose events are looked through at once: each time all events are read
 FEW_STATEMENTS = 2_000  # up to so many, planning a handful of statements takes longer than looking at each
 
 
@@ -437,18 +440,18 @@ def _has_decisions(connection: Connection) -> bool:
 
 
 def _note_affected(connection: Connection) -> None:
-    """Whose rows may have to be written again: all who had or get what was settled."""
+    """Whose rows may have to be written again: all who had or get what was settled. One after the other, to hold less.
+
+    What is settled grows with all that these customers ever wrote.
+    """
     s, i, k = stated_identities.c, interactions.c, customer_identities.c
-    _fill(
-        connection,
-        _affected,
-        union(
-            select(s.customer_id).join(owners, owners.c.statement_id == s.statement_id),
-            select(i.customer_id).where(i.conversation_id.in_(select(owners.c.statement_id))),
-            select(owners.c.customer_id),
-            select(k.customer_id).join(_near, _same_identity(_near.c, k)),
-        ),
-    )
+    for customer_id, rows in (
+        (owners.c.customer_id, select(owners.c.customer_id)),
+        (s.customer_id, select(s.customer_id).join(owners, owners.c.statement_id == s.statement_id)),
+        (i.customer_id, select(i.customer_id).where(i.conversation_id.in_(select(owners.c.statement_id)))),
+        (k.customer_id, select(k.customer_id).join(_near, _same_identity(_near.c, k))),
+    ):
+        _fill(connection, _affected, rows.where(customer_id.not_in(select(_affected.c.customer_id))).distinct())
 
 
 def _widen(connection: Connection, *, is_decided: bool) -> int:
@@ -702,11 +705,43 @@ def _refresh_identities(connection: Connection) -> None:
 
     An identity that joins stands with its person alone; one that joins nobody with everyone who shows it.
     """
-    s, x = stated_identities.c, _solved.c
-    mine = s.customer_id.in_(select(_affected.c.customer_id))
-    connection.execute(
-        delete(customer_identities).where(customer_identities.c.customer_id.in_(select(_affected.c.customer_id)))
-    )
+    affected = select(_affected.c.customer_id)
+    connection.execute(delete(customer_identities).where(customer_identities.c.customer_id.in_(affected)))
+    for initials in _parts_of_affected(connection, IDENTITIES_OF):
+        _write_identities(connection, initials)
+
+
+def _parts_of_affected(connection: Connection, at_once: int) -> list[list[str]]:
+    """Initials that divide who was looked at again into parts of about so many; no initials stand for everybody.
+
+    An initial is the first character of the hash that an id is, so each has about as many.
+    """
+    initial = _initial(_affected.c.customer_id)
+    sizes = select(initial, func.count(_affected.c.customer_id.distinct())).group_by(initial).order_by(initial)
+    parts: list[list[str]] = [[]]
+    size = 0
+    for found, count in connection.execute(sizes).all():
+        if parts[-1] and size + count > dialects.at_once(at_once):
+            parts.append([])
+            size = 0
+        parts[-1].append(found)
+        size += count
+    return parts if len(parts) > 1 else [[]]
+
+
+def _initial(customer_id: ColumnElement[str]) -> ColumnElement[str]:
+    return func.substr(customer_id, 2, 1)
+
+
+def _is_of(customer_id: ColumnElement[str], initials: Sequence[str]) -> ColumnElement[bool]:
+    return _initial(customer_id).in_(initials) if initials else true()
+
+
+def _write_identities(connection: Connection, initials: Sequence[str]) -> None:
+    """Of those who were looked at again: one part of `_parts_of_affected`."""
+    s, x, a = stated_identities.c, _solved.c, _affected.c
+    affected = select(a.customer_id).where(_is_of(a.customer_id, initials))
+    mine = and_(_is_of(s.customer_id, initials), s.customer_id.in_(affected))
     is_theirs = or_(
         s.reason.is_not(None),
         x.identity_kind.is_not(None) & (x.customer_id.is_(None) | (x.customer_id == s.customer_id)),
@@ -756,9 +791,16 @@ def refresh(connection: Connection) -> None:
     Not for all whom the load touched so far: a file of many slices would have everybody written again for each. A
     person of whom only an identity is known, since a split, has a row without anything else.
     """
-    i, r, k = interactions.c, customer_records.c, customer_identities.c
-    affected = select(_affected.c.customer_id)
-    connection.execute(delete(customers).where(customers.c.customer_id.in_(affected)))
+    connection.execute(delete(customers).where(customers.c.customer_id.in_(select(_affected.c.customer_id))))
+    for initials in _parts_of_affected(connection, TOLD_OF):
+        _write_customers(connection, initials)
+    connection.execute(delete(_affected))
+
+
+def _write_customers(connection: Connection, initials: Sequence[str]) -> None:
+    """Of those who were looked at again: one part of `_parts_of_affected`."""
+    i, r, k, a = interactions.c, customer_records.c, customer_identities.c, _affected.c
+    affected = select(a.customer_id).where(_is_of(a.customer_id, initials))
     listed = (
         select(r.customer_id, *(func.max(r[name]).label(name) for name in FILE_FIELDS))
         .where(r.customer_id.in_(affected))
@@ -798,7 +840,6 @@ def refresh(connection: Connection) -> None:
             .outerjoin(seen, seen.c.customer_id == known.c.customer_id),
         )
     )
-    connection.execute(delete(_affected))
 
 
 def _own_id(row: Mapping[str, Any], source: str) -> Identity:

@@ -36,7 +36,7 @@ from data_access.schema import (
     interactions,
     stated_identities,
 )
-from data_access.store import current_settings, open_reader, open_writer, settings_in_force
+from data_access.store import open_reader, open_writer, settings_in_force
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,8 +221,8 @@ class _Plan:
 
 def _decide(url: str, plan: Callable[[Connection, IdentityRules], _Plan]) -> Decided:
     open_reader(url).dispose()  # an absent store is an error, not a new one
-    settings = current_settings(url)
     with open_writer(url) as connection:
+        settings = settings_in_force(connection)  # what changed in the file waits for a load
         rules = settings.identity
         derive.begin_touched(connection)
         planned = plan(connection, rules)

@@ -41,6 +41,11 @@ def share(successes: npt.ArrayLike, trials: npt.ArrayLike) -> Floats:
         return np.where(n > 0, k / n, np.nan)
 
 
+def reciprocal(shares: npt.ArrayLike) -> Floats:
+    """1 / share, as the number of contacts to one that begins an issue; missing where the share is 0: no end to it."""
+    return share(np.ones_like(np.asarray(shares, dtype=np.float64)), shares)
+
+
 def percentile_of_counts(values: Floats, counts: Counts, q: float) -> float:
     """Percentile `q` (0-1) of values that occur `counts` times, interpolated as `percentile_cont` does.
 
@@ -280,6 +285,24 @@ def discoveries(p_values: Floats, rate: float = 0.05) -> npt.NDArray[np.bool_]:
     if len(below):
         found[order[: below[-1] + 1]] = True
     return found
+
+
+def lead_p_value(counts: npt.ArrayLike) -> float:
+    """Two-sided p value of the largest count of one sample against the second: how often a tie would look like this.
+
+    Whoever leads was picked for leading, yet beating the second is proof of beating all (K. Hung and W. Fithian,
+    Annals of Statistics 47 (2019) 758-782). Of those in either count half would be in each: McNemar's test with
+    Edwards' correction (Psychometrika 13 (1948) 185-187). NaN where nothing is counted.
+    """
+    *_, second, first = sorted([0.0, 0.0, *np.asarray(counts, dtype=np.float64).tolist()])
+    if not first:
+        return float("nan")
+    return math.erfc(max(first - second - 1, 0.0) / math.sqrt(2 * (first + second)))
+
+
+def has_leader(counts: npt.ArrayLike) -> bool:
+    """Whether the largest count of one sample is ahead of all others by more than chance, at 5 %."""
+    return lead_p_value(counts) < 0.05
 
 
 @dataclass(frozen=True)

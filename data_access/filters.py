@@ -194,12 +194,12 @@ class Filter:
                 parts.append(f"{noun} {' or '.join(label(v) for v in values)}")
         if self.visibility != "all":
             parts.append(f"{self.visibility} channels only")
-        if self.clock == "business":
+        if len(parts) == 1:
+            parts.append("everything")
+        if self.clock == "business":  # leaves nobody out, so it is said beside "everything", not in its place
             is_always = bool(self.complete_to) and not self.business_now
             hint = " (no opening hours in the settings: all hours count)" if is_always else ""
             parts.append(f"times in business hours{hint}")
-        if len(parts) == 1:
-            parts.append("everything")
         if self.scope_teams is not None:
             parts.append(f"limited to your teams: {', '.join(self.scope_teams) or 'none'}")
         if self.scope_brands is not None:

@@ -75,7 +75,7 @@ from data_access.schema import (
     reported_facts,
     stated_identities,
 )
-from data_access.store import current_settings, open_reader, open_writer, settings_in_force, store_folder, write_info
+from data_access.store import open_reader, open_writer, settings_in_force, store_folder, write_info
 from data_access.vocabulary import UNKNOWN
 from data_access.zones import local
 
@@ -155,7 +155,7 @@ def forget(
         if salt is None:
             salt = secrets.token_hex(16)
             write_info(connection, **{SALT: salt})
-        settings = current_settings(url)
+        settings = settings_in_force(connection)  # figures stay: what changed in the file waits for a load
         wanted = [_customer(connection, salt, name, settings.identity.phone_region) for name in named]
         derive.begin_touched(connection)
         interaction_ids: list[str] = []

@@ -71,7 +71,7 @@ from data_access.store import current_settings, open_rehearsal, open_writer, rea
 
 COMMIT_ROWS = 5 * BATCH_ROWS  # staged in one go, and in one transaction of the embedded engine
 COMMIT_BYTES = 100 << 20  # or fewer, where their texts are long
-SLICE_ROWS = 40 * BATCH_ROWS  # of a file that are stored before the next are read: memory must not grow with the file
+SLICE_ROWS = 24 * BATCH_ROWS  # of a file that are stored before the next are read: memory must not grow with the file
 
 _work = MetaData()
 _stage = Table(
@@ -233,14 +233,14 @@ def load(
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     _refuse_complete_to_ahead(orders, started)
-    settings = current_settings(url)
     total = LoadResult()
     with open_writer(url) as connection:
+        settings = current_settings(url, connection)
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             for order in orders:
                 total.add(_load_file(connection, order, settings, started, progress))
-        derive_changed(connection, settings, progress)
+        total.notes += derive_changed(connection, settings, progress)
         total.notes += _complete_sources(connection, orders, started)
     return total
 
@@ -255,8 +255,8 @@ def rehearse(
     """
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     _refuse_complete_to_ahead(orders, started)
-    settings = current_settings(url)
     with open_rehearsal(url) as connection:
+        settings = current_settings(url, connection)
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             return [_load_file(connection, order, settings, started, progress) for order in orders]
@@ -278,6 +278,8 @@ def _complete_sources(connection: Connection, orders: Sequence[LoadOrder], start
     for order in orders:
         if order.kind != "customers":
             given[order.source] = max(filter(None, (given.get(order.source), order.complete_to)), default=None)
+        elif order.complete_to is not None:
+            notes.append(f"{order.path.name}: --complete-to says nothing of a customers file, which has no events")
     for source, moment in given.items():
         found = derive.refresh_source_status(connection, source, moment, started + FUTURE_TOLERANCE)
         if found is None:
@@ -297,9 +299,8 @@ def rebuild(url: str, *, progress: Progress = say_nothing) -> int:
     from data_access.schema import conversations  # noqa: PLC0415
 
     progress("deriving", 0)
-    settings = current_settings(url)
     with open_writer(url) as connection:
-        _rebuild(connection, settings, progress)
+        _rebuild(connection, current_settings(url, connection), progress)
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
 
 
@@ -328,10 +329,10 @@ def rescore(
     Works in chunks, each published whole: after an interruption the same command goes on where it stopped.
     Raises StoreError, or the text readers' own errors for an unknown scorer or a wrong cue file.
     """
-    settings = current_settings(url)
     done = 0
     while True:
         with open_writer(url) as connection:
+            settings = current_settings(url, connection)
             wanted = f"{scorer or text.SCORER_ID} since {since or 'the beginning'} {settings.fingerprint()}"
             info = read_info(connection)
             position = info.get("rescore_position", "") if info.get("rescore_order") == wanted else ""
@@ -394,13 +395,22 @@ def _rescore_chunk(
     return len(rows), rows[-1].interaction_id if rows else position
 
 
-def derive_changed(connection: Connection, settings: Settings, report: Progress) -> None:
-    """Derive what the load touched; everything, where the settings are others than those in force."""
+def derive_changed(connection: Connection, settings: Settings, report: Progress) -> list[str]:
+    """Derive what the load touched; everything, and say so, where the settings are others than those in force."""
     report("deriving", 0)
     if read_info(connection).get("settings_fingerprint") != settings.fingerprint():
+        before = settings_in_force(connection)
         _rebuild(connection, settings, report)
-    elif connection.scalar(select(func.count()).select_from(derive.touched)):
+        return [f"everything was derived again, for the settings have changed: {_changed(before, settings)}"]
+    if connection.scalar(select(func.count()).select_from(derive.touched)):
         derive.derive_touched(connection, settings, report)
+    return []
+
+
+def _changed(before: Settings, now: Settings) -> str:
+    """Names of the settings that differ."""
+    names = (field.name for field in dataclasses.fields(Settings))
+    return ", ".join(name for name in names if getattr(before, name) != getattr(now, name))
 
 
 def _rethread(connection: Connection, settings: Settings, report: Progress) -> None:

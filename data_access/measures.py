@@ -72,6 +72,14 @@ WAIT_BANDS = (
     ("4 to 24 hours", 1440),
     ("over 1 day", None),
 )
+# Cells whose values are known beforehand; others depend on what is loaded.
+_CLOSED_LISTS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("channel", "blamed_channel", "front_channel", "told_before_on"), (*CHANNELS, UNKNOWN)),
+    **dict.fromkeys(("sentiment", "closing_sentiment"), (*SENTIMENTS, UNKNOWN)),
+    "state": RESPONSE_STATES,
+    "age": tuple(label for label, *_ in BACKLOG_AGES),
+    "wait_band": (*(label for label, _ in WAIT_BANDS), NOBODY),
+}
 # Rank of a state when a conversation has several complaints: the worst is the conversation's.
 _SEVERITY = (
     "answered_in_target",
@@ -901,7 +909,7 @@ _ALL = (
     *(
         _conversation(
             label,
-            f"conversations that open {label}",
+            f"conversations with a {label} opening",
             lambda f, label=label: [*_scored(f), conversations.c.sentiment_label == label],  # type: ignore[misc]
         )
         for label in SENTIMENTS
@@ -911,14 +919,14 @@ _ALL = (
         "conversations whose opening has no sentiment",
         lambda f: [*_contact(f), conversations.c.sentiment_label.is_(None)],
     ),
-    _conversation("blaming", "conversations that blame a channel", _blaming),
+    _conversation("blaming", "conversations blaming a channel", _blaming),
     _conversation(
         "answered_and_written_again", "conversations whose customer wrote again after the answer", _heard_again
     ),
     _conversation("written_again", "negative openings after whose answer the customer wrote again", _written_again),
     _conversation(
         "recovered",
-        "of them, those that close neutral or positive",
+        "negative openings that ended neutral or positive after the answer",
         lambda f: [*_written_again(f), conversations.c.closing_sentiment_label != "negative"],
     ),
     _conversation("calls_offered", "calls offered", _call),
@@ -949,10 +957,10 @@ _ALL = (
     _wait("waits_in_target", "waits answered within target", lambda f: [*_waited(f), is_in_target(waits, f)]),
     _wait(
         "no_reply_needed",
-        "waits that ask for nothing",
+        "waits asking for nothing",
         lambda f: [*_addressed(waits), waits.c.is_response_known.is_(True), ~needs_reply(waits, f)],
     ),
-    _wait("open_waits", "customers waiting for a reply now", _open_wait),
+    _wait("open_waits", "waits open now", _open_wait),
     _wait("failed_contacts", "private contacts that no human answered in time", _failed_contact),
     _wait(
         "came_out",
@@ -1176,6 +1184,8 @@ def _check_cell(measure: Measure, key: str, value: str, grain: str) -> None:
         _number(key, value)
     elif key in _WHOLE_NUMBERS:
         _whole_number(key, value)
+    elif value not in _CLOSED_LISTS.get(key, (value,)):
+        raise FilterError(f"unknown {key} {value!r}; known are {', '.join(_CLOSED_LISTS[key])}")
 
 
 def _number(key: str, value: str) -> float:

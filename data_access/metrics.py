@@ -650,7 +650,7 @@ _ALL = (
         "Came by the back door",
         "count",
         _COMPLAINT,
-        "Of those known, the ones whose customer had a private contact in the N days before (setting joined_up.window_days, or --within-days) that no human had answered before the post, here or elsewhere, although its target had passed. Known at the moment of the post: nothing later changes it. In back_door_flow each counts once, under the contact that had waited longest.",
+        "Of those known, the ones whose customer had a private contact in the N days before (setting joined_up.window_days, or --within-days) that no human had answered before the post, here, or on another channel within ignored-after, although its target had passed. Known at the moment of the post: nothing later changes it. In back_door_flow each counts once, under the contact that had waited longest.",
         "lower",
     ),
     _m(

@@ -118,9 +118,19 @@ def settings_file(url: str) -> Path | None:
     return folder / "settings.toml" if folder is not None else None
 
 
-def current_settings(url: str) -> Settings:
-    """The settings that the next load or rebuild will use."""
-    return read_settings(settings_file(url))
+def current_settings(url: str, connection: Connection) -> Settings:
+    """The settings that the next load or rebuild will use: those of the file; where there is none, those in force.
+
+    So a command on another machine, or without the variable that names the file, changes no figure. The shipped
+    defaults where the store was derived by a version whose settings cannot be read any more, or never.
+    """
+    path = settings_file(url)
+    if path is not None and path.exists():
+        return read_settings(path)
+    try:
+        return settings_in_force(connection)
+    except (KeyError, TypeError, ValueError):
+        return read_settings()
 
 
 def current_generation(folder: Path) -> Path | None:
@@ -642,7 +652,7 @@ def _shortage_reason(problem: BaseException, advice: str) -> str | None:
 
 def _create_or_bump(connection: Connection, url: str, version: int) -> None:
     """Make the tables where there are none, bring older ones to the present schema, count the version up."""
-    settings = current_settings(url)
+    settings = current_settings(url, connection)
     _refuse_half_done(connection, url)
     if not inspect(connection).has_table(store_info.name):
         dialects.create_tables(connection, metadata)

@@ -79,8 +79,11 @@ def page(browser: Any) -> Iterator[Any]:
     opened = context.new_page()
     opened.set_default_timeout(30_000)
     asked: list[str] = []
+    failed: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
+    opened.on("pageerror", lambda problem: failed.append(str(problem)))
     yield opened
+    assert failed == []
     outside = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
     assert outside == []
     context.close()
@@ -378,6 +381,21 @@ def test_a_clicked_cell_of_a_heat_map_opens_its_rows(
     settled(page)
     heading = page.get_by_role("heading", level=3).first.inner_text()
     assert int(re.match(r"[\d,]+", heading)[0].replace(",", "")) > 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("path", "chart", "measure"),
+    [("channel_mix", "channel_mix", "contacts"), ("ignored_complaints", "states_by_channel", "complaints")],
+)
+def test_a_clicked_bar_with_a_number_on_it_opens_its_rows(
+    server: str, page: Any, path: str, chart: str, measure: str
+) -> None:
+    open_page(page, f"{server}/{path}?period=all")
+    number = page.locator(f".st-key-panel_{chart} .bars .point text").filter(has_text=re.compile(r"\d")).first
+    number.scroll_into_view_if_needed()
+    box = number.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url(f"**/conversations?**measure={measure}**cell=**")
 
 
 def test_the_card_of_rejected_rows_goes_to_their_table(server: str, page: Any) -> None:

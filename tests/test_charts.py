@@ -14,7 +14,7 @@ import pytest
 
 from data_access.metrics import METRICS
 from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS
-from pages.components import charts, findings, findings_age, theme, words
+from pages.components import charts, findings, findings_age, panel, theme, words
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = '<a href="https://evil.example">x</a> & $y$ [z](https://evil.example)'
@@ -187,6 +187,32 @@ def test_provisional_periods_are_hatched_and_outside_the_line() -> None:
     assert not math.isnan(line.y[2])
 
 
+def test_hatched_periods_are_spoken_of_only_where_there_are_any() -> None:
+    assert panel.provisional(periods(3), "day") == ""
+    assert panel.provisional(periods(3, provisional=1), "day") == " The hatched day may still change."
+    assert panel.provisional(periods(3, provisional=2), "week") == " Hatched weeks may still change."
+
+
+def test_the_bar_of_a_single_day_is_not_as_wide_as_the_plot() -> None:
+    counts = {"offered_count": 9, "answered_count": 7, "abandoned_count": 2, "short_abandoned_count": 1}
+    day = pd.DataFrame([{"period": pd.Timestamp("2026-01-05"), **counts}])
+    figure = charts.calls_by_period_bar(day, grain="day")
+    first, last = figure.layout.xaxis.range
+    assert figure.data[0].width <= 0.3 * (pd.Timestamp(last) - pd.Timestamp(first)).total_seconds() * 1000
+    week = pd.concat([day.assign(period=day["period"] + pd.Timedelta(days=at)) for at in range(3)])
+    assert charts.calls_by_period_bar(week, grain="day").layout.xaxis.range is None
+
+
+def test_a_period_that_is_cut_is_hollow_and_the_label_stands_at_the_last_whole_one() -> None:
+    frame = periods(4).assign(due_count=100)
+    figure = charts.share_by_period_line(
+        frame, "ignored_share", "due_count", measure="complaints_due", cut=[frame["period"].iloc[-1]]
+    )
+    marks = next(trace for trace in figure.data if trace.mode == "markers")
+    assert [hue == theme.ACCENT for hue in marks.marker.color] == [True, True, True, False]
+    assert figure.layout.annotations[-1].x == frame["period"].iloc[-2]
+
+
 def test_a_line_and_its_band_stop_where_weeks_have_no_data() -> None:
     frame = periods(9).drop(index=[1, 2, 3]).reset_index(drop=True)
     figure = charts.share_by_period_line(frame, "ignored_share", "due_count", measure="complaints_due")
@@ -264,6 +290,24 @@ def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:
     assert findings.curves_apart(groups, drawn.head(0), "channel").startswith("Too few")
 
 
+def test_the_caption_of_curves_counts_what_is_drawn_and_names_what_is_not() -> None:
+    groups = pd.DataFrame(
+        {
+            "channel": ["phone", "email", "sms"],
+            "conversation_count": [200, 100, 12],
+            "answered_unknown_time_count": [0, 3, 0],
+        }
+    )
+    drawn = pd.concat([curve().assign(channel=name) for name in ("phone", "email")])
+    said = panel.curve_counted(groups.sum(), groups, drawn, "channel")
+    assert said.startswith("Share of 297 conversations answered")
+    assert "left out: SMS (12)." in said
+    assert said.endswith("3 answered at an unknown time are left out.")
+    alone = panel.curve_counted(groups.sum(), pd.DataFrame(), curve(), "")
+    assert alone.startswith("Share of 309 conversations answered")
+    assert "left out: " not in panel.curve_counted(groups.sum(), groups.head(2), drawn, "channel")
+
+
 def test_names_of_channels_keep_their_capital_inside_a_sentence() -> None:
     assert words.in_sentence("Twitter, then another agent") == "Twitter, then another agent"
     assert words.in_sentence("Phone, then Twitter") == "phone, then Twitter"
@@ -331,6 +375,42 @@ def test_titles_are_findings_in_words() -> None:
     assert findings.response_states(states_frame, "channel") == "Email: 3 of 4 complaints are ignored now"
 
 
+def ages(counts: dict[str, tuple[int, int, int]]) -> pd.DataFrame:
+    """Conversations by phone, chat and e-mail of each age group."""
+    rows = [
+        (age, channel, number)
+        for age, numbers in counts.items()
+        for channel, number in zip(("phone", "chat", "email"), numbers, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=["age_group", "channel", "conversation_count"])
+    return frame.assign(
+        share=frame["conversation_count"] / frame.groupby("age_group")["conversation_count"].transform("sum")
+    )
+
+
+def test_a_channel_is_called_first_only_of_ages_where_chance_does_not_make_it_so() -> None:
+    close, far = (88, 80, 60), (200, 100, 60)
+    assert findings.channel_mix(ages({"18-24": close, "25-34": far, "65+": (300, 90, 10)})) == (
+        "Phone comes first in 2 of 3 age groups: 56 % at 25-34, 75 % at 65+; no clear first at 18-24"
+    )
+    assert findings.channel_mix(ages({"18-24": close, "25-34": close})) == "No channel is clearly first at any age"
+    few = ages({"18-24": close, "25-34": (1, 2, 0)})
+    assert findings.channel_mix(few) == "No channel is clearly first in any age group large enough to judge"
+    assert findings.channel_mix(ages({"25-34": far, "65+": far})).startswith("Phone comes first at every age: 56 % at")
+    apart = ages({"18-24": (10, 90, 5), "25-34": close, "65+": far})
+    assert findings.channel_mix(apart) == (
+        "Chat first for 18-24 (86 %), phone first for 65+ (56 %); no clear first at 25-34"
+    )
+
+
+def test_short_abandons_are_said_with_the_share_that_they_would_change_and_only_where_there_are_any() -> None:
+    calls = {"offered_count": 100, "short_abandoned_count": 10, "service_level_share": 0.5}
+    some = findings.service_level({**calls, "service_level_all_share": 0.45})
+    assert some.endswith("50 % answered within target. That leaves out 10 short abandons; of all offered it is 45 %.")
+    none = findings.service_level({**calls, "short_abandoned_count": 0, "service_level_all_share": 0.5})
+    assert none == "100 calls offered; 50 % answered within target."
+
+
 def test_a_median_that_is_not_reached_is_said_beside_the_usual_number() -> None:
     row = {"median_minutes_answered": 11.0, "median_minutes_all": float("nan")}
     assert (
@@ -368,9 +448,19 @@ def test_nothing_on_screen_calls_what_is_not_answered_yet_never_answered() -> No
 
 
 def test_definitions_are_said_in_the_words_of_headings():
-    said = [words.definition(metric.definition) for metric in METRICS.values()]
-    assert not [text for text in said if "_" in text]
+    said = [
+        words.definition(text)
+        for metric in METRICS.values()
+        for text in (metric.definition, metric.owning_time, metric.unit, metric.source)
+    ]
+    assert not [text for text in said if re.search(r"_|`|\*|--|\.md", text)]
     assert any("\u201cOld enough to judge\u201d" in text for text in said)
+    assert "opening of the conversation" in said
+
+
+def test_what_definitions_name_of_reports_and_settings_is_still_in_the_registry():
+    registry = " ".join(f"{metric.definition} {metric.source}" for metric in METRICS.values())
+    assert [written for written, _ in words._OF_REGISTRY if written not in registry] == []
 
 
 def test_an_age_group_waits_longest_only_beyond_its_interval():

@@ -130,6 +130,24 @@ def test_only_signals_are_marked_and_the_hover_names_the_rule() -> None:
     assert not any("Signal" in text for place, text in enumerate(points(jump).hovertext) if place != 10)
 
 
+@pytest.mark.parametrize("line", [charts_sentiment.negative_share_line, charts_sentiment.net_sentiment_line])
+def test_the_latest_whole_week_has_the_label_and_the_cut_one_is_hollow_and_outside_the_line(line) -> None:
+    frame = trend([*CALM, 62, 40])
+    figure = line(frame, cut=[frame["period"].iloc[-1]])
+    label = next(note for note in figure.layout.annotations if str(note.text).startswith("<b>"))
+    assert label.x == frame["period"].iloc[-2]
+    assert [hue == charts_sentiment.NEGATIVE for hue in points(figure).marker.color] == [True] * 11 + [False]
+    drawn = next(trace for trace in figure.data if trace.line.width == 2.5)
+    assert [math.isnan(y) for y in drawn.y] == [False] * 11 + [True]
+
+
+@pytest.mark.parametrize(("last", "side"), [(54, 1), (46, -1)])
+def test_the_label_stands_on_the_side_away_from_the_usual_line(last: int, side: int) -> None:
+    figure = charts_sentiment.negative_share_line(trend([*CALM, last]))
+    label = next(note for note in figure.layout.annotations if str(note.text).startswith("<b>"))
+    assert label.yshift * side > 0
+
+
 def test_without_a_baseline_there_are_no_limits_and_nothing_is_marked() -> None:
     few = trend(CALM[:5])
     figure = charts_sentiment.negative_share_line(few)
@@ -137,6 +155,16 @@ def test_without_a_baseline_there_are_no_limits_and_nothing_is_marked() -> None:
     assert "too few weeks" in findings_sentiment.trend(few, "week")
     said = findings_sentiment.honesty(pd.DataFrame())
     assert "nothing is marked" in findings_sentiment.trend_counted(few, "week", has_begin=True, said=said)
+
+
+def test_the_caption_says_that_the_usual_share_belongs_to_the_chosen_period() -> None:
+    said = findings_sentiment.honesty(pd.DataFrame())
+    later, ever = (
+        findings_sentiment.trend_counted(trend(CALM), "week", has_begin=begins, said=said) for begins in (True, False)
+    )
+    assert "those of 8 weeks: those before the chosen period, 26 at most, or its first half" in later
+    assert "those of the first 8 weeks shown" in ever
+    assert all("another period has others" in text and "do not move" not in text for text in (later, ever))
 
 
 def test_the_outer_band_is_the_interval_widened_by_the_error_of_the_scorer() -> None:
@@ -173,7 +201,9 @@ def test_the_interval_of_net_sentiment_is_that_of_a_difference_of_shares() -> No
 
 
 def test_the_title_names_signals_with_their_rule_or_says_there_is_none() -> None:
-    assert findings_sentiment.trend(trend(CALM), "week").endswith("no week is more than chance")
+    assert findings_sentiment.trend(trend(CALM), "week").endswith(
+        "50 % is usual; no week differs from it by more than chance"
+    )
     named = findings_sentiment.trend(trend(JUMP), "week")
     assert named.endswith("signals: week of 16 Mar 2026 (beyond the limits)")
 
@@ -202,6 +232,19 @@ def test_the_heat_map_title_names_the_channel_blamed_elsewhere_not_at_home() -> 
         "The most blamed channel elsewhere: phone, in 62 conversations on other channels, most on Twitter (50)"
     )
     assert findings_sentiment.said_on_about(BLAMED.tail(1)).startswith("Nobody complains")
+
+
+def test_the_most_blamed_channel_is_named_only_where_chance_does_not_make_one_so() -> None:
+    near = blamed([("twitter", "web_form", 54, 400), ("twitter", "phone", 43, 400)])
+    assert findings_sentiment.said_on_about(near) == (
+        "No channel is clearly the most blamed elsewhere: web form in 54 conversations, phone in 43"
+    )
+    tie = blamed([("twitter", "web_form", 1, 4), ("email", "phone", 1, 4)])
+    assert findings_sentiment.said_on_about(tie).startswith("No channel is clearly the most blamed elsewhere")
+    alone = findings_sentiment.said_on_about(tie.tail(1))
+    assert alone == "Blamed elsewhere is only phone, in 1 conversation on other channels"
+    even = blamed([("twitter", "phone", 30, 400), ("facebook", "phone", 28, 400), ("twitter", "email", 9, 400)])
+    assert findings_sentiment.said_on_about(even).endswith("phone, in 58 conversations on other channels")
 
 
 def test_wait_bands_stand_shortest_first_and_open_who_wrote_again() -> None:
@@ -240,7 +283,9 @@ def test_the_latest_week_is_a_whole_one() -> None:
     frame = pd.DataFrame({"period": pd.date_range("2026-01-05", periods=2, freq="7D"), "scored_count": 100})
     frame = frame.assign(negative_share=[0.2, 0.9], centre_share=0.2, signal="", baseline_count=8)
     said = findings_sentiment.trend(frame, "week", [frame["period"].iloc[-1]])
-    assert said == "20 % open negative in the latest full week, usual are 20 %; no week is more than chance"
+    assert said == (
+        "20 % open negative in the latest full week, 20 % is usual; no week differs from it by more than chance"
+    )
 
 
 def test_only_what_rose_by_more_than_chance_is_called_rising() -> None:

@@ -200,9 +200,36 @@ def test_hours_of_fewer_than_thirty_are_grey_in_shares_and_not_in_counts() -> No
 
 def test_the_sentence_on_hours_leaves_out_hours_with_too_few() -> None:
     assert "Sundays from 23:00 to 00:00: 80 %" in findings_silence.hours(hours_frame(), "share")
-    assert "Mondays from 09:00 to 10:00: 100" in findings_silence.hours(hours_frame(), "count")
     few = hours_frame().assign(due_count=3)
     assert "widen the period" in findings_silence.hours(few, "share")
+
+
+@pytest.mark.parametrize("n", [[1], [450], [1_200, 1_300], [3_000], [40, 5_000], [10, 90_000]])
+def test_the_log_axis_of_the_funnel_has_ticks_that_show_its_scale(n: list[int]) -> None:
+    teams = [f"Team {place}" for place in range(len(n))]
+    frame = pd.concat([funnel_frame().head(1)] * len(n)).assign(target_due_count=n, team=teams)
+    axis = charts_silence.funnel_plot(frame, "team").layout.xaxis
+    least, most = (10**end for end in axis.range)
+    assert len(axis.tickvals) >= (3 if max(n) > 30 else 1)
+    assert len(axis.tickvals) <= 9
+    assert all(least <= at <= most for at in axis.tickvals)
+
+
+def test_who_jumps_the_queue_stands_with_the_row_of_the_title_first_and_the_few_last() -> None:
+    frame = pd.DataFrame(
+        {
+            "team": ["Large", "Small", "Few"],
+            "channel": "email",
+            "easy_answered_count": [1000, 40, 5],
+            "overtaking_count": [300, 14, 4],
+            "overtaking_share": [0.3, 0.35, 0.8],
+            "overtaking_share_low": [0.27, 0.22, 0.38],
+        }
+    )
+    shown = findings_silence.surest_first(frame.iloc[::-1])
+    assert list(shown["team"]) == ["Large", "Small", "Few"]
+    assert list(shown.columns) == list(frame.columns)
+    assert findings_silence.overtaking(frame).startswith("Large, email: 30 %")
 
 
 def week_of_hours(ignored: int, worst: int) -> pd.DataFrame:
@@ -220,6 +247,27 @@ def test_the_worst_of_all_hours_is_named_only_where_chance_does_not_make_one_so(
     assert findings_silence.hours(week_of_hours(10, 18), "share").startswith("No hour of the week is ignored more")
     said = findings_silence.hours(week_of_hours(10, 30), "share")
     assert said == "Ignored most on Wednesdays from 14:00 to 15:00: 75 % (all hours: 25 %)"
+
+
+def test_the_busiest_hour_is_named_only_where_chance_does_not_make_one_so() -> None:
+    assert findings_silence.hours(hours_frame(), "count") == (
+        "The busiest hour is Mondays from 09:00 to 10:00: 100 complaints, 62 % of all"
+    )
+    near = pd.DataFrame({"weekday": [1, 1, 2], "hour": [16, 17, 10], "complaint_count": [69, 61, 20]})
+    assert findings_silence.hours(near, "count") == (
+        "No single hour is clearly the busiest; 87 % of complaints come from 16:00 to 18:00"
+    )
+    night = pd.DataFrame({"weekday": [1, 1, 2], "hour": [23, 0, 10], "complaint_count": [40, 41, 39]})
+    assert findings_silence.hours(night, "count").endswith("68 % of complaints come from 23:00 to 01:00")
+    tie = pd.DataFrame({"weekday": [1, 2, 3], "hour": [9, 10, 11], "complaint_count": [1, 1, 1]})
+    assert findings_silence.hours(tie, "count") == "No hour of the week is clearly the busiest, of 3 complaints"
+
+
+def test_the_scale_of_a_few_complaints_has_whole_numbers_none_twice() -> None:
+    few = hours_frame().assign(complaint_count=1)
+    scale = charts_silence.hour_weekday_heatmap(few, "count").data[0].colorbar
+    assert (scale.tick0, scale.dtick) == (0, 1)
+    assert charts_silence.hour_weekday_heatmap(hours_frame(), "count").data[0].colorbar.nticks == 4
 
 
 def test_a_provisional_period_shows_what_it_will_come_to_hollow_and_within_the_axis() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,10 @@ import pytest
 from conftest import TIMES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 from stored_rows import frame_of, rows_of
 
+from data_access import customers as settling
 from data_access.errors import SourceError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, LoadResult, load, rebuild
@@ -407,3 +410,33 @@ def test_handles_are_shown_with_the_customer_and_survive_a_join(files):
     row = frame_of(files.url(), customers).iloc[0]
     assert row["handle"] == "Anna_A"
     assert row["birth_date"] == pd.Timestamp("1980-01-01").date()
+
+
+# --- many customers at once ----------------------------------------------------------------------------------
+
+
+def test_identities_and_customers_written_in_parts_are_the_same(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(
+        f"{n},c{n},k{n % 40},p{n % 30}@x.org,,h{n % 50},email,inbound,2026-01-05T09:{n % 60:02}:00Z\n"
+        for n in range(200)
+    )
+    people = "".join(f"A{n},19{50 + n}-01-01,email=p{n}@x.org;id:desk=k{n}\n" for n in range(30))
+    written: list[int] = []
+    write = settling._write_identities
+
+    def noted(connection: Connection, initials: Sequence[str]) -> None:
+        written.append(len(initials))
+        write(connection, initials)
+
+    monkeypatch.setattr(settling, "_write_identities", noted)
+    for store, at_once in (("whole", 10**6), ("parts", 1)):
+        monkeypatch.setattr(settling, "IDENTITIES_OF", at_once)
+        monkeypatch.setattr(settling, "TOLD_OF", at_once)
+        files.events(rows, store=store)
+        files.customers(people, store=store)
+        rebuild(files.url(store))
+    tables = (customers, customer_identities, stated_identities, conversations)
+    whole, parts = (rows_of(files.url(store), *tables) for store in ("whole", "parts"))
+    assert whole == parts
+    assert len(whole["customers"]) > 20
+    assert set(written) == {0, 1}  # all at once, or one initial after the other

@@ -13,6 +13,7 @@ from data_access.estimates import (
     answer_curve,
     discoveries,
     laney_p_prime,
+    lead_p_value,
     percentile_of_counts,
     share,
     wilson_interval,
@@ -211,6 +212,23 @@ def test_discoveries_are_those_of_benjamini_and_hochberg(p_values):
     valid = sorted(p for p in p_values if not math.isnan(p))
     limit = max((p for place, p in enumerate(valid, 1) if p <= 0.05 * place / len(valid)), default=-1.0)
     assert list(discoveries(np.array(p_values, dtype=float))) == [p <= limit for p in p_values]
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20))
+def test_a_lead_is_as_likely_by_chance_as_a_fair_coin_says(one, other, third):
+    first, second = max(one, other), min(one, other)
+    p = lead_p_value([second, min(third, second), first])
+    if not first:
+        assert math.isnan(p)
+        return
+    exact = 2 * sum(math.comb(first + second, k) for k in range(first, first + second + 1)) / 2 ** (first + second)
+    assert p == pytest.approx(min(exact, 1), abs=0.08 if first + second < 10 else 0.02)
+
+
+def test_a_tie_is_no_lead_and_a_count_alone_must_be_large_enough():
+    assert lead_p_value([1, 1]) == 1
+    assert lead_p_value([1]) == 1
+    assert lead_p_value([30]) < 0.001
 
 
 def test_control_limits_want_eight_periods_and_never_signal_a_share_that_does_not_move():

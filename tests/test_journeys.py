@@ -201,3 +201,11 @@ def test_a_journey_in_words_counts_conversations_channels_and_failures(tiny, dor
     frame = journeys(tiny.engine, tiny.wanted, dora)
     assert findings_age.journey(frame) == "2 conversations on 2 channels: beyond the target twice"
     assert len(charts_journey.journey_timeline(frame.head(0), "UTC").data) == 0
+
+
+def test_the_legend_of_a_journey_says_what_each_mark_is(tiny, dora):
+    figure = charts_journey.journey_timeline(journeys(tiny.engine, tiny.wanted, dora), "UTC")
+    legend = {trace.name: trace.marker.color for trace in figure.data if trace.mode == "markers" and trace.name}
+    drawn = next(trace.marker.color for trace in figure.data if trace.mode == "markers+text")
+    assert set(drawn) <= {legend.get("Opened"), legend.get("Opened, failed in a wait")}
+    assert legend["Answered by a human"] not in drawn

@@ -151,6 +151,13 @@ def complete_to(url: str) -> tuple[str, bool]:
     return str(status.complete_to), status.is_complete_to_given
 
 
+def test_complete_to_of_a_customers_file_is_named_and_left_aside(url, tmp_path):
+    people = tmp_path / "people.csv"
+    people.write_text("customer_id,birth_year\nA,1980\n", encoding="utf-8")
+    result = load(url, [LoadOrder(people, "customers", complete_to=dt.datetime(2025, 5, 5))])
+    assert result.notes == ["people.csv: --complete-to says nothing of a customers file, which has no events"]
+
+
 def test_a_source_is_complete_to_what_is_given_else_to_the_later_of_what_was_given_and_its_newest_event(url, tmp_path):
     days = {n: order(tmp_path / f"{n}.csv", row(n, f"2025-05-0{n}T09:00:00Z")) for n in (1, 2, 8)}
     assert load(url, [days[1]]).notes == []

@@ -318,6 +318,14 @@ def test_a_value_that_looks_like_sql_is_a_value(tiny):
     assert count_rows(engine, Selection(wanted_at(teams=("x' OR '1'='1",)), "waits")) == 0
 
 
+@pytest.mark.parametrize("cell", [("channel", "foo"), ("sentiment", "angry"), ("wait_band", "1 week")])
+def test_a_cell_whose_value_cannot_be_is_refused_by_name(tiny, cell):
+    _, wanted_at = tiny
+    with pytest.raises(FilterError, match=f"unknown {cell[0]} '{cell[1]}'; known are"):
+        Selection(wanted_at(), "first_responses", (cell,))
+    assert Selection(wanted_at(), "first_responses", ((cell[0], "unknown" if cell[0] != "wait_band" else "nobody"),))
+
+
 def test_every_measure_and_selection_says_itself_in_words(tiny):
     _, wanted_at = tiny
     for name, measure in MEASURES.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from data_access.queries.conversations import count_rows, selected_rows
 from data_access.queries.data_quality import rejected_count, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.store import open_reader, read_status, resolved
+from pages.components import tables
 from pages.components.navigation import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,6 +177,17 @@ def test_the_brief_compares_only_with_a_period_that_has_something(opened_page, d
     assert "1 days" not in one_day
 
 
+def test_a_change_on_a_card_is_not_denied_by_the_list_below_it(opened_page, demo_store_url: str) -> None:
+    one_day = said(opened_page(demo_store_url, **{"from": "2026-10-25", "to": "2026-10-25"}))
+    assert "Too few on every channel to compare with the day before." in one_day
+    assert "hanged by more than chance" not in one_day
+
+
+def test_one_channel_is_compared_on_the_cards_only(opened_page, tiny_store_url: str) -> None:
+    text = said(opened_page(tiny_store_url, channel="email", **{"from": "2026-01-06", "to": "2026-01-09"}))
+    assert "One channel only: the cards above compare it with the 4 days before." in text
+
+
 def test_that_no_complaint_is_ignored_is_not_said_of_who_gave_up_without_a_complaint(
     opened_page, tiny_store_url: str
 ) -> None:
@@ -214,9 +227,31 @@ def test_an_unreadable_selection_is_dropped_with_a_notice(opened_page, tiny_stor
     assert set(app.dataframe[0].value["channel"]) == {"Email"}
 
 
+def test_the_table_of_definitions_names_no_fields(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "data", period="all")
+    table = next(frame.value for frame in app.dataframe if "Definition" in frame.value)
+    text = " ".join(table.astype(str).to_numpy().ravel())
+    assert not re.findall(r"[a-z]+_[a-z_]+|--[a-z]+", text)
+
+
+def test_a_value_that_cannot_be_is_refused_by_name(opened_page, tiny_store_url: str) -> None:
+    app = opened_page(tiny_store_url, "conversations", period="all", cell=["channel=foo", "age_group=unknown"])
+    assert "Left out of the link: unknown channel 'foo'; known are phone, email" in said(app)
+    assert app.subheader[0].value.endswith("age unknown")
+
+
+def test_a_single_row_is_counted_as_one(opened_page, tiny_store_url: str) -> None:
+    engine = open_reader(tiny_store_url)
+    everything = Selection(resolved(Filter(), read_status(engine, tiny_store_url)), "contacts")
+    times = selected_rows(engine, everything)["customer_id"].value_counts()
+    single = times[times == 1].index[0]
+    app = opened_page(tiny_store_url, "conversations", period="all", cell=f"customer={single}")
+    assert re.match(r"1 conversation with us\b", app.subheader[0].value)
+
+
 def test_a_cell_that_leaves_no_rows_is_named_with_a_way_back_to_all(opened_page, tiny_store_url: str) -> None:
     app = opened_page(tiny_store_url, "conversations", period="all", cell=["channel=email", "team=Social"])
-    assert "No rows match: conversations with us, Email, Social; All time; everything" in said(app)
+    assert "No rows match: conversations with us, channel email, team Social; All time; everything" in said(app)
     links = [link for link in app.page_link if link.label == "All conversations of this filter"]
     assert len(links) == 1
     assert "cell" not in links[0].proto.query_string
@@ -283,6 +318,11 @@ def test_every_chart_and_table_has_a_name_for_those_who_cannot_see_it(opened_pag
             assert element.proto.alt
         headings = [str(element.value) for element in app.markdown if str(element.value).startswith("#### ")]
         assert len(headings) >= len(charts)
+
+
+@pytest.mark.parametrize(("rows", "most", "height"), [(4, 520, "content"), (200, 520, 520), (4, 0, "auto")])
+def test_a_table_is_as_high_as_its_rows_up_to_a_limit(rows: int, most: int, height: int | str) -> None:
+    assert tables._height(rows, most) == height
 
 
 def test_no_script_stands_directly_in_pages_beside_main() -> None:

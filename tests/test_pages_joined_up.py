@@ -101,9 +101,9 @@ def test_the_cards_are_the_counted_figures_and_every_link_carries_the_days(opene
         "Public complaints we can trace": "80 %",
     }
     assert (
-        "Usual tools call this resolved, see one channel and show 100 %. 4 of these are not answered so far"
-        in said(app)
-    )
+        "Usual tools call this resolved, see one channel and show 100 %. "
+        "4 contacts without a further one are not answered so far"
+    ) in said(app)
     assert any("measure=back_door" in query and "within_days%3D7" in query for query in links(app))
 
 
@@ -152,7 +152,10 @@ def test_the_rows_of_an_arrow_open_on_the_page_of_rows(opened_page, joined_url: 
     app.query_params["cell"] = ["front_channel=email", "channel=twitter", "within_days=7"]
     app.run()
     assert not app.exception
-    assert "2 complaints in public after a private contact had failed, Email, Twitter, within 7 days" in said(app)
+    assert (
+        "2 complaints in public after a private contact had failed, failed on email, channel Twitter, within 7 days"
+        in said(app)
+    )
     assert list(app.dataframe[0].value["front_channel"]) == ["Email", "Email"]
 
 

@@ -85,7 +85,7 @@ def test_the_page_shows_six_charts_and_four_cards_and_says_how_far_levels_may_be
     labels = [metric.label for metric in app.metric]
     assert labels == ["Open negative", "Net sentiment", "Recovered after an answer", "Could not be scored"]
     assert "Levels may be off by about 10 points; ranking and trend hold" in said(app)
-    assert "frozen on the first" in said(app)
+    assert "Usual share and limits (Laney p′) are those of" in said(app)
 
 
 def test_the_trend_switches_between_negative_share_and_net_sentiment(opened_page, demo_store_url: str) -> None:
@@ -176,7 +176,7 @@ def test_the_heat_map_is_opened_by_keyboard_from_the_table_behind_it(opened_page
 def test_weeks_that_the_filter_cuts_off_are_named_and_not_the_latest(opened_page, demo_store_url: str) -> None:
     text = said(opened_page(demo_store_url, **{"from": "2026-10-05", "to": "2026-10-20"}))
     assert "open negative in the latest full week" in text
-    assert "Not whole: week of 19 Oct 2026." in text
+    assert "Not whole, so hollow: week of 19 Oct 2026." in text
 
 
 def test_a_manager_labels_one_text_after_the_other_and_sees_the_error(opened_page, own_store_url: str) -> None:

@@ -271,4 +271,4 @@ def test_periods_that_the_filter_cuts_off_are_named_where_calls_are_counted(open
     assert "offered;" in text
     assert "Not whole" not in text
     cut = said(opened_page(demo_store_url, "response_times", **{**whole, "from": "2026-10-07"}))
-    assert "Not whole: week of 5 Oct 2026." in cut
+    assert "Not whole, so hollow: week of 5 Oct 2026." in cut

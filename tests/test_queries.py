@@ -588,6 +588,23 @@ def test_customers_who_use_a_channel_are_those_of_the_channel_mix(tiny_store_url
         assert found[found > 0].to_dict() == expected.to_dict()
 
 
+# --- no figure without an end -----------------------------------------------------------------------------------
+
+
+def test_where_every_contact_repeats_another_the_contacts_per_issue_have_no_upper_bound(tiny):
+    row = tiny("repeat_contacts", ("channel",)).set_index("channel").loc["phone"]
+    assert (row["recognisable_count"], row["repeat_count"]) == (1, 1)
+    assert row["contacts_per_issue_low"] > 1
+    assert math.isnan(row["contacts_per_issue_high"])
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_report_holds_an_infinite_number(tiny, name):
+    for by in ((), ("channel",)) if REPORTS[name].takes_by else ((),):
+        numbers = tiny(name, by).select_dtypes("float")
+        assert not numbers.isin([math.inf, -math.inf]).any().any(), by
+
+
 # --- teams ----------------------------------------------------------------------------------------------------
 
 

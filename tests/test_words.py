@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from data_access.filters import Filter
+from data_access.measures import DIMENSIONS, MEASURES, Measure
 from data_access.vocabulary import TOPIC_LABELS
 from pages.components import charts, findings, findings_age, findings_joined_up, headlines, panel, tables, words
 
@@ -125,3 +127,46 @@ def test_half_of_one_is_not_spoken_of() -> None:
     )
     total = pd.Series({"known_private_count": 1, "back_door_share_high": 1.0})
     assert findings_joined_up.flow(one, total, 7) == "Email failed before 1 of 1; widest, email to Twitter"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "said"),
+    [
+        ("age_group", "unknown", "age unknown"),
+        ("brand", "unknown", "brand unknown"),
+        ("team", "Phone South", "team Phone South"),
+        ("team", "unknown", "no team"),
+        ("channel", "facebook", "channel Facebook"),
+        ("front_channel", "phone", "failed on phone"),
+        ("blamed_channel", "web_form", "blaming web form"),
+        ("sentiment", "positive", "opening positive"),
+        ("closing_sentiment", "negative", "ending negative"),
+        ("told_before_on", "email", "told before on email"),
+        ("weekday", "1", "on a Monday"),
+        ("hour", "9", "from 09:00"),
+    ],
+)
+def test_a_value_in_a_heading_says_what_it_is_a_value_of(dimension: str, value: str, said: str) -> None:
+    assert words.with_dimension(dimension, value) == said
+
+
+def test_every_dimension_of_a_cell_has_words_in_headings() -> None:
+    assert set(DIMENSIONS) - {"period"} == set(words._OF_DIMENSION)
+
+
+def test_what_is_counted_is_one_or_several() -> None:
+    assert words.counted_as(1, "complaints in public after a private contact had failed") == (
+        "1 complaint in public after a private contact had failed"
+    )
+    assert words.counted_as(1200, "conversations with us, of one customer") == (
+        "1,200 conversations with us, of one customer"
+    )
+    assert words.none_of(1, "complaints in public") == "No complaint in public"
+    assert words.none_of(1200, "tellings") == "None of the 1,200 tellings"
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=list(MEASURES))
+def test_a_single_row_of_every_measure_is_said_as_one(measure: Measure) -> None:
+    said = words.counted_as(1, measure.label)
+    assert said != f"1 {measure.label}"
+    assert not re.search(r"\b(that|who) (open|ask|blame|close|write|wait)\b", said), "the verb would be wrong of one"

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, and_
 from sqlalchemy.sql.elements import ColumnElement
 
-from data_access.estimates import share, wilson_interval
+from data_access.estimates import reciprocal, share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import count_all, count_if, dimension_kinds, grouped, in_natural_order, row_query, typed
 from data_access.measures import MEASURES
@@ -64,9 +63,8 @@ def repeat_contacts(
         frame = _with_share(frame, name, numerator, denominator)
     # Every contact either repeats another or begins an issue, so its interval follows from that of the share.
     frame["contacts_per_issue"] = share(frame["recognisable_count"], frame["issue_count"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for end in ("_low", "_high"):
-            frame[f"contacts_per_issue{end}"] = 1 / (1 - frame[f"repeat_share{end}"])
+    for end in ("_low", "_high"):
+        frame[f"contacts_per_issue{end}"] = reciprocal(1 - frame[f"repeat_share{end}"])
     kinds = {
         **dimension_kinds(by),
         "conversation_count": "count",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, Select, and_, case, false, func, select
 
-from data_access.estimates import percentile_of_counts, share, wilson_interval
+from data_access.estimates import percentile_of_counts, reciprocal, share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import dimension_kinds, fetch, in_natural_order, row_query, typed
 from data_access.measures import (
@@ -87,8 +87,7 @@ def restatements(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.D
     begun = frame["restated_issue_count"].fillna(0)
     frame["restatements_per_issue"] = share(frame["restatement_count"], begun)
     low, high = wilson_interval(begun, frame["restatement_count"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        frame["restatements_per_issue_low"], frame["restatements_per_issue_high"] = 1 / high, 1 / low
+    frame["restatements_per_issue_low"], frame["restatements_per_issue_high"] = reciprocal(high), reciprocal(low)
     frame["between_tellings_minutes"] = frame["between_tellings_minutes"].fillna(0.0)
     kinds = {**dimension_kinds(by), **_KINDS}
     return in_natural_order(typed(frame, kinds), by, "telling_count")

@@ -26,7 +26,7 @@ from data_access.frames import (
     typed,
 )
 from data_access.measures import MEASURES, period_start
-from data_access.schema import conversations, interactions
+from data_access.schema import conversations, customers, interactions
 from data_access.vocabulary import SENTIMENTS, UNKNOWN
 
 
@@ -320,12 +320,22 @@ def _topic_counts(engine: Engine, period: Filter, is_now: ColumnElement[bool]) -
 
 
 def _word_counts(engine: Engine, period: Filter, is_now: ColumnElement[bool]) -> pd.DataFrame:
-    """How many conversations open with each word: `n` of this period, `n_before` of the one before."""
+    """How many conversations open with each word: `n` of this period, `n_before` of the one before.
+
+    The customer's own name below a text is no word of it: it tells of nobody else, and is personal.
+    """
     i, c = interactions.c, conversations.c
     start, _ = period.bounds_utc()
+    own_name = func.concat(" ", customers.c.display_name, " ", i.display_name, " ")
     words = (
-        select(c.conversation_id, is_now.label("is_now"), dialects.words_of(i.text).label("term"))
+        select(
+            c.conversation_id,
+            is_now.label("is_now"),
+            dialects.words_of(i.text).label("term"),
+            func.regexp_replace(func.lower(own_name), "[^a-z]+", " ", "g").label("own_name"),
+        )
         .select_from(conversations)
+        .outerjoin(customers, customers.c.customer_id == c.customer_id)
         .join(
             interactions,
             and_(
@@ -345,7 +355,10 @@ def _word_counts(engine: Engine, period: Filter, is_now: ColumnElement[bool]) ->
             func.count(case((w.is_now, w.conversation_id)).distinct()).label("n"),
             func.count(case((~w.is_now, w.conversation_id)).distinct()).label("n_before"),
         )
-        .where(func.length(w.term) >= _MIN_WORD_LETTERS)
+        .where(
+            func.length(w.term) >= _MIN_WORD_LETTERS,
+            func.strpos(w.own_name, func.concat(" ", w.term, " ")) == 0,
+        )
         .group_by(w.term)
     )
     return fetch(engine, statement)

@@ -41,7 +41,7 @@ def not_known(mix: pd.DataFrame) -> None:
     sources = data.sources()["source"].tolist()
     st.info(
         words.markdown(
-            f"None of the {words.counted(mix['conversation_count'].sum(), 'conversation')} is of a customer whose "
+            f"{words.none_of(mix['conversation_count'].sum(), 'conversations')} is of a customer whose "
             f"age is known: {', '.join(words.shortened(name, 30) for name in sources)} gave no birth date, birth year "
             "or age group. So nothing here can say whether age groups use other channels or are answered less. Load a "
             "file of customers with ages (frontdoor load customers.csv --source customers) to see it."

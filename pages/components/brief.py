@@ -14,29 +14,29 @@ _ROWS = {"ignored_share": "complaints_ignored_in_time", "in_target_share": "targ
 
 
 def changes(wanted: Filter) -> None:
-    """The three largest tested changes, or why there is none."""
+    """The three largest tested changes of a channel, or why there is none; all channels stand on the cards."""
     if wanted.date_from is None or wanted.date_to is None:
         st.text("Choose a period with two ends to compare it with the one before.")
         return
-    found = data.changes(wanted)
-    real, tested = found[found["is_change"]], int(found["p_value"].notna().sum())
     before = f"the {cards.length_words(wanted)} before"
+    found = data.changes(wanted)
     if found.empty:
         st.text(f"{cards.nothing_before(wanted)}.")
         return
-    if not tested:
-        st.text(f"Too few in every share to compare with {before}.")
-        return
-    if real.empty:
-        st.text(f"Nothing changed by more than chance: {words.counted(tested, 'share')} compared with {before}.")
-        return
-    # "All channels" and its channels tell one story twice: the channels are the nearer cause.
-    by_channel = real[real["channel"] != ""]
-    for row in (by_channel if len(by_channel) else real).head(LARGEST).to_dict("records"):
-        cell = (("channel", row["channel"]),) if row["channel"] else ()
-        selection.link(findings.change(row), wanted, _ROWS[row["metric"]], cell)
-    changed = f"{len(real)} of {words.counted(tested, 'share')} changed by more than chance (false discovery rate 5 %)"
-    st.caption(words.markdown(f"{changed}, compared with {before}."))
+    by_channel = found[found["channel"] != ""]
+    real, tested = by_channel[by_channel["is_change"]], int(by_channel["p_value"].notna().sum())
+    shares = f"{words.counted(tested, 'share')} by channel"
+    if by_channel.empty:
+        st.text(f"One channel only: the cards above compare it with {before}.")
+    elif not tested:
+        st.text(f"Too few on every channel to compare with {before}.")
+    elif real.empty:
+        st.text(f"No channel changed by more than chance: {shares} compared with {before}.")
+    else:
+        for row in real.head(LARGEST).to_dict("records"):
+            selection.link(findings.change(row), wanted, _ROWS[row["metric"]], (("channel", row["channel"]),))
+        changed = f"{len(real)} of {shares} changed by more than chance (false discovery rate 5 %)"
+        st.caption(words.markdown(f"{changed}, compared with {before}."))
 
 
 def failing_doors(channels: pd.DataFrame, wanted: Filter) -> None:

@@ -59,7 +59,8 @@ def _show(card: Card, wanted: Filter) -> None:
             if card.anchor:
                 st.markdown(f"[{words.markdown(card.basis)}](#{card.anchor})", width="content")
             else:
-                selection.link(card.basis, own, card.measure, card.cell, help="Open exactly these rows")
+                opened = words.markdown(f"Opens exactly these: {measure_named(card.measure).label}")
+                selection.link(card.basis, own, card.measure, card.cell, help=opened)
             with st.popover("How counted", type="tertiary", key=f"receipt_{card.measure}_{card.metric}"):
                 _receipt(card, own)
 
@@ -73,7 +74,7 @@ def _receipt(card: Card, wanted: Filter) -> None:
         ("Denominator", card.denominator or card.basis),
         ("95 % interval", card.interval),
         ("Definition", words.definition(metric.definition) if metric else ""),
-        ("Belongs to the moment of", metric.owning_time.replace("_", " ") if metric else ""),
+        ("Belongs to the moment of", words.definition(metric.owning_time) if metric else ""),
         ("Rows", "listed on this page" if card.anchor else measure_named(card.measure).label),
         ("Filter", shown.sentence()),
         ("Data as of", f"{words.moment(status.as_of, shown.zone)} ({shown.zone})"),

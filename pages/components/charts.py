@@ -21,6 +21,7 @@ from pages.components.drawing import Drawing, drawn
 CURVE_POINTS = 240
 BAR_ROWS = 16
 PERIOD_TICKS = 7
+FEWEST_PERIODS = 3  # that an axis has room for
 _TIME_TICKS = (
     (1 / 60, "1 s"),
     (10 / 60, "10 s"),
@@ -143,9 +144,15 @@ def share_by_period_line(
     grain: str = "week",
     color: str = theme.ACCENT,
     fixed_top: float | None = None,
+    cut: Sequence[Any] = (),
 ) -> Drawing:
-    """A share over time: line, 95 % interval as a band, hollow points under n = 30, provisional periods hatched."""
-    return share_by_period(data_frame, share, count, measure=measure, grain=grain, color=color, fixed_top=fixed_top)
+    """A share over time: line, 95 % interval as a band, provisional periods hatched.
+
+    Hollow are points under n = 30 and the `cut` periods, of which only some days are there.
+    """
+    return share_by_period(
+        data_frame, share, count, measure=measure, grain=grain, color=color, fixed_top=fixed_top, cut=cut
+    )
 
 
 def share_by_period(
@@ -157,6 +164,7 @@ def share_by_period(
     grain: str = "week",
     color: str = theme.ACCENT,
     fixed_top: float | None = None,
+    cut: Sequence[Any] = (),
 ) -> Drawing:
     """The drawing of `share_by_period_line`, for charts that add to it."""
     figure = _figure(250)
@@ -199,7 +207,7 @@ def share_by_period(
             yanchor="bottom",
             font={"size": 11, "color": theme.CONTEXT},
         )
-    mature = ~provisional & ~np.isnan(y)
+    mature = ~provisional & ~np.isnan(y) & is_whole(x, cut)
     band(figure, x, np.where(np.isnan(y), np.nan, low), np.minimum(high, 1.0), grain, _faded(color, 0.18))
     line_x, line_y = with_gaps(x, np.where(mature, y, np.nan), grain)
     figure.add_scatter(
@@ -391,7 +399,9 @@ def backlog_by_age_bar(data_frame: pd.DataFrame) -> Drawing:
     for at, n in zip(x, total, strict=True):
         figure.add_annotation(x=at, y=n, yshift=9, text=f"<b>{n:,}</b>", showarrow=False, font={"size": 12})
     figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
-    figure.update_yaxes(rangemode="tozero", range=[0, float(total.max()) * 1.15 + 1], nticks=5)
+    figure.update_yaxes(
+        rangemode="tozero", range=[0, float(total.max()) * 1.15 + 1], **whole_ticks(float(total.max()))
+    )
     figure.update_xaxes(type="category")
     return figure
 
@@ -425,7 +435,7 @@ def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> Dra
             hovertemplate="%{text}: %{y:,} " + name.lower() + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
-    figure.update_yaxes(rangemode="tozero", nticks=5)
+    figure.update_yaxes(rangemode="tozero", **whole_ticks(float(data_frame["offered_count"].max())))
     _period_axis(figure, x, grain)
     return figure
 
@@ -449,7 +459,7 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
         if channel not in table:
             continue
         counts = table[channel].to_numpy(float)
-        label = words.plotly(words.value("channel", channel))
+        label, hue = words.plotly(words.value("channel", channel)), theme.color("channel", channel)
         shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
         figure.add_bar(
             x=shares,
@@ -457,18 +467,15 @@ def channel_mix_bar(data_frame: pd.DataFrame, channels: Sequence[str] | None = N
             orientation="h",
             name=label,
             width=0.74,
-            marker={
-                "color": theme.color("channel", channel),
-                "opacity": np.where(few, 0.4, 1.0).tolist(),
-                "line": {"width": 0},
-            },
+            # Pale by colour: with a list of opacities plotly.js has no style for the number on a bar that is clicked.
+            marker={"color": [_faded(hue, 0.4) if pale else hue for pale in few], "line": {"width": 0}},
             # On what is too few to judge no number is read either; it would not stand out from the pale colour.
             text=[bare_percent(s) if s >= 0.04 and not pale else "" for s, pale in zip(shares, few, strict=True)],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
             constraintext="none",
-            textfont={"color": theme.ink_on(theme.color("channel", channel)), "size": 11},
+            textfont={"color": theme.ink_on(hue), "size": 11},
             customdata=[["contacts", f"age_group={age}", f"channel={channel}"] for age in ages],
             hovertext=[
                 f"{words.plotly(words.value('age_group', age))}: {label} {words.percent(s)} ({k:,.0f} of {t:,.0f})"
@@ -527,7 +534,7 @@ def channel_index_heatmap(data_frame: pd.DataFrame) -> Drawing:
         [i for i, _ in places],
         [["contacts", f"age_group={ages[i]}", f"channel={table.columns[j]}"] for i, j in places],
         [
-            f"{labels[i]}, {names[j]}: {counts[i, j]:,.0f} conversations, {expected[i, j]:,.0f} expected"
+            f"{labels[i]}, {names[j]}: {words.counted(counts[i, j], 'conversation')}, {expected[i, j]:,.0f} expected"
             for i, j in places
         ],
         size=26,
@@ -574,6 +581,11 @@ def clickable_cells(
         hovertemplate="%{hovertext}<extra></extra>",
         showlegend=False,
     )
+
+
+def whole_ticks(top: float, most: int = 5) -> dict[str, object]:
+    """Ticks of an axis of counts: of a short one plotly would show halves, or whole numbers twice."""
+    return {"tickformat": ",d", **({"tick0": 0, "dtick": 1} if top < most else {"nticks": most})}
 
 
 def bare_percent(share: float) -> str:
@@ -652,6 +664,15 @@ def _period_axis(figure: Drawing, x: Sequence[Any], grain: str) -> None:
         if not ticks or numbers[ticks[-1]] - numbers[place] >= step:
             ticks.append(place)
     figure.update_xaxes(tickvals=[x[place] for place in reversed(ticks)])
+    missing = FEWEST_PERIODS - (numbers[-1] - numbers[0] + 1) if len(x) else 0
+    if missing > 0:  # else the bar of one day would be as wide as the plot
+        beside = pd.Timedelta(milliseconds=_period_milliseconds(grain) * (missing + 1) / 2)
+        figure.update_xaxes(range=[pd.Timestamp(x[0]) - beside, pd.Timestamp(x[-1]) + beside])
+
+
+def is_whole(x: Sequence[Any], cut: Sequence[Any]) -> np.ndarray:
+    """Which periods are not among those of which only some days are there."""
+    return ~np.isin(np.array(x, dtype="datetime64[ns]"), np.array(list(cut), dtype="datetime64[ns]"))
 
 
 def with_gaps(x: Sequence[Any], y: Any, grain: str) -> tuple[list[Any], Any]:

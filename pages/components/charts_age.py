@@ -66,7 +66,7 @@ def standardised_dumbbell(
             mode="markers",
             customdata=[[measure, f"age_group={key}"] for key in keys],
             hovertext=[
-                f"{group}, {words.in_sentence(label)}: {text}; {k:,} conversations"
+                f"{group}, {words.in_sentence(label)}: {text}; {words.counted(k, 'conversation')}"
                 + ("; too few to judge" if k < SMALL_SAMPLE else "")
                 for group, text, k in zip(names, texts, n, strict=True)
             ],

@@ -52,7 +52,7 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> Drawing:
             "pad": _PAD,
             "line": {"width": 0},
             "customdata": [_named(node.channel) for node in nodes],
-            "hovertemplate": "%{customdata}: %{value:,} complaints in public<extra></extra>",
+            "hovertemplate": "%{customdata}: complaints in public %{value:,}<extra></extra>",
         },
         link={
             "source": [index["front_channel", channel] for channel in links["front_channel"]],

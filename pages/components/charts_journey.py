@@ -116,14 +116,18 @@ def _add_openings(figure: Drawing, shown: pd.DataFrame, chosen: str) -> None:
             "opacity": 1,
             "size": [15 if own else 10 for own in is_chosen],
             "symbol": ["circle" if kind != "outreach" else "triangle-up" for kind in steps["kind"]],
-            "color": [
-                theme.IGNORED if bad else theme.color("channel", str(channel))
-                for bad, channel in zip(is_failed, steps["channel"], strict=True)
-            ],
+            # Not in the colour of the channel, which the lane names: blue would be taken for an answer.
+            "color": [theme.IGNORED if bad else theme.CONTEXT for bad in is_failed],
             "line": {"width": [3 if own else 1 for own in is_chosen], "color": theme.CONTEXT},
         },
         showlegend=False,
     )
+    for is_there, label, hue in (
+        (not is_failed.all(), "Opened", theme.CONTEXT),
+        (is_failed.any(), "Opened, failed in a wait", theme.IGNORED),
+    ):
+        if is_there:
+            figure.add_scatter(x=[None], y=[None], mode="markers", name=label, marker={"size": 10, "color": hue})
 
 
 def _opening(row: dict[Any, Any]) -> str:

@@ -7,6 +7,7 @@ text from the data is escaped.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,16 @@ _WEAK_SHADE = 0.55
 
 @drawn
 def negative_share_line(
-    data_frame: pd.DataFrame, *, grain: str = "week", level_error: float = 0.0, measure: str = "scored"
+    data_frame: pd.DataFrame,
+    *,
+    grain: str = "week",
+    level_error: float = 0.0,
+    measure: str = "scored",
+    cut: Sequence[Any] = (),
 ) -> Drawing:
     """Negative share by period with its frozen control limits; only periods that break a rule are marked.
 
-    Inner band: 95 % interval. Outer, fainter band: the same widened by `level_error`, a share.
+    Inner band: 95 % interval. Outer, fainter band: the same widened by `level_error`, a share. Hollow: `cut` periods.
     """
     figure = charts._figure(300)
     if data_frame.empty:
@@ -50,7 +56,9 @@ def negative_share_line(
         charts._hover(name, share, lo, hi, k, False) + (f"<br><b>Signal: {words.plotly(rule)}</b>" if rule else "")
         for name, share, lo, hi, k, rule in zip(named, y, low, high, n, signal, strict=True)
     ]
-    _points(figure, x, y, n, hover, measure, [bool(rule) for rule in signal], grain)
+    is_whole = charts.is_whole(x, cut)
+    _points(figure, x, y, n, hover, measure, [bool(rule) for rule in signal], is_whole, grain)
+    _latest(figure, x, y, is_whole & (n >= SMALL_SAMPLE), limits[:, 1], words.percent)
     tops = [high[n >= SMALL_SAMPLE] + level_error, limits[:, 2], y]
     known = np.concatenate([part[~np.isnan(part)] for part in tops])
     figure.update_yaxes(range=[0, min(1.03, float(known.max()) * 1.08 + 0.01)], tickformat=theme.SHARE_TICKS)
@@ -60,8 +68,10 @@ def negative_share_line(
 
 
 @drawn
-def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure: str = "scored") -> Drawing:
-    """Net sentiment (positive less negative share) by period with its 95 % interval, around zero."""
+def net_sentiment_line(
+    data_frame: pd.DataFrame, *, grain: str = "week", measure: str = "scored", cut: Sequence[Any] = ()
+) -> Drawing:
+    """Net sentiment (positive less negative share) by period with its 95 % interval, around zero; hollow: `cut`."""
     figure = charts._figure(300)
     if data_frame.empty:
         return _nothing(figure)
@@ -75,8 +85,9 @@ def net_sentiment_line(data_frame: pd.DataFrame, *, grain: str = "week", measure
         + ("; too few to judge" if k < SMALL_SAMPLE else "")
         for at, net, lo, hi, k in zip(x, y, low, high, n, strict=True)
     ]
-    _points(figure, x, y, n.to_numpy(int), hover, measure, [False] * len(x), grain, text=words.signed_points)
-    judged = n.to_numpy(int) >= SMALL_SAMPLE
+    judged, is_whole = n.to_numpy(int) >= SMALL_SAMPLE, charts.is_whole(x, cut)
+    _points(figure, x, y, n.to_numpy(int), hover, measure, [False] * len(x), is_whole, grain)
+    _latest(figure, x, y, is_whole & judged, np.zeros(len(x)), words.signed_points)
     edges = np.concatenate((low[judged], high[judged], y, [0.0]))
     room = 0.08 * max(float(edges.max() - edges.min()), 0.1)
     bottom, top = max(float(edges.min()) - room, -1.05), min(float(edges.max()) + room, 1.05)
@@ -139,7 +150,7 @@ def said_on_about_heatmap(data_frame: pd.DataFrame) -> Drawing:
         [i for i, _ in places],
         [["blaming", f"channel={on[i]}", f"blamed_channel={about[j]}"] for i, j in places],
         [
-            f"On {rows[i]} about {columns[j]}: {counts[i, j]:,.0f} of {whole[on[i]]:,} conversations, "
+            f"On {rows[i]} about {columns[j]}: {counts[i, j]:,.0f} of {words.counted(whole[on[i]], 'conversation')}, "
             f"{words.percent(share[i, j])} (95 %: {words.percent(float(lows.iloc[i, j]))} to "
             f"{words.percent(float(highs.iloc[i, j]))}){'; too few to judge' if is_few[i] else ''}"
             for i, j in places
@@ -352,10 +363,10 @@ def _points(
     hover: list[str],
     measure: str,
     is_signal: list[bool],
+    is_whole: Any,
     grain: str,
-    text: Any = words.percent,
 ) -> None:
-    line_x, line_y = charts.with_gaps(x, y, grain)
+    line_x, line_y = charts.with_gaps(x, np.where(is_whole, y, np.nan), grain)
     figure.add_scatter(
         x=line_x, y=line_y, mode="lines", line={"color": NEGATIVE, "width": 2.5}, hoverinfo="skip", showlegend=False
     )
@@ -369,15 +380,26 @@ def _points(
         marker={
             "symbol": ["diamond" if flag else "circle" for flag in is_signal],
             "size": [13 if flag else 6 for flag in is_signal],
-            "color": np.where(n >= SMALL_SAMPLE, NEGATIVE, "rgba(128,138,148,0.35)").tolist(),
+            "color": np.where(is_whole & (n >= SMALL_SAMPLE), NEGATIVE, "rgba(128,138,148,0.35)").tolist(),
             "line": {"width": 1.5, "color": np.where(n >= SMALL_SAMPLE, NEGATIVE, theme.CONTEXT).tolist()},
         },
         showlegend=False,
     )
-    if not is_signal[-1]:
-        figure.add_annotation(
-            x=x[-1], y=y[-1], text=f"<b>{text(float(y[-1]))}</b>", showarrow=False, yshift=14, font={"size": 12}
-        )
+
+
+def _latest(figure: Drawing, x: Any, y: Any, judged: Any, usual: Any, text: Callable[[float], str]) -> None:
+    """The figure at the latest whole period that can be judged, on the side away from the usual line."""
+    if not judged.any():
+        return
+    place = int(np.flatnonzero(judged)[-1])
+    figure.add_annotation(
+        x=x[place],
+        y=y[place],
+        text=f"<b>{text(float(y[place]))}</b>",
+        showarrow=False,
+        yshift=-14 if y[place] < usual[place] else 14,
+        font={"size": 12},
+    )
 
 
 def _cell_percent(share: float) -> str:

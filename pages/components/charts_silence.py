@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from pages.components.drawing import Chart, Drawing, drawn
 _Z998 = 3.090232306167813  # of the wider funnel limits, as in queries.teams
 _OUTSIDE = "#B0683A"
 _MOST_NAMES = 14
+_FEWEST_TICKS = 3
 _EXPECTED = ("expected_ignored_share", "expected_ignored_share_low", "expected_ignored_share_high")
 _SHARE_RAMP = [[0, "rgba(209,34,58,0.06)"], [1, theme.IGNORED]]
 _COUNT_RAMP = [[0, "rgba(46,121,173,0.06)"], [1, theme.ACCENT]]
@@ -172,7 +174,7 @@ def funnel_plot(data_frame: pd.DataFrame, dimension: str, *, measure: str = "wai
             x=math.log10(n[place]), y=share[place], text=names[place], xanchor="left" if side > 0 else "right",
             xshift=8 * side, showarrow=False, font={"size": 11},
         )  # fmt: skip
-    ticks = [at for at in (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000) if first <= at <= last]
+    ticks = _log_ticks(first, last)
     figure.update_xaxes(
         type="log",
         range=[math.log10(first), math.log10(last)],
@@ -232,8 +234,7 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> Drawi
             "thickness": 8,
             "len": 0.9,
             "outlinewidth": 0,
-            "tickformat": theme.SHARE_TICKS if is_share else ",d",
-            "nticks": 4,
+            **({"tickformat": theme.SHARE_TICKS, "nticks": 4} if is_share else charts.whole_ticks(top, 4)),
             "tickfont": {"size": 11},
             "x": 1.005,
             "xpad": 2,
@@ -269,14 +270,19 @@ def hour_weekday_heatmap(data_frame: pd.DataFrame, show: str = "count") -> Drawi
 
 @drawn
 def ignored_by_period_line(
-    data_frame: pd.DataFrame, expected: pd.DataFrame, *, grain: str = "week", measure: str = "complaints_due"
+    data_frame: pd.DataFrame,
+    expected: pd.DataFrame,
+    *,
+    grain: str = "week",
+    measure: str = "complaints_due",
+    cut: Sequence[Any] = (),
 ) -> Drawing:
     """The ignored share by period; provisional periods hatched, with the expected final share as hollow diamonds."""
     shown = data_frame.merge(
         expected.reindex(columns=["period", "young_count", *_EXPECTED]), on="period", how="left", validate="one_to_one"
     )
     figure = charts.share_by_period(
-        shown, "ignored_share", "due_count", measure=measure, grain=grain, color=theme.IGNORED
+        shown, "ignored_share", "due_count", measure=measure, grain=grain, color=theme.IGNORED, cut=cut
     )
     later = shown[shown[_EXPECTED[0]].notna()]
     if later.empty:
@@ -387,6 +393,17 @@ def _lines(text: object, width: int = 24) -> str:
     plain = plain[:1].upper() + plain[1:]
     cut = plain.rfind(" ", 0, len(plain) // 2 + 6) if len(plain) > width else -1
     return words.plotly(plain) if cut <= 0 else f"{words.plotly(plain[:cut])}<br>{words.plotly(plain[cut + 1 :])}"
+
+
+def _log_ticks(first: float, last: float) -> list[int]:
+    """Round numbers within the ends of a log axis of counts: as few as show how far apart they are, three or more."""
+    ticks: list[int] = []
+    for steps in ((1, 3), (1, 2, 5), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)):
+        ticks = [int(step * 10**power) for power in range(8) for step in steps if step * 10**power % 1 == 0]
+        ticks = [at for at in ticks if first <= at <= last]
+        if len(ticks) >= _FEWEST_TICKS:
+            break
+    return ticks
 
 
 def _time_axis(figure: Drawing, first: float, last: float) -> None:

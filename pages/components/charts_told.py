@@ -70,7 +70,7 @@ def told_again_bar(data_frame: pd.DataFrame, *, measure: str = "restatements") -
             x=k, y=place, xanchor="left", xshift=6, showarrow=False, font={"size": 12},
             text=f"<b>{k:,}</b> <span style='font-size:11px'>{share}</span>",
         )  # fmt: skip
-    figure.update_xaxes(range=[0, float(counts.max()) * 1.38 + 0.5], tickformat=",d", nticks=5)
+    figure.update_xaxes(range=[0, float(counts.max()) * 1.38 + 0.5], **charts.whole_ticks(float(counts.max())))
     charts._name_axis(figure, names)
     return figure
 

@@ -42,10 +42,11 @@ def empty_store() -> None:
         words.markdown(f"The store {data.store_name()} is there, but nothing was loaded into it."), title="No data yet"
     )
     st.text(
-        "To load a file of tweets:         frontdoor load tweets.csv --source twcs\n"
-        "To load any other CSV:            frontdoor load FILE.csv --source NAME --mapping MAP.toml\n"
-        "To look at a simulated company:   frontdoor demo"
+        "To load a file that is recognised:  frontdoor load FILE\n"
+        "To load any other CSV or JSON:      frontdoor load FILE --mapping MAP.toml\n"
+        "To look at a simulated company:     frontdoor demo"
     )
+    st.text("Each of them with --store and this store's address, where FRONTDOOR_STORE does not name it.")
 
 
 def nothing(wanted: Filter, what: str = "conversations") -> None:

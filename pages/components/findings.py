@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from data_access.estimates import SMALL_SAMPLE
+from data_access.estimates import SMALL_SAMPLE, discoveries, lead_p_value
 from data_access.vocabulary import UNKNOWN
 from pages.components import theme, words
 from pages.components.keeping import kept
 
+_MOST_NAMED = 3
 Row = Any  # one row of a frame
 
 
@@ -161,35 +163,51 @@ def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
 
 @kept
 def channel_mix(data_frame: pd.DataFrame) -> str:
-    """The first channel of the youngest and of the oldest group that can be judged."""
-    first = _first_channels(data_frame)
-    if not first:
+    """The first channel of the youngest and of the oldest group in which one is surely ahead of the second."""
+    judged = _first_channels(data_frame)
+    if not judged:
         return "The age of too few customers is known to say where which of them talk"
-    if len(first) > 1 and len({row["channel"] for row in first}) == 1:
-        low, *_, high = sorted(first, key=lambda row: float(row["share"]))
-        name = words.value("channel", low["channel"])
-        spread = [f"{words.percent(row['share'])} at {row['age_group']}" for row in (low, high)]
-        ages = data_frame.loc[data_frame["age_group"] != UNKNOWN, "age_group"].nunique()
-        where = "at every age" if len(first) == ages else f"in the {len(first)} age groups large enough to judge"
-        return f"{name} comes first {where}: {', '.join(spread)}"
-    ends = first[:1] if len(first) == 1 else [first[0], first[-1]]
+    clear = [row for row in judged if row["is_clear"]]
+    is_every = len(judged) == data_frame.loc[data_frame["age_group"] != UNKNOWN, "age_group"].nunique()
+    if not clear:
+        return f"No channel is clearly first {'at any age' if is_every else 'in any age group large enough to judge'}"
+    unclear = _no_first([row["age_group"] for row in judged if not row["is_clear"]])
+    ends = clear[:1] if len(clear) == 1 else [clear[0], clear[-1]]
+    if len(clear) > 1 and len({row["channel"] for row in clear}) == 1:
+        name = words.value("channel", clear[0]["channel"])
+        spread = [f"{words.percent(row['share'])} at {row['age_group']}" for row in ends]
+        where = "at every age" if is_every else f"in the {len(judged)} age groups large enough to judge"
+        where = f"in {len(clear)} of {len(judged)} age groups" if unclear else where
+        return f"{name} comes first {where}: {', '.join(spread)}{unclear}"
     parts = [
         f"{words.in_sentence(words.value('channel', row['channel']))} first for {row['age_group']} "
         f"({words.percent(row['share'])})"
         for row in ends
     ]
     text = ", ".join(parts)
-    return text[:1].upper() + text[1:]
+    return f"{text[:1].upper()}{text[1:]}{unclear}"
+
+
+def _no_first(ages: Sequence[str]) -> str:
+    """The age groups in which chance may have made a channel the first, in words; empty without any."""
+    if len(ages) > _MOST_NAMED:
+        return f"; no clear first in {len(ages)} others"
+    return f"; no clear first at {' and '.join(ages)}" if ages else ""
 
 
 def _first_channels(data_frame: pd.DataFrame) -> list[Row]:
-    """The most used channel of each known age group of at least 30 conversations, young to old."""
-    found = []
+    """The most used channel of each known age group of at least 30 conversations, young to old.
+
+    `is_clear` where it is ahead of the second by more than chance, all ages looked at together.
+    """
+    found, p_values = [], []
     for age in theme.natural_order("age_group", list(data_frame["age_group"])):
         group = data_frame[data_frame["age_group"] == age]
         if age != UNKNOWN and group["conversation_count"].sum() >= SMALL_SAMPLE:
             found.append(group.sort_values("share", ascending=False).to_dict("records")[0])
-    return found
+            p_values.append(lead_p_value(group["conversation_count"]))
+    clear = discoveries(np.array(p_values, dtype=np.float64))
+    return [{**row, "is_clear": bool(is_clear)} for row, is_clear in zip(found, clear, strict=True)]
 
 
 @kept
@@ -226,11 +244,13 @@ def change(row: Row) -> str:
 
 
 def service_level(total: Row) -> str:
-    """Offered, service level with and without short abandons."""
+    """Offered, service level with and without short abandons where there are any."""
     level, of_all = words.percent(total["service_level_share"]), words.percent(total["service_level_all_share"])
-    short = words.counted(total["short_abandoned_count"], "short abandon")
-    offered = words.counted(total["offered_count"], "call")
-    return f"{offered} offered; {level} answered within target, {short} left out ({of_all} of all offered)."
+    said = f"{words.counted(total['offered_count'], 'call')} offered; {level} answered within target"
+    number = total["short_abandoned_count"]
+    if not number:
+        return f"{said}."
+    return f"{said}. That leaves out {words.counted(number, 'short abandon')}; of all offered it is {of_all}."
 
 
 def resolution(total: Row, channels: Sequence[str]) -> str:

@@ -123,10 +123,10 @@ def heard_counted(frame: pd.DataFrame, listened: str) -> str:
     total = int(frame["conversation_count"].sum())
     weeks = float(frame["weeks"].iloc[0]) if len(frame) else 0.0
     return (
-        f"Hollow: the channel's share of {words.count(total)} conversations opened by customers; filled: its share "
-        f"{_NOUN[listened]}. A week: the difference times the conversations per week ({words.decimal(weeks)} weeks): "
-        "so many more come by this channel than its share stands for; bold where beyond chance, "
-        "else grey. Dots grey under 30."
+        f"Hollow: the channel's share of {words.counted_as(total, 'conversations opened by customers')}; filled: "
+        f"its share {_NOUN[listened]}. A week: the difference times the conversations per week "
+        f"({words.decimal(weeks)} weeks): so many more come by this channel than its share stands for; "
+        "bold where beyond chance, else grey. Dots grey under 30."
     )
 
 

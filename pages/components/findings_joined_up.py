@@ -25,7 +25,7 @@ def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool =
     """
     if total["known_private_count"]:
         return ""
-    number = words.counted(total["public_complaint_count"], "complaint")
+    number = total["public_complaint_count"]
     if not total["public_complaint_count"]:
         if is_limited:
             return "None of your teams' complaints in public match this filter, so there is no back door to look at."
@@ -34,12 +34,12 @@ def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool =
         return "No complaint in public matches this filter, so there is no back door to look at."
     if all(channel in PUBLIC_CHANNELS for channel in channels):
         return (
-            f"Only public channels are loaded. Whether the customers of these {number} had tried a private channel "
-            "first cannot be known: load calls, e-mails or chats with ids, addresses or handles that join them."
+            "Only public channels are loaded. Whether the customers who complained had tried a private channel first "
+            "cannot be known: load calls, e-mails or chats with ids, addresses or handles that join them."
         )
     return (
-        f"None of the {number} in public comes from a customer known on a private channel: the accounts are joined "
-        "to nobody. Load a customers file that lists their handles and addresses."
+        f"{words.none_of(number, 'complaints in public')} comes from a customer known on a private channel: "
+        "the accounts are joined to nobody. Load a customers file that lists their handles and addresses."
     )
 
 
@@ -50,7 +50,7 @@ def flow(frame: pd.DataFrame, total: Row, days: int) -> str:
         limit = words.percent(float(total["back_door_share_high"]))
         return (
             f"No private contact failed in the {words.counted(days, 'day')} before any of the "
-            f"{words.count(total['known_private_count'])} complaints (at most {limit} of such complaints)"
+            f"{words.counted(total['known_private_count'], 'complaint')} (at most {limit} of such complaints)"
         )
     top = frame.iloc[0]
     front, public = (words.value("channel", top[name]) for name in ("front_channel", "channel"))
@@ -72,7 +72,7 @@ def flow_counted(total: Row, days: int) -> str:
         f"{words.counted(days, 'day')} before that had passed its target without any human reply; on each arrow how "
         "many, and the median time they had waited when they posted. Each counts once, under its longest wait. "
         f"Known: {words.percent(total['known_private_share'])} of "
-        f"{words.count(total['public_complaint_count'])} complaints in public."
+        f"{words.counted_as(total['public_complaint_count'], 'complaints in public')}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from data_access.annotations import PUBLISHED_LEVEL_ERROR
-from data_access.estimates import SMALL_SAMPLE
+from data_access.estimates import SMALL_SAMPLE, has_leader
 from pages.components import charts_sentiment, words
 from pages.components.keeping import kept
 
@@ -90,13 +90,13 @@ def trend(data_frame: pd.DataFrame, grain: str, cut: Sequence[Any] = ()) -> str:
     signals = data_frame[data_frame["signal"] != ""]
     usual = words.percent(last["centre_share"])
     if signals.empty:
-        return f"{now}, usual are {usual}; no {grain} is more than chance"
+        return f"{now}, {usual} is usual; no {grain} differs from it by more than chance"
     rules = []
     for rule, part in signals.groupby("signal", sort=False):
         when = [words.period(pd.Timestamp(at), grain) for at in part["period"]]
         named = ", ".join(when) if len(when) <= _MOST_NAMED else _many(part, grain)
         rules.append(f"{named} ({rule})")
-    return f"{now}, usual are {usual}; signals: {'; '.join(rules)}"
+    return f"{now}, {usual} is usual; signals: {'; '.join(rules)}"
 
 
 def _full(data_frame: pd.DataFrame, cut: Sequence[Any]) -> pd.DataFrame:
@@ -119,11 +119,16 @@ def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said
     )
     if not base:
         return f"{text} Control limits need eight {grain}s, so nothing is marked. {said.sentence}"
-    reach = f", counted from up to 26 {grain}s before this period," if has_begin else ""
+    which = (
+        f"{base} {grain}s: those before the chosen period, 26 at most, or its first half where fewer than eight came "
+        "before it"
+        if has_begin
+        else f"the first {base} {grain}s shown"
+    )
     return (
-        f"{text} Usual share and limits (Laney p′) are frozen on the first {base} {grain}s{reach} and do not move "
-        f"with what is shown. Marked is only a {grain} beyond the limits or from the eighth in a row on one side on. "
-        f"{said.sentence}"
+        f"{text} Usual share and limits (Laney p′) are those of {which}; another period has others. Marked is only a "
+        f"{grain} beyond the limits, or the eighth {grain} in a row on one side of the usual share and those that "
+        f"follow it there. {said.sentence}"
     )
 
 
@@ -153,20 +158,36 @@ def net_counted(grain: str, said: Honesty) -> str:
 
 @kept
 def said_on_about(data_frame: pd.DataFrame) -> str:
-    """The most blamed channel, and where it is blamed when customers sit elsewhere."""
+    """The most blamed channel, and where it is blamed when customers sit elsewhere; where surely so."""
     other = data_frame[data_frame["channel"] != data_frame["blamed_channel"]]
     if other.empty:
         return "Nobody complains on one channel about another"
-    blamed: Any = other.groupby("blamed_channel")["conversation_count"].sum()
-    worst = str(blamed.idxmax())
-    part = other[other["blamed_channel"] == worst].sort_values("conversation_count", ascending=False)
-    first = part.to_dict("records")[0]
-    where, what = words.value("channel", first["channel"]), words.in_sentence(words.value("channel", worst))
-    number = words.counted(int(blamed.max()), "conversation")
-    return (
-        f"The most blamed channel elsewhere: {what}, in {number} on other channels, most on "
-        f"{words.in_sentence(where)} ({words.count(first['conversation_count'])})"
+    blamed = _largest_first(other, "blamed_channel")
+    (worst, number), *others = blamed.items()
+    what = words.in_sentence(words.value("channel", worst))
+    if not others:
+        return f"Blamed elsewhere is only {what}, in {words.counted(number, 'conversation')} on other channels"
+    if not has_leader(list(blamed.values())):
+        second, fewer = others[0]
+        then = words.in_sentence(words.value("channel", second))
+        most = f"{what} in {words.counted(number, 'conversation')}, {then} in {words.count(fewer)}"
+        return f"No channel is clearly the most blamed elsewhere: {most}"
+    where = _largest_first(other[other["blamed_channel"] == worst], "channel")
+    there, part = next(iter(where.items()))
+    on = (
+        f", most on {words.in_sentence(words.value('channel', there))} ({words.count(part)})"
+        if has_leader(list(where.values()))
+        else ""
     )
+    return (
+        f"The most blamed channel elsewhere: {what}, in {words.counted(number, 'conversation')} on other channels{on}"
+    )
+
+
+def _largest_first(data_frame: pd.DataFrame, dimension: str) -> dict[str, int]:
+    """Conversations by a dimension."""
+    counts: Any = data_frame.groupby(dimension)["conversation_count"].sum().sort_values(ascending=False, kind="stable")
+    return {str(name): int(number) for name, number in counts.items()}
 
 
 def said_cells(data_frame: pd.DataFrame) -> list[tuple[str, str, Values]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data_access.config import Settings
-from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values
+from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, has_leader, p_values
 from data_access.filters import day_words
 from data_access.published import PublishedFigure
 from data_access.vocabulary import NOBODY, UNKNOWN
@@ -78,14 +78,12 @@ def alone(data_frame: pd.DataFrame, dimension: str) -> str:
 
 @kept
 def hours(data_frame: pd.DataFrame, show: str) -> str:
-    """The hour of the week with most complaints, or of those ignored more than chance explains the worst.
+    """Of the hours of the week that are ignored more than chance explains the worst; or when most complaints come.
 
     One of 168 hours is always the worst: so each is tested against all others, with a false discovery rate of 5 %.
     """
     if show == "count":
-        top: Any = data_frame.sort_values("complaint_count").iloc[-1]
-        share = words.percent(top["complaint_count"] / data_frame["complaint_count"].sum())
-        return f"Most complaints come on {_hour(top)}: {words.count(top['complaint_count'])}, {share} of all"
+        return _busiest(data_frame)
     judged: Any = data_frame[data_frame["due_count"] >= SMALL_SAMPLE]
     if judged.empty:
         return f"No hour of the week has {SMALL_SAMPLE} complaints old enough to judge: widen the period"
@@ -97,6 +95,34 @@ def hours(data_frame: pd.DataFrame, show: str) -> str:
     whole = words.percent(data_frame["ignored_in_time_count"].sum() / data_frame["due_count"].sum())
     more = f"; {words.counted(len(above), 'hour')} of {len(judged)} above chance" if len(above) > 1 else ""
     return f"Ignored most on {_hour(worst)}: {words.percent(worst['ignored_share'])} (all hours: {whole}{more})"
+
+
+def _busiest(data_frame: pd.DataFrame) -> str:
+    """The hour with most complaints where it surely has more than the others, else the hours of the day with half."""
+    counts = data_frame["complaint_count"]
+    number = int(counts.sum())
+    if has_leader(counts):
+        top: Any = data_frame.sort_values("complaint_count").iloc[-1]
+        most = words.counted(top["complaint_count"], "complaint")
+        return f"The busiest hour is {_hour(top)}: {most}, {words.percent(top['complaint_count'] / number)} of all"
+    if number < SMALL_SAMPLE:
+        return f"No hour of the week is clearly the busiest, of {words.counted(number, 'complaint')}"
+    of_day = data_frame.groupby("hour")["complaint_count"].sum().reindex(range(24), fill_value=0).to_numpy(int)
+    first, length = _shortest_half(of_day)
+    part = words.percent(np.roll(of_day, -first)[:length].sum() / number)
+    return (
+        f"No single hour is clearly the busiest; {part} of complaints come "
+        f"from {first:02d}:00 to {(first + length) % 24:02d}:00"
+    )
+
+
+def _shortest_half(of_day: np.ndarray) -> tuple[int, int]:
+    """First hour and length of the shortest part of the day with half of all; of equal ones the fullest."""
+    for length in range(1, 24):
+        held = [int(np.roll(of_day, -first)[:length].sum()) for first in range(24)]
+        if 2 * max(held) >= of_day.sum():
+            return held.index(max(held)), length
+    return 0, 24
 
 
 def _above_the_others(judged: pd.DataFrame, everything: pd.DataFrame) -> np.ndarray:
@@ -220,12 +246,22 @@ def calendars(settings: Settings, clock: str) -> str:
 
 
 @kept
+def surest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Teams and channels by how surely newer contacts were answered past older complaints; too few to judge last."""
+    few = frame["easy_answered_count"] < SMALL_SAMPLE
+    ordered = frame.assign(few=few).sort_values(
+        ["few", "overtaking_share_low", "overtaking_share"], ascending=[True, False, False], kind="stable"
+    )
+    return ordered.drop(columns="few").reset_index(drop=True)
+
+
+@kept
 def overtaking(frame: pd.DataFrame) -> str:
     """Where newer, easier contacts are answered past older complaints most surely."""
     judged: Any = frame[frame["easy_answered_count"] >= SMALL_SAMPLE]
     if judged.empty or not judged["overtaking_count"].sum():
         return "No older complaint was clearly passed over"
-    worst = judged.loc[judged["overtaking_share_low"].idxmax()]
+    worst: Any = surest_first(judged).iloc[0]
     team = words.shortened(words.value("team", worst["team"]), 28)
     channel = words.in_sentence(words.value("channel", worst["channel"]))
     return (

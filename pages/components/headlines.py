@@ -8,7 +8,17 @@ import pandas as pd
 
 from data_access.filters import Filter
 from pages.components.cards import Card, change_words, interval
-from pages.components.words import NOT_REACHED, count, counted, minutes, moment, percent, signed_points, value
+from pages.components.words import (
+    NOT_REACHED,
+    count,
+    counted,
+    counted_as,
+    minutes,
+    moment,
+    percent,
+    signed_points,
+    value,
+)
 
 Row = Any  # one row of a frame
 _OPENED = "conversations opened by customers"
@@ -25,7 +35,7 @@ def in_target(times: Row, past: Row | None, wanted: Filter) -> Card:
         measure="target_due",
         metric="in_target_share",
         numerator=f"{count(times['in_target_count'])} answered within their target",
-        denominator=f"{count(times['target_due_count'])} conversations whose target has passed",
+        denominator=counted_as(times["target_due_count"], "conversations whose target has passed"),
         interval=interval(times, "in_target_share"),
     )
 
@@ -42,7 +52,7 @@ def median(times: Row) -> Card:
         measure="first_responses",
         metric="median_minutes_all",
         numerator="the first time by which half of all were answered",
-        denominator=f"{count(times['conversation_count'])} {_OPENED}",
+        denominator=counted_as(times["conversation_count"], _OPENED),
     )
 
 
@@ -61,7 +71,7 @@ def not_answered(times: Row) -> Card:
         measure="unanswered",
         metric="unanswered_count",
         numerator=f"{count(times['unanswered_count'])} without a human answer",
-        denominator=f"{count(times['conversation_count'])} {_OPENED}",
+        denominator=counted_as(times["conversation_count"], _OPENED),
         interval=interval({"x_low": 1 - times["answered_share_high"], "x_high": 1 - times["answered_share_low"]}, "x"),
     )
 
@@ -93,7 +103,7 @@ def ignored_share(complaints: Row, past: Row | None, wanted: Filter) -> Card:
         measure="complaints_ignored_in_time",
         metric="ignored_share",
         numerator=f"{count(complaints['ignored_in_time_count'])} that no human answered in time, anywhere",
-        denominator=f"{count(complaints['due_count'])} complaints old enough to be judged",
+        denominator=counted_as(complaints["due_count"], "complaints old enough to be judged"),
         interval=interval(complaints, "ignored_share"),
     )
 
@@ -126,7 +136,7 @@ def _state(name: str, label: str, comparison: str, complaints: Row) -> Card:
         measure=f"complaints_{name}",
         metric=f"{name}_count",
         numerator=count(number),
-        denominator=f"{count(complaints['complaint_count'])} {_COMPLAINTS}",
+        denominator=counted_as(complaints["complaint_count"], _COMPLAINTS),
     )
 
 
@@ -137,7 +147,7 @@ def channel_mix(mix: pd.DataFrame, public: pd.DataFrame) -> list[Card]:
     first, most = str(by_channel.index[0]), int(by_channel.iloc[0])
     open_to_all = int(public["conversation_count"].sum())
     ageless = int(mix.loc[mix["age_group"] == "unknown", "conversation_count"].sum())
-    everything, whole = counted(total, "conversation"), f"{count(total)} conversations with us"
+    everything, whole = counted(total, "conversation"), counted_as(total, "conversations with us")
     return [
         Card("Conversations", count(total), f"on {counted(len(by_channel), 'channel')}",
              everything, "contacts", "conversation_count", count(total), whole),
@@ -154,7 +164,7 @@ def channel_mix(mix: pd.DataFrame, public: pd.DataFrame) -> list[Card]:
 
 def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, wanted: Filter) -> list[Card]:
     """Negative and recovery with their comparison, net sentiment, and who could not be scored."""
-    whole = f"{count(total['scored_count'])} conversations whose opening was scored"
+    whole = counted_as(total["scored_count"], "conversations whose opening was scored")
     unscored = total["not_scored_count"]
     net = total["positive_share"] - total["negative_share"]
     both = f"{percent(total['positive_share'])} open positive, {percent(total['negative_share'])} negative"
@@ -172,7 +182,7 @@ def sentiment(total: Row, past: Row | None, saved: Row, saved_past: Row | None, 
              change_words(saved, saved_past, "recovered_share", wanted, count="written_again_count"),
              f"{count(saved['recovered_count'])} of {count(again)}", "written_again",
              "recovered_share", f"{count(saved['recovered_count'])} that close neutral or positive",
-             f"{count(again)} negative openings after whose answer the customer wrote again",
+             counted_as(again, "negative openings after whose answer the customer wrote again"),
              interval=interval(saved, "recovered_share")),
         Card("Could not be scored", count(unscored), "No text, or a language that is not read",
              counted(unscored, "conversation"), "not_scored", "not_scored_count", count(unscored),

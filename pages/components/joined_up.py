@@ -75,7 +75,7 @@ def headline(looked: Looked) -> bool:
 
 
 def _back_door_card(total: said.Row, past: said.Row | None, looked: Looked) -> Card:
-    part, whole = words.count(total["back_door_count"]), words.count(total["known_private_count"])
+    part, whole = words.count(total["back_door_count"]), total["known_private_count"]
     is_known = bool(total["known_private_count"])
     return Card(
         label="Came by the back door",
@@ -83,12 +83,12 @@ def _back_door_card(total: said.Row, past: said.Row | None, looked: Looked) -> C
         comparison=cards.change_words(total, past, "back_door_share", looked.wanted, count="known_private_count")
         if is_known
         else "No complaint in public of a customer known in private",
-        basis=f"{part} of {whole} complaints",
+        basis=f"{part} of {words.counted(whole, 'complaint')}",
         measure="back_door",
         metric="back_door_share",
         interval=cards.interval(total, "back_door_share"),
         numerator=f"{part} after a private contact that had failed in the {words.counted(looked.days, 'day')} before",
-        denominator=f"{whole} complaints in public of customers known on a private channel",
+        denominator=words.counted_as(whole, "complaints in public of customers known on a private channel"),
         cell=looked.cell,
     )
 
@@ -107,25 +107,28 @@ def _repeat_card(again: said.Row, past: said.Row | None, looked: Looked) -> Card
         metric="repeat_share",
         interval=cards.interval(again, "repeat_share"),
         numerator=f"{part} within {words.counted(looked.days, 'day')} of another; {TOPICS[looked.topic].lower()}",
-        denominator=f"{whole} conversations of customers who can be recognised",
+        denominator=words.counted_as(again["recognisable_count"], "conversations of customers who can be recognised"),
         cell=looked.cell,
     )
 
 
 def _resolution_card(again: said.Row, looked: Looked) -> Card:
     part, whole = words.count(again["no_further_contact_count"]), words.count(again["judged_count"])
-    silent = words.count(again["no_further_contact_unanswered_count"])
+    silent = again["no_further_contact_unanswered_count"]
+    unanswered = f"{words.counted(silent, 'contact')} without a further one {'is' if silent == 1 else 'are'}"
     blind = said.resolution(again, len(data.store_channels()))
     return Card(
         label="No further contact",
         value=words.percent(again["no_further_contact_share"]) if again["judged_count"] else "Not known",
-        comparison=f"{blind}. {silent} of these are not answered so far",
+        comparison=f"{blind}. {unanswered} not answered so far",
         basis=f"{part} of {whole} judged",
         measure=looked.measure("no_further_contact"),
         metric="no_further_contact_share",
         interval=cards.interval(again, "no_further_contact_share"),
         numerator=f"{part} without a further contact on any channel within {words.counted(looked.days, 'day')}",
-        denominator=f"{whole} first contacts whose {words.counted(looked.days, 'day')} have passed",
+        denominator=words.counted_as(
+            again["judged_count"], f"first contacts whose {words.counted(looked.days, 'day')} have passed"
+        ),
         cell=looked.cell,
     )
 

@@ -56,7 +56,7 @@ def timeline(wanted: Filter, conversation_id: str) -> None:
         with st.expander("Table and CSV", key="behind_journey", type="compact", on_change="rerun") as behind:
             if behind.open:
                 shown = frame.drop(columns=["customer_id", "conversation_id"])
-                tables.show(shown, zone, alt=f"Journey: {said}", height=260)
+                tables.show(shown, zone, alt=f"Journey: {said}", most_height=260)
                 downloads.shown(frame, "journey")
     _follow(event, conversation_id)
 

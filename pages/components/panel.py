@@ -20,6 +20,7 @@ from pages.components.selection import Cell
 
 PUBLIC = PUBLIC_CHANNELS
 MOST_CURVES = 8
+MOST_LEFT_OUT = 5  # groups without a curve that the caption names
 MOST_NAME_LETTERS = 20  # of the channels of one target: more run out of a narrow chart
 Row = Any  # one row of a frame
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
@@ -82,14 +83,15 @@ def share_over_time(
     color: str = theme.ACCENT,
 ) -> None:
     """A share by period, with its finding."""
+    grain, cut = wanted.grain, cut_periods(data_frame, wanted)
     chart(
         name,
-        charts.share_by_period_line(data_frame, share, count, measure=measure, grain=wanted.grain, color=color),
+        charts.share_by_period_line(data_frame, share, count, measure=measure, grain=grain, color=color, cut=cut),
         data_frame,
         wanted,
-        finding=findings.over_time(data_frame, share, count, done, wanted.grain, cut_periods(data_frame, wanted)),
-        counted=counted + cut_off(data_frame, wanted),
-        cells=lambda: selection.cells(data_frame, ("period",), measure, grain=wanted.grain),
+        finding=findings.over_time(data_frame, share, count, done, grain, cut),
+        counted=counted + provisional(data_frame, grain) + hollow(data_frame, wanted),
+        cells=lambda: selection.cells(data_frame, ("period",), measure, grain=grain),
         charted=(share, count),
     )
 
@@ -136,10 +138,22 @@ def caption(wanted: Filter, counted: str) -> str:
     return f"{counted} As of {words.moment(data.status().as_of, shown.zone)}, {shown.zone}."
 
 
-def cut_off(data_frame: pd.DataFrame, wanted: Filter) -> str:
+def provisional(data_frame: pd.DataFrame, grain: str) -> str:
+    """That hatched periods may still change, where any is hatched."""
+    hatched = int(data_frame["is_provisional"].sum()) if "is_provisional" in data_frame else 0
+    which = f"The hatched {grain}" if hatched == 1 else f"Hatched {grain}s"
+    return f" {which} may still change." if hatched else ""
+
+
+def cut_off(data_frame: pd.DataFrame, wanted: Filter, lead: str = "Not whole") -> str:
     """The periods of which the filter or *as of* leaves only some days, in words; empty where there are none."""
     cut = [words.period(period, wanted.grain) for period in cut_periods(data_frame, wanted)]
-    return f" Not whole: {' and '.join(cut)}." if cut else ""
+    return f" {lead}: {' and '.join(cut)}." if cut else ""
+
+
+def hollow(data_frame: pd.DataFrame, wanted: Filter) -> str:
+    """The same under a line, which stops before them."""
+    return cut_off(data_frame, wanted, "Not whole, so hollow")
 
 
 def cut_periods(data_frame: pd.DataFrame, wanted: Filter) -> list[Any]:
@@ -267,10 +281,37 @@ def curve_of(wanted: Filter, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return groups, curve[curve[split].isin(judged[split])]
 
 
-def curve_counted(total: Row, *, is_split: bool) -> str:
-    """What the answer curve counts."""
-    known = total["conversation_count"] - total["answered_unknown_time_count"]
-    text = f"Share of {words.count(known)} conversations answered by a human within the time, the unanswered kept in"
-    text += f"; the {MOST_CURVES} largest groups of 30 or more." if is_split else "; 95 % interval."
-    unknown = total["answered_unknown_time_count"]
-    return f"{text} {words.count(unknown)} answered at an unknown time are left out." if unknown else text
+def curve_counted(total: Row, groups: pd.DataFrame, curve: pd.DataFrame, split: str) -> str:
+    """What the answer curve counts; of a split the groups that are drawn, and which are not."""
+    if not split:
+        return f"{_answered_of(total)}; 95 % interval.{_untimed(total)}"
+    is_drawn = groups[split].isin(curve[split])
+    drawn = groups.loc[is_drawn, ["conversation_count", "answered_unknown_time_count"]].sum()
+    return f"{_answered_of(drawn)}.{_not_drawn(groups[~is_drawn], split, int(is_drawn.sum()))}{_untimed(drawn)}"
+
+
+def _answered_of(counts: Row) -> str:
+    known = counts["conversation_count"] - counts["answered_unknown_time_count"]
+    return (
+        f"Share of {words.counted(known, 'conversation')} answered by a human within the time, the unanswered kept in"
+    )
+
+
+def _not_drawn(groups: pd.DataFrame, split: str, drawn: int) -> str:
+    if groups.empty:
+        return ""
+    largest = groups.nlargest(MOST_LEFT_OUT, "conversation_count")
+    named = [
+        f"{words.shortened(words.inside(split, name), 24)} ({words.count(number)})"
+        for name, number in zip(largest[split], largest["conversation_count"], strict=True)
+    ]
+    more = f" and {len(groups) - len(named)} more" if len(groups) > len(named) else ""
+    return (
+        f" Drawn: {words.counted(drawn, 'group')}, the largest of {SMALL_SAMPLE} or more, {MOST_CURVES} at most; "
+        f"left out: {', '.join(named)}{more}."
+    )
+
+
+def _untimed(counts: Row) -> str:
+    unknown = counts["answered_unknown_time_count"]
+    return f" {words.count(unknown)} answered at an unknown time are left out." if unknown else ""

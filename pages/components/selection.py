@@ -196,7 +196,7 @@ def journey_link(label: str, wanted: Filter, customer_id: str) -> None:
 
 
 def in_words(selection: Selection) -> str:
-    """What the rows are: 'complaints due, Facebook, week of 5 Oct 2026'."""
+    """What the rows are: 'complaints due, channel Facebook, week of 5 Oct 2026'."""
     parts = [MEASURES[selection.measure].label]
     for key, value in selection.cell:
         if key == "within_minutes":
@@ -207,7 +207,7 @@ def in_words(selection: Selection) -> str:
         elif key == "customer":
             parts.append("of one customer")
         else:
-            parts.append(words.value(key, value))
+            parts.append(words.with_dimension(key, value))
     return ", ".join(parts)
 
 

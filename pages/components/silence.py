@@ -128,11 +128,12 @@ def teams(wanted: Filter) -> None:
     with left:
         st.subheader("Who jumps the queue", anchor=False)
         _table(
-            data.cherry_picking(wanted),
+            findings_silence.surest_first(data.cherry_picking(wanted)),
             "queue_jumping",
             findings_silence.overtaking,
             "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
-            "and channel; under 30 too few to judge. Single overtakings cannot be opened as rows.",
+            "and channel; first where the share is surely highest, last what is under 30 and too few to judge. Single "
+            "overtakings cannot be opened as rows.",
             wanted,
         )
     with right:
@@ -153,16 +154,15 @@ def _table(frame: pd.DataFrame, name: str, finding: Any, counted: str, wanted: F
     panel.title(said)
     if len(frame):
         zone = data.scoped(wanted).zone
-        height = 240 if len(frame) > 6 else "auto"
         if name == "orphans":
             shown = frame.drop(columns=["customer_id", "conversation_id", "agent_team", "agent_last_seen_at"])
-            place = tables.pick(shown, zone, key=name, alt=said, height=height)
+            place = tables.pick(shown, zone, key=name, alt=said, most_height=240)
             if place is not None:
                 found = str(frame.iloc[place]["conversation_id"])
                 selection.conversation_link("Open the chosen conversation", wanted, found)
         else:
             limits = [str(column) for column in frame if str(column).endswith(("_low", "_high"))]
-            tables.show(frame.drop(columns=limits), zone, alt=said, height=height)
+            tables.show(frame.drop(columns=limits), zone, alt=said, most_height=240)
         downloads.shown(frame, name)
     st.caption(words.markdown(panel.caption(wanted, counted)))
 
@@ -175,15 +175,15 @@ def rate_card(unit: str, wanted: Filter, complaints: Any, past: Any) -> cards.Ca
     before = cards.before(wanted)
     now: Any = data.ignored_rates(wanted).set_index("unit_counted").loc[unit]
     then = data.ignored_rates(before).set_index("unit_counted").loc[unit] if before else None
-    part, whole = words.count(now["ignored_in_time_count"]), words.count(now["due_count"])
+    part, whole = now["ignored_in_time_count"], now["due_count"]
     return dataclasses.replace(
         own,
         label=f"{UNITS[unit]}s with an ignored complaint",
         value=words.percent(now["ignored_share"]),
         comparison=cards.change_words(now, then, "ignored_share", wanted, count="due_count"),
-        basis=f"{part} of {whole} {unit}s",
-        numerator=f"{part} {unit}s with a complaint that no human answered in time, anywhere",
-        denominator=f"{whole} {unit}s with a complaint old enough to be judged",
+        basis=f"{words.count(part)} of {words.counted(whole, unit)}",
+        numerator=words.counted_as(part, f"{unit}s with a complaint that no human answered in time, anywhere"),
+        denominator=words.counted_as(whole, f"{unit}s with a complaint old enough to be judged"),
         interval=cards.interval(now, "ignored_share"),
     )
 
@@ -208,7 +208,7 @@ def states_or_published(channels: pd.DataFrame, total: Any, wanted: Filter) -> N
         wanted,
         finding=findings.response_states(channels, "channel"),
         counted="Per cent of each channel's complaints by what happened to them so far; at the right, how many. "
-        f"{words.count(total['complaint_count'])} complaints.{_wordless(channels)}",
+        f"{words.counted(total['complaint_count'], 'complaint')}.{_wordless(channels)}",
         cells=lambda: _state_cells(channels),
         rows="complaints",
     )
@@ -305,11 +305,11 @@ def ignored_by_period(wanted: Filter, counted: str) -> None:
     cut, done = panel.cut_periods(frame, wanted), "of complaints ignored"
     panel.chart(
         "ignored_by_period",
-        charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain),
+        charts_silence.ignored_by_period_line(frame, later, grain=wanted.grain, cut=cut),
         _with_expected(frame, later),
         wanted,
         finding=findings.over_time(frame, "ignored_share", "due_count", done, wanted.grain, cut),
-        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}{panel.cut_off(frame, wanted)}",
+        counted=f"{counted}{findings_silence.expected(later, wanted.grain)}{panel.hollow(frame, wanted)}",
         cells=lambda: selection.cells(frame, ("period",), "complaints_due", grain=wanted.grain),
         charted=("ignored_share",),
     )
@@ -335,9 +335,9 @@ def unrecorded(wanted: Filter) -> None:
     missing = total - known
     if missing:
         st.caption(
-            f"Left out of every figure here: {missing:,} of {total:,} conversations whose source cannot tell whether "
-            "anybody answered, such as service requests, or tickets without their comments. The page Data names the "
-            "sources without response times."
+            f"Left out of every figure here: {missing:,} of {words.counted(total, 'conversation')} whose source "
+            "cannot tell whether anybody answered, such as service requests, or tickets without their comments. "
+            "The page Data names the sources without response times."
         )
 
 

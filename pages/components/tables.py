@@ -38,6 +38,7 @@ _LABELLED = {
 _SHARES = ("share", "share_low", "share_high", "difference", "limit_low", "limit_high")
 _EXACT_UP_TO, _MINUTES_UP_TO, _HOURS_UP_TO = 600, 86_400, 14 * 86_400  # in seconds
 _WHOLE, _MOST_PLACES = 100.0, 4
+_ROW_PIXELS = 36  # a little more than Streamlit draws, heading included
 _INDICES = ("index", "index_low", "index_high")
 
 
@@ -130,21 +131,28 @@ def readable(data_frame: pd.DataFrame, zone: str, grain: str = "week") -> tuple[
     return pa.Table.from_pandas(shown), columns(shown)
 
 
-def show(data_frame: pd.DataFrame, zone: str, *, alt: str, grain: str = "week", height: Any = "auto") -> None:
-    """A table to read."""
+def _height(row_count: int, most: int) -> Any:
+    """No empty lines below the last row; without `most` as Streamlit has it, ten rows."""
+    if not most:
+        return "auto"
+    return "content" if (row_count + 1) * _ROW_PIXELS <= most else most
+
+
+def show(data_frame: pd.DataFrame, zone: str, *, alt: str, grain: str = "week", most_height: int = 0) -> None:
+    """A table to read, no higher than its rows or `most_height` pixels."""
     shown, headings = readable(data_frame, zone, grain)
     st.dataframe(
         shown,
         hide_index=True,
         column_config=headings,
         alt=words.shortened(alt, 200),
-        height=height,
+        height=_height(len(data_frame), most_height),
         placeholder=words.NOTHING,
         lazy=False,
     )
 
 
-def pick(data_frame: pd.DataFrame, zone: str, *, key: str, alt: str, height: Any = "auto") -> int | None:
+def pick(data_frame: pd.DataFrame, zone: str, *, key: str, alt: str, most_height: int = 0) -> int | None:
     """A table of which one row can be chosen; the chosen row's place, or None."""
     shown, headings = readable(data_frame, zone)
     event = st.dataframe(
@@ -155,7 +163,7 @@ def pick(data_frame: pd.DataFrame, zone: str, *, key: str, alt: str, height: Any
         key=key,
         on_select="rerun",
         selection_mode="single-row",
-        height=height,
+        height=_height(len(data_frame), most_height),
         placeholder=words.NOTHING,
         lazy=False,
     )

@@ -53,7 +53,7 @@ def _why_empty(telling_count: int) -> str:
     if not telling_count:
         return "No customer of this filter wrote or called about something that asks for a reply."
     return (
-        f"None of the {words.counted(telling_count, 'telling')} of this filter follows, within 30 days, an earlier "
+        f"{words.none_of(telling_count, 'tellings')} of this filter follows, within 30 days, an earlier "
         "one of the same customer on another channel or answered by another agent. A customer is the same only where "
         "an address, number, handle or id says so, and agents are known only where the source names them."
     )
@@ -72,7 +72,7 @@ def side_by_side(wanted: Filter) -> None:
         zone,
         key="told_again_rows",
         alt="What was told again; choose a row",
-        height=300,
+        most_height=300,
     )
     more = "the newest of more" if len(rows) > MOST_ROWS else "all"
     text = f"{words.counted(len(listed), 'restatement')}, {more}. Choose a row to read both texts."

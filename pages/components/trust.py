@@ -71,7 +71,7 @@ def identity_sentence(known: pd.DataFrame, shared: pd.DataFrame) -> str:
 def shared_identities(shared: pd.DataFrame, zone: str) -> None:
     """What joins nobody, with the reason in words; masked."""
     told = shared.head(MOST_SHARED).assign(reason=[REASONS[reason] for reason in shared["reason"].head(MOST_SHARED)])
-    tables.show(told, zone, alt="Addresses and numbers that join nobody", height="auto" if len(told) < 6 else 220)
+    tables.show(told, zone, alt="Addresses and numbers that join nobody", most_height=220)
     if len(shared) > MOST_SHARED:
         st.caption(f"The first {MOST_SHARED} of {words.count(len(shared))}; the file has all.")
 
@@ -106,11 +106,11 @@ def definitions() -> None:
     rows = [
         {
             "Figure": metric.label,
-            "Unit": metric.unit,
+            "Unit": words.definition(metric.unit),
             "Counts": metric.grain,
-            "Belongs to": metric.owning_time,
-            "Definition": metric.definition,
-            "Source": metric.source,
+            "Belongs to": words.definition(metric.owning_time),
+            "Definition": words.definition(metric.definition),
+            "Source": words.definition(metric.source),
         }
         for metric in METRICS.values()
     ]

@@ -30,6 +30,7 @@ DIMENSION_LABELS = {
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|s|min|h|d|wk|points?)(?!\w))")
+_COUNTED = re.compile(r"\b(conversation|call|wait|customer|contact|complaint|telling|opening|time)s\b")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -62,6 +63,20 @@ def count(number: float) -> str:
 def counted(number: float, one: str, many: str | None = None) -> str:
     """A count with its noun: '1 complaint', '12 complaints'."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def counted_as(number: float, label: str) -> str:
+    """A count with words in the plural for what is counted: '1 complaint in public', '2 complaints in public'."""
+    return f"{count(number)} {_singular(label) if number == 1 else label}"
+
+
+def none_of(number: float, label: str) -> str:
+    """That it holds of none: 'None of the 12 complaints in public', of a single one 'No complaint in public'."""
+    return f"No {_singular(label)}" if number == 1 else f"None of the {counted_as(number, label)}"
+
+
+def _singular(label: str) -> str:
+    return _COUNTED.sub(r"\1", label, count=1)
 
 
 def fixed(value: float, places: int = 0) -> str:
@@ -228,8 +243,37 @@ def in_sentence(label: str) -> str:
 def inside(dimension: str, raw: object, grain: str = "week") -> str:
     """The label of a value inside a sentence: names of teams, brands, agents and the like stand as they are."""
     label = value(dimension, raw, grain)
-    is_name = dimension in ("team", "brand", "agent", "age_group") and label == str(raw)
-    return label if is_name else in_sentence(label)
+    is_name = dimension in ("team", "responder_team", "brand", "agent", "age_group", "source") and label == str(raw)
+    return label if is_name or dimension == "weekday" else in_sentence(label)
+
+
+def with_dimension(dimension: str, raw: object) -> str:
+    """A value with what it is a value of, as the filter's sentence says it: 'age unknown', 'failed on phone'."""
+    if dimension == "team" and raw == UNKNOWN:
+        return "no team"
+    return _OF_DIMENSION.get(dimension, "{}").format(inside(dimension, raw))
+
+
+_OF_DIMENSION = {
+    "channel": "channel {}",
+    "brand": "brand {}",
+    "team": "team {}",
+    "agent": "who answered: {}",
+    "responder_team": "answering team {}",
+    "age_group": "age {}",
+    "topic": "topic {}",
+    "source": "source {}",
+    "sentiment": "opening {}",
+    "closing_sentiment": "ending {}",
+    "blamed_channel": "blaming {}",
+    "front_channel": "failed on {}",
+    "told_before_on": "told before on {}",
+    "state": "state {}",
+    "wait_band": "answered: {}",
+    "age": "waiting: {}",
+    "hour": "from {}",
+    "weekday": "on a {}",
+}
 
 
 def column(name: str) -> str:
@@ -438,8 +482,34 @@ COLUMN_LABELS = {
 
 
 def definition(text: str) -> str:
-    """A definition with names of columns as the headings of tables have them."""
-    return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", lambda name: f"\u201c{column(name[0])}\u201d", text)
+    """What the registry says, in words of the pages: columns by their headings, settings by what they are."""
+    for written, said in _OF_REGISTRY:
+        text = text.replace(written, said)
+    text = re.sub(r" \([a-z]+(?:_[a-z]+)*_at\)", "", text)
+    text = re.sub(r"\*([^*]+)\*", "\u201c\\1\u201d", text)
+    return re.sub(
+        r"`([a-z0-9_]+)`|\b[a-z]+(?:_[a-z0-9]+)+\b", lambda name: f"\u201c{column(name[1] or name[0])}\u201d", text
+    )
+
+
+# Reports, settings and options that definitions name, for those who know the pages only; longer ones first.
+_OF_REGISTRY = (
+    ("--no-reply-needed include puts them back", "the command line can put them back"),
+    ("(setting joined_up.window_days, or --within-days)", "(N is a setting)"),
+    ("the setting unknown_time_counts_as", "the setting for answers at an unknown time"),
+    ("the setting restated_similarity", "the setting for likeness"),
+    ("within short_abandon_seconds (default 5)", "within the seconds of a setting (5 unless changed)"),
+    ("repeat_contacts_any_topic", "the repeat contacts of any topic"),
+    ("back_door_flow", "the flow of the back door"),
+    ("channel_mix", "the channel mix"),
+    ("response_times", "response times"),
+    ("answer_curve", "the answer curve"),
+    ("silent_after_days", "the days of silence that the settings ask for"),
+    ("window_days", "the N days of repeat contacts"),
+    ("is_ours marks", "\u201cOurs\u201d marks"),
+    ("as_of", "as-of"),
+    ("Measured error: benchmarks/restatements.md.", "The error was measured, see the documentation."),
+)
 
 
 def _missing(number: float) -> bool:

@@ -43,7 +43,7 @@ def show(wanted: Filter) -> None:
         data.scoped(wanted).zone,
         key="worklist",
         alt="Unanswered complaints; choose one for a link to it",
-        height=330,
+        most_height=330,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen is not None:

@@ -40,7 +40,7 @@ with left:
         wanted,
         finding=findings.channel_mix(mix),
         counted="Per cent of each age group's conversations by channel; at the right, how many. "
-        f"{words.count(mix['conversation_count'].sum())} conversations; age at the time of contact.",
+        f"{words.counted(mix['conversation_count'].sum(), 'conversation')}; age at the time of contact.",
         cells=lambda: cells(mix, ("age_group", "channel"), "contacts"),
     )
 with right:

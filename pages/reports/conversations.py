@@ -17,7 +17,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     number = data.count_rows(rows_wanted)
     if number and (rows_wanted.measure != "contacts" or rows_wanted.cell):
         selection.all_link(wanted)
-st.subheader(words.markdown(f"{words.count(number)} {selection.in_words(rows_wanted)}"), anchor=False)
+st.subheader(words.markdown(words.counted_as(number, selection.in_words(rows_wanted))), anchor=False)
 if not number:
     empty.no_rows(rows_wanted)
     st.stop()
@@ -38,7 +38,9 @@ with left:
     shown = rows[selection.shown_columns(rows_wanted, rows)]
     alt = f"{number} rows; choose one to read the conversation"
     turn = selection.turn_of_rows(conversation_id)
-    place = tables.pick(shown, data.scoped(wanted).zone, key=f"{listed}_{order}_{page}_{turn}", alt=alt, height=520)
+    place = tables.pick(
+        shown, data.scoped(wanted).zone, key=f"{listed}_{order}_{page}_{turn}", alt=alt, most_height=520
+    )
     extent = (
         f"Rows {words.count(first + 1)} to {words.count(first + len(rows))} of {words.count(number)}, "
         f"{ORDERS[order].lower()}."

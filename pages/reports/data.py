@@ -48,14 +48,14 @@ with right:
     st.subheader("What was loaded")
     # A row of a file is read by the loader; "read" of a conversation is another thing.
     shown = loads.rename(columns={"read_count": "rows_read_count"})
-    tables.show(shown, zone, alt="Loaded files, newest first", height="auto" if len(loads) < 7 else 240)
+    tables.show(shown, zone, alt="Loaded files, newest first", most_height=240)
     downloads.shown(loads, "loads")
     st.subheader("Rejected rows", anchor=headlines.REJECTED_ANCHOR)
     rejects = data.rejected_rows(wanted, MOST_REJECTS)
     if rejects.empty:
         st.text("No row was rejected.")
     else:
-        tables.show(rejects, zone, alt="Rejected rows with reasons", height="auto" if len(rejects) < 6 else 220)
+        tables.show(rejects, zone, alt="Rejected rows with reasons", most_height=220)
         downloads.rejected(wanted)
         if rejected > len(rejects):
             st.caption(f"The first {words.count(len(rejects))} of {words.count(rejected)}; the CSV has all.")

@@ -33,7 +33,7 @@ with right:
         "overview_ignored", channels, "channel", "ignored_share", "due_count", wanted,
         measure="complaints_ignored_in_time", whole="complaints_due", done="of complaints ignored",
         color=theme.IGNORED,
-        counted=f"Of {words.count(complaints['due_count'])} complaints old enough to be judged, those no human "
+        counted=f"Of {words.counted(complaints['due_count'], 'complaint')} old enough to be judged, those no human "
         "answered in time, 95 % interval",
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ panel.chart(
     curve,
     wanted,
     finding=findings.curves_apart(groups, curve, split) if split else findings.answer_curve(total),
-    counted=panel.curve_counted(total, is_split=bool(split)),
+    counted=panel.curve_counted(total, groups, curve, split),
     cells=lambda: cells(groups, (split,), "first_responses") if split else panel.within_cells("first_responses"),
     rows="first_responses",
 )
@@ -54,7 +54,7 @@ with left:
     panel.share_over_time(
         "in_target_by_period", data.response_times(wanted, ("period",)), SHARE, DUE, wanted, measure="target_due",
         done=DONE,
-        counted=f"{OF_DUE}, by {wanted.grain} of opening, 95 % interval. Hatched {wanted.grain}s may still change.",
+        counted=f"{OF_DUE}, by {wanted.grain} of opening, 95 % interval.",
     )  # fmt: skip
     phone = data.calls(wanted).iloc[0]
     if phone["offered_count"]:

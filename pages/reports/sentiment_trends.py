@@ -29,9 +29,9 @@ grain = wanted.grain
 is_net, has_begin, cut = shown == "net", wanted.date_from is not None, panel.cut_periods(trend, wanted)
 panel.chart(
     "sentiment_by_period",
-    charts_sentiment.net_sentiment_line(trend, grain=grain)
+    charts_sentiment.net_sentiment_line(trend, grain=grain, cut=cut)
     if is_net
-    else charts_sentiment.negative_share_line(trend, grain=grain, level_error=said.level_error),
+    else charts_sentiment.negative_share_line(trend, grain=grain, level_error=said.level_error, cut=cut),
     trend,
     wanted,
     finding=findings.net(trend, grain, cut) if is_net else findings.trend(trend, grain, cut),
@@ -40,7 +40,7 @@ panel.chart(
         if is_net
         else findings.trend_counted(trend, grain, has_begin=has_begin, said=said)
     )
-    + panel.cut_off(trend, wanted),
+    + panel.hollow(trend, wanted),
     cells=lambda: cells(trend, ("period",), "scored", grain=grain),
     rows="scored",
     charted=("net_share" if is_net else SHARE,),
