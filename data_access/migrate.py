@@ -401,14 +401,17 @@ def _finish(target: Engine, url: str, info: dict[str, str]) -> None:
 def _move_settings(source_url: str, target_url: str, stored: Settings, done: Migrated) -> None:
     """Give the copy the settings of the source: its file, else what its store was derived with.
 
-    Without them the next load would derive with the shipped defaults.
+    The store holds what it was derived with, too; the file is where people read and change it.
     """
     old, new = settings_file(source_url), settings_file(target_url)
     if old is not None and old == new:
         return
     source_file = old if old is not None and old.exists() else None
     if new is None:
-        done.notes += _without_a_file(source_file, stored)
+        if source_file is not None:  # else those in force stay in force, also without a file
+            done.notes.append(
+                f"the settings stay in {source_file}: set FRONTDOOR_SETTINGS={source_file} where the new store is used"
+            )
     elif new.exists():
         done.notes += _kept_file(new, source_file, stored)
     elif source_file is not None:
@@ -422,20 +425,6 @@ def _move_settings(source_url: str, target_url: str, stored: Settings, done: Mig
 
 def _are_shipped(stored: Settings) -> bool:
     return stored == read_settings()
-
-
-def _without_a_file(source_file: Path | None, stored: Settings) -> list[str]:
-    """What to do where the new store is a server, which has no folder for a settings file."""
-    if source_file is not None:
-        return [
-            f"the settings stay in {source_file}: set FRONTDOOR_SETTINGS={source_file} where the new store is used"
-        ]
-    if _are_shipped(stored):
-        return []
-    return [
-        "its settings are not the shipped ones, and stand in no file that this command knows: set FRONTDOOR_SETTINGS "
-        "to theirs where the new store is used"
-    ]
 
 
 def _kept_file(new: Path, source_file: Path | None, stored: Settings) -> list[str]:

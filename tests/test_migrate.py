@@ -303,14 +303,15 @@ def test_a_store_with_the_shipped_settings_needs_no_file(new_database, tmp_path)
     assert not (tmp_path / "moved" / "settings.toml").exists()
 
 
-def test_settings_without_a_file_that_move_to_a_server_are_said(new_database, tmp_path, monkeypatch):
-    source = new_database()
+def test_settings_without_a_file_stay_in_force_on_another_server(new_database, tmp_path, monkeypatch):
+    source, target = new_database(), new_database()
     (tmp_path / "settings.toml").write_text('zone = "Europe/Berlin"\n', encoding="utf-8")
     with monkeypatch.context() as patched:
         patched.setenv("FRONTDOOR_SETTINGS", str(tmp_path / "settings.toml"))
         fill(source, tmp_path)
-    (note,) = migrate.migrate(source, new_database()).notes
-    assert "not the shipped ones" in note
+    assert migrate.migrate(source, target).notes == []
+    load(target, [LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))])
+    assert settings_of(target) == settings_of(source) != read_settings()
 
 
 @pytest.fixture
