@@ -82,7 +82,7 @@ def test_a_field_too_long_is_rejected_as_that(tmp_path):
     ("data", "named"),
     [
         (PNG, "is not a CSV"),
-        (gzip.compress(TWCS.encode()), "is not a CSV but compressed (gzip): unpack it"),
+        (gzip.compress(TWCS.encode(), mtime=0), "is not a CSV but compressed (gzip): unpack it"),
         (b"PK\x03\x04\x14\x00\x00\x00\x08\x00tweets.csv", "is not a CSV but a zip archive: unpack it"),
         (b"PK\x03\x04\x14\x00\x00\x00\x08\x00[Content_Types].xml", "is not a CSV but a workbook: save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00\x00", "is not a CSV but a workbook: save it as CSV"),
