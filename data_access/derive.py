@@ -84,7 +84,7 @@ PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`
 
 _Keep = Callable[[Table, Select[Any]], None]
 
-SORTED_ROWS = 1_000_000  # that are sorted at once: of 20 million the engine holds too much
+SORTED_ROWS = 500_000  # that are sorted at once: a million of 42 were too many for what the engine then has
 SORTING_MEMORY = 0.6  # of the engine's: at the end of a long load most else is held, and sorting spills well
 _ORDERED_BY = {"waits": ("response_at", "started_at"), "conversations": ("first_response_at", "opened_at")}
 
@@ -316,7 +316,15 @@ def _stretches(connection: Connection, table: Table, rows: Any) -> list[ColumnEl
             stretches[-1] = kind, stretches[-1][1], at, stretches[-1][3] + count
         else:
             stretches.append((kind, at, at, count))
-    return [and_(is_open == kind, day >= first, day <= last) for kind, first, last, _ in stretches]
+    midnight = dt.time()
+    return [
+        and_(
+            is_open == kind,
+            rows[begun_at] >= dt.datetime.combine(first, midnight),  # not by day: so the engine looks before it reads
+            rows[begun_at] < dt.datetime.combine(last + dt.timedelta(days=1), midnight),
+        )
+        for kind, first, last, _ in stretches
+    ]
 
 
 def _in_stored_order(table: Table, rows: Select[Any], connection: Connection) -> Select[Any]:
