@@ -85,7 +85,7 @@ PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`
 _Keep = Callable[[Table, Select[Any]], None]
 
 SORTED_ROWS = 500_000  # that are sorted at once: a million of 42 were too many for what the engine then has
-SORTING_MEMORY = 0.6  # of the engine's: at the end of a long load most else is held, and sorting spills well
+SORTING_MEMORY = 0.8  # of the engine's: at the end of a long load most else is held, and sorting spills well
 _ORDERED_BY = {"waits": ("response_at", "started_at"), "conversations": ("first_response_at", "opened_at")}
 
 _work = MetaData()
