@@ -720,15 +720,10 @@ def _parts_of_affected(connection: Connection, at_once: int) -> list[list[str]]:
     An initial is the first character of the hash that an id is, so each has about as many.
     """
     initial = _initial(_affected.c.customer_id)
-    sizes = select(initial, func.count(_affected.c.customer_id.distinct())).group_by(initial).order_by(initial)
-    parts: list[list[str]] = [[]]
-    size = 0
-    for found, count in connection.execute(sizes).all():
-        if parts[-1] and size + count > dialects.at_once(at_once):
-            parts.append([])
-            size = 0
-        parts[-1].append(found)
-        size += count
+    sizes = connection.execute(select(initial, func.count()).group_by(initial).order_by(initial)).all()
+    parts = [
+        found for found, _ in dialects.packed(((name, count) for name, count in sizes), dialects.at_once(at_once))
+    ]
     return parts if len(parts) > 1 else [[]]
 
 

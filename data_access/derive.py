@@ -354,13 +354,8 @@ def _divide(connection: Connection) -> list[tuple[list[str], int]]:
         .group_by(p.bucket)
         .order_by(p.bucket)
     )
-    parts: list[tuple[list[str], int]] = []
-    for found, events in connection.execute(sizes).all():
-        if parts and parts[-1][1] + events <= dialects.at_once(PART_EVENTS):
-            parts[-1] = [*parts[-1][0], found], parts[-1][1] + events
-        else:
-            parts.append(([found], int(events)))
-    return parts
+    found = connection.execute(sizes).all()
+    return dialects.packed(((bucket, int(events)) for bucket, events in found), dialects.at_once(PART_EVENTS))
 
 
 def _derive(connection: Connection, settings: Settings, keep: _Keep) -> None:

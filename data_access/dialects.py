@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pandas as pd
@@ -311,6 +311,17 @@ def engine_memory_mb() -> int:
 def at_once(rows: int) -> int:
     """How many rows are worked on at once where so many are with `ENGINE_MB`."""
     return rows * engine_memory_mb() // ENGINE_MB
+
+
+def packed(sizes: Iterable[tuple[str, int]], most: int) -> list[tuple[list[str], int]]:
+    """Names in their order, packed into parts of at most so many together, or of one name; with the size of each."""
+    parts: list[tuple[list[str], int]] = []
+    for name, size in sizes:
+        if parts and parts[-1][1] + size <= most:
+            parts[-1] = [*parts[-1][0], name], parts[-1][1] + size
+        else:
+            parts.append(([name], size))
+    return parts
 
 
 _M_ARENA_MAX = -8  # of <malloc.h>

@@ -432,10 +432,20 @@ def failed_fronts(wanted: Filter, longest_days: int, by: Sequence[str] = ()) -> 
         .select_from(waits.join(_front, _front.c.customer_id == w.customer_id))
         .where(*measure.clauses(wanted), *_failed_fronts(widest))
     )
+    return statement.where(*_near_the_period(_front.c.started_at, wanted, days_before=longest_days))
+
+
+def _near_the_period(
+    moment: ColumnElement[Any], wanted: Filter, *, days_before: int = 0, days_after: int = 0
+) -> list[Clause]:
+    """Bounds that follow from the rest of a statement, and spare reading what lies outside."""
     start, end = wanted.bounds_utc()
-    if start is not None:  # follows from the rest, and spares reading what lies outside
-        statement = statement.where(_front.c.started_at >= start - dt.timedelta(days=longest_days))
-    return statement if end is None else statement.where(_front.c.started_at < end)
+    found: list[Clause] = []
+    if start is not None:
+        found.append(moment >= start - dt.timedelta(days=days_before))
+    if end is not None:
+        found.append(moment < end + dt.timedelta(days=days_after))
+    return found
 
 
 def is_back_door(wanted: Filter) -> Clause:
@@ -463,12 +473,7 @@ def _has_failed(wanted: Filter) -> Clause:
 
 def came_out_in_public(wanted: Filter) -> Clause:
     """Of a failed private contact: its customer complained in public within the N days, still without a reply."""
-    start, end = wanted.bounds_utc()
-    within = []  # follows from the rest, and spares reading what lies outside
-    if start is not None:
-        within.append(_post.c.first_complaint_at >= start)
-    if end is not None:
-        within.append(_post.c.first_complaint_at < end + dt.timedelta(days=wanted.within_days))
+    within = _near_the_period(_post.c.first_complaint_at, wanted, days_after=wanted.within_days)
     return (
         exists().where(*_failed_before(waits, _post, wanted), _complained_in_public(_post), *within).correlate(waits)
     )

@@ -8,7 +8,7 @@ Text from the data is escaped, because plotly renders a kind of HTML.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -239,16 +239,7 @@ def share_by_period(
         },
         showlegend=False,
     )
-    if mature.any():
-        place = int(np.flatnonzero(mature)[-1])
-        figure.add_annotation(
-            x=x[place],
-            y=y[place],
-            text=f"<b>{words.percent(float(y[place]))}</b>",
-            showarrow=False,
-            yshift=14,
-            font={"size": 12},
-        )
+    label_latest(figure, x, y, mature)
     figure.update_yaxes(range=[0, top], **_SHARE_AXIS)
     _period_axis(figure, x, grain)
     return figure
@@ -668,6 +659,28 @@ def _period_axis(figure: Drawing, x: Sequence[Any], grain: str) -> None:
     if missing > 0:  # else the bar of one day would be as wide as the plot
         beside = pd.Timedelta(milliseconds=_period_milliseconds(grain) * (missing + 1) / 2)
         figure.update_xaxes(range=[pd.Timestamp(x[0]) - beside, pd.Timestamp(x[-1]) + beside])
+
+
+def label_latest(
+    figure: Drawing,
+    x: Sequence[Any],
+    y: Any,
+    judged: np.ndarray,
+    text: Callable[[float], str] = words.percent,
+    usual: Any = None,
+) -> None:
+    """The figure at the latest period that is judged, on the side away from the `usual` line where there is one."""
+    if not judged.any():
+        return
+    place = int(np.flatnonzero(judged)[-1])
+    figure.add_annotation(
+        x=x[place],
+        y=y[place],
+        text=f"<b>{text(float(y[place]))}</b>",
+        showarrow=False,
+        yshift=-14 if usual is not None and y[place] < usual[place] else 14,
+        font={"size": 12},
+    )
 
 
 def is_whole(x: Sequence[Any], cut: Sequence[Any]) -> np.ndarray:

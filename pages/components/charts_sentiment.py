@@ -7,7 +7,7 @@ text from the data is escaped.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def negative_share_line(
     ]
     is_whole = charts.is_whole(x, cut)
     _points(figure, x, y, n, hover, measure, [bool(rule) for rule in signal], is_whole, grain)
-    _latest(figure, x, y, is_whole & (n >= SMALL_SAMPLE), limits[:, 1], words.percent)
+    charts.label_latest(figure, x, y, is_whole & (n >= SMALL_SAMPLE), usual=limits[:, 1])
     tops = [high[n >= SMALL_SAMPLE] + level_error, limits[:, 2], y]
     known = np.concatenate([part[~np.isnan(part)] for part in tops])
     figure.update_yaxes(range=[0, min(1.03, float(known.max()) * 1.08 + 0.01)], tickformat=theme.SHARE_TICKS)
@@ -87,7 +87,7 @@ def net_sentiment_line(
     ]
     judged, is_whole = n.to_numpy(int) >= SMALL_SAMPLE, charts.is_whole(x, cut)
     _points(figure, x, y, n.to_numpy(int), hover, measure, [False] * len(x), is_whole, grain)
-    _latest(figure, x, y, is_whole & judged, np.zeros(len(x)), words.signed_points)
+    charts.label_latest(figure, x, y, is_whole & judged, words.signed_points, np.zeros(len(x)))
     edges = np.concatenate((low[judged], high[judged], y, [0.0]))
     room = 0.08 * max(float(edges.max() - edges.min()), 0.1)
     bottom, top = max(float(edges.min()) - room, -1.05), min(float(edges.max()) + room, 1.05)
@@ -384,21 +384,6 @@ def _points(
             "line": {"width": 1.5, "color": np.where(n >= SMALL_SAMPLE, NEGATIVE, theme.CONTEXT).tolist()},
         },
         showlegend=False,
-    )
-
-
-def _latest(figure: Drawing, x: Any, y: Any, judged: Any, usual: Any, text: Callable[[float], str]) -> None:
-    """The figure at the latest whole period that can be judged, on the side away from the usual line."""
-    if not judged.any():
-        return
-    place = int(np.flatnonzero(judged)[-1])
-    figure.add_annotation(
-        x=x[place],
-        y=y[place],
-        text=f"<b>{text(float(y[place]))}</b>",
-        showarrow=False,
-        yshift=-14 if y[place] < usual[place] else 14,
-        font={"size": 12},
     )
 
 
