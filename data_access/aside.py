@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import glob
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, column, func, literal_column, select
+from sqlalchemy import Connection, FromClause, Select, Table, column, func, literal_column, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
@@ -24,19 +24,25 @@ from data_access import dialects
 from data_access.temporary import parts_folder
 
 _GROUP_ROWS = 30_000  # that the engine holds before it writes them, for each of its threads
+_DIVIDED_ROWS, _DIVIDED_BYTES = 10_000, 4_000_000  # the same for each of the files into which rows are divided
 
 
 class _CopyTo(Executable, ClauseElement):
     inherit_cache = False
 
-    def __init__(self, rows: Select[Any], file: Path) -> None:
-        self.rows, self.file = rows, file
+    def __init__(self, rows: Select[Any], path: Path, divided_by: str | None = None) -> None:
+        self.rows, self.path, self.divided_by = rows, path, divided_by
 
 
 @compiles(_CopyTo, "duckdb")
 def _copy_to(element: _CopyTo, compiler: Any, **options: Any) -> str:
-    rows, file = compiler.process(element.rows, **options), quoted(str(element.file))
-    return f"COPY ({rows}) TO {file} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {_GROUP_ROWS})"
+    rows, path = compiler.process(element.rows, **options), quoted(str(element.path))
+    if element.divided_by is None:
+        how = f"ROW_GROUP_SIZE {_GROUP_ROWS}"
+    else:
+        how = f"ROW_GROUP_SIZE {_DIVIDED_ROWS}, ROW_GROUP_SIZE_BYTES {_DIVIDED_BYTES}"
+        how += f", PARTITION_BY ({compiler.preparer.quote(element.divided_by)})"
+    return f"COPY ({rows}) TO {path} (FORMAT parquet, COMPRESSION snappy, {how})"
 
 
 def quoted(text: str) -> str:
@@ -66,14 +72,32 @@ class Aside:
             self._connection.execute(_CopyTo(typed, folder / f"{self._count}.parquet"))
         self._count += 1
 
-    def rows(self, table: Table) -> Any:
+    def rows(self, table: Table) -> FromClause:
         """All that was put aside for a table: something to select from, with its columns."""
-        files = f"{pattern_of(self._folder / table.name)}/*.parquet"
-        # Folders named like `brand=acme` would else be columns, and go before those of the files.
-        as_they_are: ColumnElement[bool] = literal_column("hive_partitioning = false")
-        return func.read_parquet(files, as_they_are).table_valued(
-            *(column(c.name, c.type) for c in table.columns), name=table.name
-        )
+        return _read(self._folder / table.name, table.name, table.columns)
+
+    @contextlib.contextmanager
+    def divided(self, table: Table, rows: Select[Any], by: str) -> Iterator[Callable[[int], FromClause]]:
+        """Rows with some columns of a table, divided for a while by one more, a whole number that each has.
+
+        Gives what says, for such a number that some rows have, what to select these from, by the name of the table.
+        """
+        folder = self._folder / f"{table.name}-divided"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        columns = [table.columns[c.name] for c in rows.selected_columns if c.name != by]
+        with dialects.in_any_order(self._connection), dialects.rows_in_partitions(self._connection, _DIVIDED_ROWS):
+            self._connection.execute(_CopyTo(rows, folder, by))
+        try:
+            yield lambda number: _read(folder / f"{by}={number}", table.name, columns)
+        finally:
+            shutil.rmtree(folder)
+
+
+def _read(folder: Path, name: str, columns: Iterable[ColumnElement[Any]]) -> FromClause:
+    files = f"{pattern_of(folder)}/*.parquet"
+    # Folders named like `brand=acme` would else be columns, and go before those of the files.
+    as_they_are: ColumnElement[bool] = literal_column("hive_partitioning = false")
+    return func.read_parquet(files, as_they_are).table_valued(*(column(c.name, c.type) for c in columns), name=name)
 
 
 @contextlib.contextmanager

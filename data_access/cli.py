@@ -26,7 +26,7 @@ from data_access.errors import FilterError, FrontdoorError, SourceError, Unfinis
 from data_access.export import csv_lines, write_json
 from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, parse_cell
-from data_access.output import OutputError, standard_output
+from data_access.output import OutputError, counted, standard_output
 from data_access.queries.conversations import selected_rows
 from data_access.queries.options import unknown_values
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
@@ -396,7 +396,8 @@ def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) ->
             print(json.dumps({"file": order.path.name, **_result(result), **shown}, ensure_ascii=False))
             continue
         print(
-            f"{order.path.name}: {result.read_count:,} rows read, {result.rejected_count:,} would be rejected, "
+            f"{order.path.name}: {counted(result.read_count, 'row')} read, "
+            f"{result.rejected_count:,} would be rejected, "
             f"{result.stored_count:,} stored, {result.unchanged_count:,} are there already"
         )
         if rows:
@@ -412,8 +413,8 @@ def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) ->
 
 def _counts(result: loader.LoadResult) -> str:
     return (
-        f"{result.read_count:,} rows read: {result.stored_count:,} stored, {result.unchanged_count:,} there already, "
-        f"{result.rejected_count:,} rejected"
+        f"{counted(result.read_count, 'row')} read: {result.stored_count:,} stored, "
+        f"{result.unchanged_count:,} there already, {result.rejected_count:,} rejected"
     )
 
 
@@ -454,7 +455,7 @@ def _rebuild(options: argparse.Namespace) -> int:
         count = loader.rebuild(_url(options), progress=progress)
     finally:
         progress.close()
-    _done(options, f"derived {count:,} conversations again", conversation_count=count)
+    _done(options, f"derived {counted(count, 'conversation')} again", conversation_count=count)
     return DONE
 
 
@@ -467,7 +468,7 @@ def _rescore(options: argparse.Namespace) -> int:
         raise FrontdoorError(str(problem)) from problem
     finally:
         progress.close()
-    _done(options, f"read {count:,} interactions again", interaction_count=count)
+    _done(options, f"read {counted(count, 'interaction')} again", interaction_count=count)
     return DONE
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from data_access import decisions
 from data_access.identities import Decision, Identity
+from data_access.output import counted
 
 
 def add_commands(parser: argparse.ArgumentParser, url_of: Callable[[argparse.Namespace], str]) -> None:
@@ -41,7 +42,7 @@ def _explain(options: argparse.Namespace, url: str) -> int:
     if len(found) > 1:
         print(f"{options.who} joins nobody; {len(found):,} customers showed it")
     for one in found:
-        print(f"customer {one.customer_id}: {_counted(one.conversation_count, 'conversation')}")
+        print(f"customer {one.customer_id}: {counted(one.conversation_count, 'conversation')}")
         for link in one.links:
             print(f"  {_words(link)}")
         for decision in one.decisions:
@@ -50,7 +51,7 @@ def _explain(options: argparse.Namespace, url: str) -> int:
 
 
 def _words(link: decisions.Link) -> str:
-    shown_in = _counted(link.conversation_count, "conversation")
+    shown_in = counted(link.conversation_count, "conversation")
     text = f"{'='.join(link.identity)} (from {', '.join(link.sources)}; {shown_in})"
     if link.reason:
         return f"{text}: joins nobody: {decisions.reason_in_words(link.reason)}"
@@ -110,7 +111,3 @@ def _say(options: argparse.Namespace, verdict: str, done: decisions.Decided) -> 
     for number in done.withdrawn:
         print(f"decision {number}, which said otherwise, is withdrawn")
     return 0
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

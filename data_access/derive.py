@@ -17,8 +17,9 @@ many events together are derived part by part, in memory that does not grow with
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    FromClause,
     Integer,
     MetaData,
     Select,
@@ -57,7 +59,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects, tellings
-from data_access.aside import put_aside
+from data_access.aside import Aside, put_aside
 from data_access.calendars import expanded
 from data_access.config import Settings, age_band_bounds
 from data_access.progress import Progress, say_nothing
@@ -78,9 +80,45 @@ from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
 
+_SHARED = (
+    "source",
+    "channel",
+    "team",
+    "brand",
+    "agent",
+    "thread_id",
+    "is_complaint",
+    "needs_reply",
+    "has_reported_answer",
+    "is_addressed",
+    "is_parent_missing",
+    "is_outreach",
+    "sentiment_label",
+    "sentiment_score",
+    "topic",
+    "topics",
+    "blamed_channel",
+    "audience",
+)  # by their names, of an interaction as of an event
+_READ = (
+    "customer_id",
+    "conversation_id",
+    "interaction_id",
+    "external_id",
+    "reply_to",
+    "occurred_at",
+    "direction",
+    "author_kind",
+    "is_visible",
+    "text",
+    *_SHARED,
+)
+
 _SAME_OPENING = 600  # seconds between a ticket and the message that opens it, as for the first comment of one
 
 PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
+
+PARTS_AT_ONCE = 16  # whose events are copied in one pass over all of them: each has a file open, and rows in memory
 
 _Keep = Callable[[Table, Select[Any]], None]
 
@@ -166,11 +204,18 @@ _waits = Table(
     Column("number", BigInteger),  # what is found of a wait is joined by it: whole numbers are the quickest
     prefixes=["TEMPORARY"],
 )
+_buckets = Table(
+    "derive_buckets",
+    _work,
+    Column("bucket", Text),
+    Column("part", BigInteger),
+    prefixes=["TEMPORARY"],
+)
 _parts = Table(
     "derive_parts",
     _work,
     Column("customer_id", Text),
-    Column("bucket", Text),
+    Column("part", BigInteger),
     prefixes=["TEMPORARY"],
 )
 _thresholds = Table(
@@ -261,15 +306,39 @@ def _derive_in_parts(connection: Connection, settings: Settings, progress: Calla
 
     Where the order of rows matters they are put aside, and stored when all are there.
     """
-    parts = _divide(connection)
+    sizes = _divide(connection)
+
+    def derive_part(part: int, keep: _Keep, stored: FromClause) -> None:
+        dialects.create_temporary(connection, touched)
+        dialects.insert_rows(connection, touched, select(_parts.c.customer_id).where(_parts.c.part == part))
+        # The events of one customer cannot be divided: more of them than a part holds take memory in proportion.
+        with dialects.times_the_memory(connection, max(sizes[part] / dialects.at_once(PART_EVENTS), 1)):
+            _derive(connection, settings, keep, stored)
+        progress(sizes[part])
+
     if not dialects.stores_in_order(connection):
-        _derive_each(connection, settings, parts, _stored(connection), progress)
+        for part in range(len(sizes)):
+            derive_part(part, _stored(connection), interactions)
+        _parts.drop(connection)
         return
     with put_aside(connection) as aside:
-        _derive_each(connection, settings, parts, aside.put, progress)
+        for first in range(0, len(sizes), PARTS_AT_ONCE):
+            some = range(first, min(first + PARTS_AT_ONCE, len(sizes)))
+            with _copied(aside, some) as copies:
+                for part in some:
+                    derive_part(part, aside.put, copies(part))
+        _parts.drop(connection)
         with dialects.times_the_memory(connection, SORTING_MEMORY):
             for table in (waits, conversations):
                 _store_in_order(connection, table, aside.rows(table).c)
+
+
+def _copied(aside: Aside, parts: range) -> contextlib.AbstractContextManager[Callable[[int], FromClause]]:
+    """The `_READ` of each of some parts, copied in one pass: for every part alone all events would be read again."""
+    i, p = interactions.c, _parts.c
+    mine = p.part.between(parts[0], parts[-1])
+    rows = select(*(i[name] for name in _READ), p.part).join_from(interactions, _parts, p.customer_id == i.customer_id)
+    return aside.divided(interactions, rows.where(mine), p.part.name)
 
 
 def _store_in_order(connection: Connection, table: Table, rows: Any) -> None:
@@ -278,25 +347,6 @@ def _store_in_order(connection: Connection, table: Table, rows: Any) -> None:
         dialects.commit_copy(connection)
         stretch = select(*rows).where(within)
         dialects.insert_rows(connection, table, _in_stored_order(table, stretch, connection))
-
-
-def _derive_each(
-    connection: Connection,
-    settings: Settings,
-    parts: Sequence[tuple[list[str], int]],
-    keep: _Keep,
-    progress: Callable[[int], None],
-) -> None:
-    """Derive the waits and conversations of the customers of each part, and drop what `_divide` made."""
-    p = _parts.c
-    for buckets, events in parts:
-        dialects.create_temporary(connection, touched)
-        dialects.insert_rows(connection, touched, select(p.customer_id).where(p.bucket.in_(buckets)))
-        # The events of one customer cannot be divided: more of them than a part holds take memory in proportion.
-        with dialects.times_the_memory(connection, max(events / dialects.at_once(PART_EVENTS), 1)):
-            _derive(connection, settings, keep)
-        progress(events)
-    _parts.drop(connection)
 
 
 def _stored(connection: Connection) -> _Keep:
@@ -337,35 +387,46 @@ def _in_stored_order(table: Table, rows: Select[Any], connection: Connection) ->
     return dialects.in_order_of((given[answered_at].is_(None), given[begun_at]), rows, connection)
 
 
-def _divide(connection: Connection) -> list[tuple[list[str], int]]:
-    """Fill `derive_parts` with every touched customer once; the buckets of each part, and its number of events.
+def _divide(connection: Connection) -> list[int]:
+    """Fill `derive_parts` with every touched customer that has events, once; the number of events of each part.
 
     A bucket is two of the characters of a customer's id, which are those of a hash: 4,096 of about the same size. To
     number the customers themselves needs all of them in memory at once: of 42 million events that was too much.
     """
-    i, p, t = interactions.c, _parts.c, touched.c
-    dialects.create_temporary(connection, _parts)
-    bucket = func.substr(t.customer_id, 2, 2).label("bucket")
-    dialects.insert_rows(connection, _parts, select(t.customer_id, bucket).distinct())
-    dialects.commit_copy(connection)
-    sizes = (
-        select(p.bucket, func.count())
-        .join_from(_parts, interactions, i.customer_id == p.customer_id)
-        .group_by(p.bucket)
-        .order_by(p.bucket)
+    i, b, t = interactions.c, _buckets.c, touched.c
+    mine = i.customer_id.in_(select(t.customer_id))
+    own = select(_bucket(i.customer_id).label("bucket")).where(mine).subquery("own").c
+    sizes = select(own.bucket, func.count()).group_by(own.bucket)
+    found = sorted((bucket, int(events)) for bucket, events in connection.execute(sizes))
+    parts = dialects.packed(found, dialects.at_once(PART_EVENTS))
+    numbered = [(bucket, part) for part, (buckets, _) in enumerate(parts) for bucket in buckets]
+    for table in (_buckets, _parts):
+        dialects.create_temporary(connection, table)
+    dialects.bulk_columns(
+        connection, _buckets, dict(zip(("bucket", "part"), zip(*numbered, strict=True), strict=True))
     )
-    found = connection.execute(sizes).all()
-    return dialects.packed(((bucket, int(events)) for bucket, events in found), dialects.at_once(PART_EVENTS))
+    members = select(t.customer_id, b.part).join_from(touched, _buckets, b.bucket == _bucket(t.customer_id))
+    dialects.insert_rows(connection, _parts, members.distinct())
+    _buckets.drop(connection)
+    dialects.commit_copy(connection)
+    return [events for _, events in parts]
 
 
-def _derive(connection: Connection, settings: Settings, keep: _Keep) -> None:
-    """Derive the waits and conversations of the customers in `touched_customers`, and hand both to `keep`."""
+def _bucket(customer_id: ColumnElement[str]) -> ColumnElement[str]:
+    return func.substr(customer_id, 2, 2)
+
+
+def _derive(connection: Connection, settings: Settings, keep: _Keep, stored: FromClause = interactions) -> None:
+    """Derive the waits and conversations of the customers in `touched_customers`, and hand both to `keep`.
+
+    `stored` are all their `interactions`, or a copy of these with at least the columns in `_READ`.
+    """
     steps = (_misdated, _events, _opened, _waits, _thresholds, tellings.found, _elsewhere)
-    mine = select(touched.c.customer_id)
     for table in steps:
         dialects.create_temporary(connection, table)
-    dialects.insert_rows(connection, _misdated, misdated_replies().where(interactions.c.customer_id.in_(mine)))
-    dialects.insert_rows(connection, _events, _ordered_events())
+    mine = stored.c.customer_id.in_(select(touched.c.customer_id))
+    dialects.insert_rows(connection, _misdated, misdated_replies(stored).where(mine))
+    dialects.insert_rows(connection, _events, _ordered_events(stored))
     dialects.commit_copy(connection)
     dialects.insert_rows(connection, _opened, _opened_conversations(settings))
     _set_direct_responses(connection)
@@ -374,12 +435,12 @@ def _derive(connection: Connection, settings: Settings, keep: _Keep) -> None:
     dialects.insert_rows(connection, _waits, _runs())
     dialects.commit_copy(connection)
     _fill_business_time(connection, settings)
-    tellings.fill(connection, waits=_waits, events=_events, brand_words=settings.brand_words)
+    tellings.fill(connection, waits=_waits, events=_events, stored=stored, brand_words=settings.brand_words)
     dialects.insert_rows(connection, _elsewhere, _answers_elsewhere())
     dialects.commit_copy(connection)
     keep(waits, _final_waits())
     dialects.commit_copy(connection)
-    keep(conversations, _final_conversations())
+    keep(conversations, _final_conversations(stored))
     for table in steps:
         table.drop(connection)
 
@@ -446,9 +507,9 @@ def refresh_source_status(
     return Completeness(complete_to, moment is not None, newest, kept if is_overtaken else None)
 
 
-def misdated_replies() -> Select[Any]:
-    """Replies of the company (`interactions`) dated before what they answer; one of both times is wrong."""
-    reply, question = interactions, interactions.alias("question")
+def misdated_replies(stored: FromClause = interactions) -> Select[Any]:
+    """Replies of the company, among what is stored, dated before what they answer; one of both times is wrong."""
+    reply, question = stored, stored.alias("question")
     return (
         select(
             reply.c.interaction_id.label("reply_id"),
@@ -474,31 +535,11 @@ def _in_order(external_id: ColumnElement[str], event_id: ColumnElement[str]) -> 
     return func.length(external_id), collate(external_id, "C"), collate(event_id, "C")
 
 
-def _ordered_events() -> Select[Any]:
-    i = interactions
+def _ordered_events(stored: FromClause) -> Select[Any]:
+    i = stored
     is_inbound = and_(i.c.direction == "inbound", i.c.author_kind == "customer")
     is_response = and_(i.c.direction == "outbound", i.c.author_kind == "agent")
     is_bot = and_(i.c.direction == "outbound", i.c.author_kind != "agent")
-    shared = [
-        "source",
-        "channel",
-        "team",
-        "brand",
-        "agent",
-        "thread_id",
-        "is_complaint",
-        "needs_reply",
-        "has_reported_answer",
-        "is_addressed",
-        "is_parent_missing",
-        "is_outreach",
-        "sentiment_label",
-        "sentiment_score",
-        "topic",
-        "topics",
-        "blamed_channel",
-        "audience",
-    ]
     f, m = reported_facts, _misdated.c
     # The source says answered, but not when: of this ticket or call, or by a reply with a wrong time.
     answered_tickets = select(f.c.interaction_id).where(f.c.is_answered.is_(True), f.c.first_response_at.is_(None))
@@ -521,7 +562,7 @@ def _ordered_events() -> Select[Any]:
         is_inbound.label("is_inbound"),
         is_response.label("is_response"),
         is_bot.label("is_bot"),
-        *(has_reported_answer.label(name) if name == "has_reported_answer" else i.c[name] for name in shared),
+        *(has_reported_answer.label(name) if name == "has_reported_answer" else i.c[name] for name in _SHARED),
         func.coalesce(i.c.text != "", false()).label("has_text"),
         i.c.interaction_id.in_(silent_tickets).label("is_ticket"),
     ).where(
@@ -554,7 +595,7 @@ def _ordered_events() -> Select[Any]:
             else f.c.source.label(name)
             if name == "source"
             else (true() if name == "is_addressed" else sql_cast(null(), i.c[name].type)).label(name)
-            for name in shared
+            for name in _SHARED
         ),
         false().label("has_text"),
         true().label("is_ticket"),
@@ -1060,9 +1101,9 @@ def _final_waits() -> Select[Any]:
     )
 
 
-def _reported() -> Subquery:
+def _reported(stored: FromClause) -> Subquery:
     """Per conversation the ticket or call that speaks for it: one that is open before closed ones, then the newest."""
-    f, i = reported_facts.c, interactions.c
+    f, i = reported_facts.c, stored.c
     # A ticket that was opened again is open, whenever it was solved before.
     is_closed = case(
         (f.status.is_not(None), func.lower(f.status).in_(_CLOSED_STATUSES)), else_=f.resolved_at.is_not(None)
@@ -1073,16 +1114,16 @@ def _reported() -> Subquery:
     )
     ranked = (
         select(reported_facts, is_closed.label("is_closed"), place.label("place"))
-        .join(interactions, and_(i.customer_id == f.customer_id, i.interaction_id == f.interaction_id))
+        .join(stored, and_(i.customer_id == f.customer_id, i.interaction_id == f.interaction_id))
         .where(f.customer_id.in_(select(touched.c.customer_id)))
         .subquery("ranked")
     )
     return select(ranked).where(ranked.c.place == 1).subquery("reported")
 
 
-def _final_conversations() -> Select[Any]:
+def _final_conversations(stored: FromClause) -> Select[Any]:
     o, w = _opened.c, _waits.c
-    reported = _reported()
+    reported = _reported(stored)
     f = reported.c
     first = select(_waits).where(w.wait_number == 1).subquery("first")
     totals = (

@@ -389,6 +389,13 @@ def in_any_order(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def rows_in_partitions(connection: Connection, rows: int) -> Iterator[None]:
+    """How many rows DuckDB holds in each thread before it writes them where they belong, for a while: else 524,288."""
+    with _setting(connection, "partitioned_write_flush_threshold", str(rows)):
+        yield
+
+
+@contextlib.contextmanager
 def _setting(connection: Connection, name: str, value: str) -> Iterator[None]:
     """A setting of DuckDB for a while; elsewhere nothing.
 

@@ -15,6 +15,7 @@ from data_access.errors import SourceError
 from data_access.forget import forget as forget_customers
 from data_access.loader import LoadOrder
 from data_access.migrate import migrate as migrate_store
+from data_access.output import counted
 from data_access.progress import Progress
 from data_access.sources import SOURCES
 from data_access.store import default_store_url, open_reader, shown_url
@@ -106,11 +107,11 @@ def migrate(options: argparse.Namespace, progress: Progress) -> Outcome:
     done = migrate_store(options.source, options.target, start_over=options.start_over, progress=progress)
     count = sum(done.row_counts.values())
     words = (
-        f"moved {count:,} rows and {done.label_count:,} labels from {shown_url(options.source)} to "
+        f"moved {counted(count, 'row')} and {counted(done.label_count, 'label')} from {shown_url(options.source)} to "
         f"{shown_url(options.target)}; counts and hashes of every table agree"
     )
     if done.resumed_row_count:
-        words += f"; {done.resumed_row_count:,} rows had been moved before"
+        words += f"; {counted(done.resumed_row_count, 'row')} moved before"
     return Outcome("; ".join([words, *done.notes]), dataclasses.asdict(done))
 
 
@@ -139,8 +140,9 @@ def watch(
         for number, handler in before.items():
             signal.signal(number, handler)
     words = (
-        f"{done.loaded_count:,} files loaded, {done.known_count:,} known already, {done.failed_count:,} not loaded; "
-        f"{done.result.stored_count:,} rows stored, {done.result.rejected_count:,} rejected"
+        f"{counted(done.loaded_count, 'file')} loaded, {done.known_count:,} known already, "
+        f"{done.failed_count:,} not loaded; "
+        f"{counted(done.result.stored_count, 'row')} stored, {done.result.rejected_count:,} rejected"
     )
     values = {
         "loaded_count": done.loaded_count,

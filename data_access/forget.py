@@ -60,6 +60,7 @@ from data_access.forgotten import (
 )
 from data_access.identities import CONVERSATION_KIND, Identity, normalised, opaque_id, split_identity
 from data_access.loader import derive_changed
+from data_access.output import counted
 from data_access.progress import Progress, say_nothing
 from data_access.schema import (
     conversations,
@@ -131,10 +132,12 @@ class Forgotten:
         if not self.customer_count:
             return "was forgotten before; the older generations of the store were removed"
         return (
-            f"forgot {self.customer_count:,} customers: {self.interaction_count:,} interactions in "
-            f"{self.conversation_count:,} conversations stay as counts, without text and author; "
-            f"{self.identity_count:,} identities, the raw text of {self.rejected_row_count:,} rejected rows and "
-            f"{self.label_count:,} labels are gone; older generations were removed. "
+            f"forgot {counted(self.customer_count, 'customer')}: "
+            f"{counted(self.interaction_count, 'interaction')} in "
+            f"{counted(self.conversation_count, 'conversation')} left as counts, without text and author; "
+            f"{counted(self.identity_count, 'identity', 'identities')}, the raw text of "
+            f"{counted(self.rejected_row_count, 'rejected row')} and {counted(self.label_count, 'label')} removed; "
+            "older generations were removed. "
             "Backups and the source systems are yours to clear"
         )
 

@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
 
+def counted(count: int, noun: str, many: str | None = None) -> str:
+    """A count with its noun: '1 row', '1,200 rows'; `many` where the plural has no s more."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
 class OutputError(Exception):
     """Standard output cannot be written; what the command does beside its output is not concerned."""
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Double,
+    FromClause,
     Integer,
     MetaData,
     Select,
@@ -39,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
-from data_access.schema import customers, interactions, waits
+from data_access.schema import customers, waits
 from data_access.text.retelling import Telling, likeness, telling_of
 
 WINDOW = dt.timedelta(days=30)
@@ -97,10 +98,13 @@ _alike = Table(
 )
 
 
-def fill(connection: Connection, *, waits: Table, events: Table, brand_words: Sequence[str]) -> None:
+def fill(
+    connection: Connection, *, waits: Table, events: Table, stored: FromClause, brand_words: Sequence[str]
+) -> None:
     """Fill `found`: one row per telling of `waits` that has an earlier one to be set against, by number of the wait.
 
-    `waits` and `events` are those of derive, for the customers that it derives. The caller makes and drops `found`.
+    `waits` and `events` are those of derive, for the customers that it derives, `stored` the interactions that hold
+    their texts. The caller makes and drops `found`.
     """
     tables = (_told, _pairs, _alike)
     for table in tables:
@@ -109,7 +113,7 @@ def fill(connection: Connection, *, waits: Table, events: Table, brand_words: Se
     if dialects.has_rows(connection, select(_told.c.number)):
         dialects.insert_rows(connection, _pairs, _set_against())
         if dialects.has_rows(connection, select(_pairs.c.number)):
-            _compare_texts(connection, events, [word.lower() for word in brand_words])
+            _compare_texts(connection, events, stored, [word.lower() for word in brand_words])
             dialects.insert_rows(connection, found, _most_alike())
     for table in tables:
         table.drop(connection)
@@ -236,16 +240,16 @@ def _is_before(earlier: Any, one: Any) -> ColumnElement[bool]:
     )
 
 
-def _compare_texts(connection: Connection, events: Table, brand_words: Sequence[str]) -> None:
+def _compare_texts(connection: Connection, events: Table, stored: FromClause, brand_words: Sequence[str]) -> None:
     """Fill `derive_alike` with the likeness of each pair of which both have texts; some thousand customers at once."""
-    t, p, e, i = _told.c, _pairs.c, events.c, interactions.c
+    t, p, e, i = _told.c, _pairs.c, events.c, stored.c
     of_pairs = select(t.customer_id).join(_pairs, p.number == t.number).where(p.with_texts)
     customer_ids = connection.scalars(of_pairs.distinct().order_by(t.customer_id)).all()
     texts = (
         select(t.number, t.brand, customers.c.display_name, customers.c.handle, i.text)
         .select_from(_told)
         .join(events, _is_part_of(t, t.started_at, t.response_at, events))
-        .join(interactions, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
+        .join(stored, and_(i.customer_id == e.customer_id, i.interaction_id == e.event_id))
         .outerjoin(customers, customers.c.customer_id == t.customer_id)
         .where(t.has_text, e.has_text)
         .order_by(t.number, e.position)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data_access import loader
 from data_access.errors import SourceError, StoreError, StoreLockedError
+from data_access.output import counted
 from data_access.progress import Progress, say_nothing
 from data_access.schema import load_runs
 from data_access.sources import SOURCES
@@ -165,7 +166,7 @@ class Watch:
                 self.watched.result.add(result)
                 self.watched.loaded_count += len(paths)
                 self._say(
-                    f"{names}: {result.read_count:,} rows read: {result.stored_count:,} stored, "
+                    f"{names}: {counted(result.read_count, 'row')} read: {result.stored_count:,} stored, "
                     f"{result.unchanged_count:,} there already, {result.rejected_count:,} rejected"
                 )
                 for note in result.notes:

@@ -64,6 +64,21 @@ def test_rows_come_back_with_the_types_of_the_table(url):
     assert [tuple(row) for row in back] == ROWS
 
 
+def test_divided_rows_come_back_by_the_number_that_they_have(url):
+    with open_writer(url) as connection:
+        dialects.create_temporary(connection, KINDS)
+        connection.execute(KINDS.insert(), [dict(zip(KINDS.columns.keys(), row, strict=True)) for row in ROWS])
+        read = ("number", "text", "at", "nothing")
+        rows = select(*(KINDS.c[name] for name in read), (KINDS.c.number % 2).label("part"))
+        with put_aside(connection) as aside:
+            for _ in range(2):  # what was divided before is gone
+                with aside.divided(KINDS, rows, "part") as copies:
+                    back = [connection.execute(select(copies(n)).order_by("number")).all() for n in (0, 1)]
+                assert not list(folder_of(url).rglob("*.parquet"))
+    wanted = [tuple(row[KINDS.columns.keys().index(name)] for name in read) for row in ROWS]
+    assert [[tuple(row) for row in part] for part in back] == [[wanted[1]], [wanted[0], wanted[2]]]
+
+
 def test_an_error_leaves_no_files(url):
     def fail() -> None:
         with open_writer(url) as connection, put_aside(connection) as aside:

@@ -236,10 +236,13 @@ def test_the_embedded_engine_stores_answered_rows_before_unanswered_ones_each_in
     assert stored == sorted(stored)
 
 
-@pytest.mark.parametrize(("part_events", "sorted_rows"), [(1, 10**6), (300, 10**6), (300, 50)])
+@pytest.mark.parametrize(
+    ("part_events", "copied_at_once", "sorted_rows"), [(1, 16, 10**6), (300, 2, 10**6), (300, 16, 50)]
+)
 def test_customers_derived_part_by_part_are_the_rows_of_one_go_in_the_same_order(
-    at_once, tmp_path, monkeypatch, part_events, sorted_rows
+    at_once, tmp_path, monkeypatch, part_events, copied_at_once, sorted_rows
 ):
+    monkeypatch.setattr(derive, "PARTS_AT_ONCE", copied_at_once)
     monkeypatch.setattr(derive, "SORTED_ROWS", sorted_rows)
     shutil.copytree(at_once.removeprefix("duckdb:///"), tmp_path / "store")
     url = f"duckdb:///{tmp_path / 'store'}"
@@ -411,14 +414,20 @@ def test_parts_hold_every_event_once_and_no_more_than_they_may(new_store_url, tm
         derive.begin_touched(connection)
         for _ in range(2):  # touched twice, derived once
             dialects.insert_rows(connection, derive.touched, select(interactions.c.customer_id).distinct())
-        parts = derive._divide(connection)
-        own = func.substr(interactions.c.customer_id, 2, 2)
-        sizes = dict(map(tuple, connection.execute(select(own, func.count()).group_by(own))))
-    assert sorted(bucket for buckets, _ in parts for bucket in buckets) == sorted(sizes)
-    for buckets, events in parts:
-        assert events == sum(sizes[bucket] for bucket in buckets)
-        assert events <= 3 or len(buckets) == 1
-    assert len(parts) > 2
+        sizes = derive._divide(connection)
+        part, customer_id = derive._parts.c.part, interactions.c.customer_id
+        held = connection.execute(
+            select(part, customer_id, func.count())
+            .join_from(interactions, derive._parts, customer_id == derive._parts.c.customer_id)
+            .group_by(part, customer_id)
+        ).all()
+        assert sum(count for *_, count in held) == connection.scalar(select(func.count()).select_from(interactions))
+    assert sizes == [sum(count for part, _, count in held if part == number) for number in range(len(sizes))]
+    buckets = [{one[1:3] for part, one, _ in held if part == number} for number in range(len(sizes))]
+    assert len(set.union(*buckets)) == sum(map(len, buckets))  # no bucket is in two parts
+    for number, events in enumerate(sizes):
+        assert events <= 3 or len(buckets[number]) == 1
+    assert len(sizes) > 2
 
 
 def test_answers_elsewhere_are_those_that_a_loop_finds(demo_store_url):

@@ -266,7 +266,7 @@ def test_reading_all_texts_again_leaves_what_was_read_of_the_forgotten(store):
 def test_a_customer_forgotten_before_is_no_error_and_an_unknown_one_is(store, capsys):
     customer_id = frame_of(store, customers).set_index("display_name").loc["Anna Smithson", "customer_id"]
     assert main(["forget", customer_id, "--store", store]) == 0
-    assert "5 interactions in 4 conversations stay as counts" in capsys.readouterr().out
+    assert "5 interactions in 4 conversations left as counts" in capsys.readouterr().out
     before = rows_of(store)
     for name in (customer_id, "email=anna.smithson@example.org"):
         assert main(["forget", name, "--store", store]) == 0

@@ -310,7 +310,7 @@ def test_an_interruption_ends_the_watch_well(url, inbox, number):
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "a.csv: recognised as twcs" in err
-    assert "1 files loaded, 0 known already, 0 not loaded; 2 rows stored" in out
+    assert "1 file loaded, 0 known already, 0 not loaded; 2 rows stored" in out
     assert "Traceback" not in err
 
 
@@ -350,7 +350,7 @@ def test_one_look_for_cron_loads_and_ends_and_says_by_its_status_what_failed(url
     (inbox / "a.csv").write_text(tweets(1))
     arguments = ["watch", str(inbox), "--once", "--every", "0.1", "--store", url]
     assert main(arguments) == 0
-    assert "1 files loaded" in capsys.readouterr().out
+    assert "1 file loaded" in capsys.readouterr().out
     assert main([*arguments, "--json"]) == 0
     assert '"known_count": 1' in capsys.readouterr().out
     (inbox / "bad.csv").write_text("nothing,of,this\n1,2,3\n")
@@ -393,7 +393,7 @@ def test_one_look_for_cron_waits_while_another_loads(url, inbox):
         assert process.poll() is None
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert "1 files loaded" in out
+    assert "1 file loaded" in out
 
 
 def test_a_file_is_loaded_again_once_its_mapping_is_mended_and_rejects_show_in_the_status(

@@ -236,7 +236,7 @@ _WHAT = {
 
 def change(row: Row) -> str:
     """One tested change as a sentence, short enough for a line of a telephone."""
-    where = words.value("channel", row["channel"]) if row["channel"] else "All channels"
+    where = words.value("channel", row["channel"])
     what = _WHAT[row["metric"]]
     direction = "up" if row["difference"] > 0 else "down"
     now, then = words.percent(row["share"]), words.percent(row["previous_share"])
