@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from data_access import __version__, audit, cli_identities, distributed, engine_commands, loader, text
+from data_access import __version__, audit, cli_identities, distributed, engine_commands, loader, migrations, text
 from data_access.config import DEFAULTS_FILE, Settings, read_settings
 from data_access.errors import FilterError, FrontdoorError, SourceError, UnfinishedError
 from data_access.export import csv_lines, write_json
@@ -310,7 +310,9 @@ def _demo(options: argparse.Namespace) -> int:
         raise FrontdoorError("the demo company goes into a folder of its own: --store duckdb:///FOLDER")
     if current_generation(folder) is not None:
         if options.if_missing:
-            _done(options, f"{shown_url(url)} is there already", store=shown_url(url))
+            before, after = migrations.upgrade(url)
+            words = "is there already" + (f"; upgraded from schema {before} to {after}" if before != after else "")
+            _done(options, f"{shown_url(url)} {words}", store=shown_url(url))
             return DONE
         raise FrontdoorError(f"{shown_url(url)} exists already; choose another folder with --store")
     with TemporaryFolder("demo") as temporary:

@@ -753,14 +753,18 @@ def _runs() -> Select[Any]:
             func.max(case((e.is_response, e.agent))).label("responder_agent"),
             func.max(case((e.is_response, e.team))).label("responder_team"),
             func.max(case((e.is_inbound, e.audience))).label("audience"),
+            func.max(case((e.is_inbound, 1), else_=0)).label("has_inbound"),
         )
         .group_by(e.customer_id, e.conversation_id, e.run)
-        .having(func.max(case((e.is_inbound, 1), else_=0)) == 1)
         .subquery("runs")
     )
     r = runs.c
-    number = func.row_number().over(partition_by=(r.customer_id, r.conversation_id), order_by=r.run)
-    numbered = select(*runs.columns, sql_cast(number, Integer).label("wait_number")).subquery("numbered")
+    in_order: dict[str, Any] = {"partition_by": (r.customer_id, r.conversation_id), "order_by": r.run}
+    numbered = select(
+        *runs.columns,
+        sql_cast(func.sum(r.has_inbound).over(**in_order), Integer).label("wait_number"),
+        func.lag(r.responder_agent).over(**in_order).label("previous_agent"),  # each run but the last ends with one
+    ).subquery("numbered")
     w = numbered.c
     is_opening = and_(w.wait_number == 1, o.kind == "customer_opened")
     bots = _first_bot_responses().subquery("bots")
@@ -802,6 +806,7 @@ def _runs() -> Select[Any]:
             dialects.add_seconds(w.first_complaint_at, t.target_seconds).label("complaint_target_due_at"),
             dialects.add_seconds(w.first_complaint_at, t.ignored_after_seconds).label("complaint_ignored_due_at"),
             w.audience,
+            w.previous_agent,
             func.row_number().over().label("number"),
         )
         .select_from(numbered)
@@ -824,6 +829,7 @@ def _runs() -> Select[Any]:
                 t.to_at > w.started_at,
             ),
         )
+        .where(w.has_inbound == 1)
     )
 
 
@@ -1092,10 +1098,24 @@ def _final_waits() -> Select[Any]:
         .subquery("since")
     )
     filled |= {name: since.c[name] for name in ("private_since_at", "public_since_at")}
+    place = func.row_number().over(partition_by=o.customer_id, order_by=(o.opened_at, collate(o.conversation_id, "C")))
+    begun = (
+        select(o.customer_id, o.conversation_id, sql_cast(place - 1, Integer).label("earlier_conversation_count"))
+        .where(o.first_inbound_at.is_not(None))
+        .subquery("begun")
+    )
+    filled |= {
+        "earlier_conversation_count": begun.c.earlier_conversation_count,
+        "is_recognisable": _waits.c.customer_id.in_(_recognised()),
+    }
     return (
         select(*(filled[c.name].label(c.name) if c.name in filled else _waits.c[c.name] for c in waits.columns))
         .select_from(_waits)
         .join(since, since.c.customer_id == _waits.c.customer_id)
+        .join(
+            begun,
+            and_(begun.c.customer_id == _waits.c.customer_id, begun.c.conversation_id == _waits.c.conversation_id),
+        )
         .outerjoin(_elsewhere, _elsewhere.c.number == _waits.c.number)
         .outerjoin(tellings.found, tellings.found.c.number == _waits.c.number)
     )
@@ -1138,9 +1158,6 @@ def _final_conversations(stored: FromClause) -> Select[Any]:
         .subquery("totals")
     )
     neighbours = _neighbours().subquery("neighbours")
-    k = customer_identities.c
-    # Of the touched only, as everything here: the identities of ten million customers were too many for the engine.
-    recognised = select(k.customer_id).where(k.customer_id.in_(select(touched.c.customer_id)))
     is_answered = or_(first.c.response_at.is_not(None), first.c.has_reported_answer.is_(True))
     filled: dict[str, Any] = {
         "is_public": o.channel.in_(sorted(PUBLIC_CHANNELS)),
@@ -1175,7 +1192,7 @@ def _final_conversations(stored: FromClause) -> Select[Any]:
         "is_complaint": totals.c.first_complaint_at.is_not(None),
         "first_complaint_at": totals.c.first_complaint_at,
         "wait_count": func.coalesce(totals.c.wait_count, 0),
-        "is_recognisable": o.customer_id.in_(recognised),
+        "is_recognisable": o.customer_id.in_(_recognised()),
     }
     filled |= {c.name: c for c in neighbours.columns if c.name not in ("customer_id", "conversation_id")}
 
@@ -1190,6 +1207,15 @@ def _final_conversations(stored: FromClause) -> Select[Any]:
         .outerjoin(reported, same(f))
         .join(neighbours, same(neighbours.c))
     )
+
+
+def _recognised() -> Select[Any]:
+    """The customers of whom something is known by which another contact would be joined with theirs.
+
+    Of the touched only, as everything here: the identities of ten million customers were too many for the engine.
+    """
+    k = customer_identities.c
+    return select(k.customer_id).where(k.reason.is_(None), k.customer_id.in_(select(touched.c.customer_id)))
 
 
 def _neighbours() -> Select[Any]:
@@ -1211,7 +1237,7 @@ def _neighbours() -> Select[Any]:
         is_contact.label("is_contact"),
     ).subquery("placed")
     p = placed.c
-    order = (p.opened_at, p.conversation_id)
+    order = (p.opened_at, collate(p.conversation_id, "C"))
 
     def before(column: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.lag(column).over(partition_by=(p.customer_id, p.spoke), order_by=order)

@@ -15,7 +15,7 @@ from data_access import dialects
 from data_access.config import MOST_WINDOW_DAYS
 from data_access.errors import FilterError
 from data_access.filters import EARLIEST_DAY, LATEST_DAY, Filter, check_text, known_or_unknown
-from data_access.schema import conversations, customer_identities, interactions, stated_identities, waits
+from data_access.schema import conversations, interactions, stated_identities, waits
 from data_access.vocabulary import (
     CHANNELS,
     GRAINS,
@@ -574,10 +574,7 @@ def is_followed(wanted: Filter) -> Clause:
 
     A customer of whom no identity that joins is known cannot come back under the same name.
     """
-    k = customer_identities.c
-    return and_(
-        is_observed_to_the_end(wanted), waits.c.customer_id.in_(select(k.customer_id).where(k.reason.is_(None)))
-    )
+    return and_(is_observed_to_the_end(wanted), waits.c.is_recognisable.is_(True))
 
 
 def is_observed_to_the_end(wanted: Filter) -> Clause:

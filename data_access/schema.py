@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -249,6 +249,9 @@ waits = Table(
     _column("complaint_target_due_at", DateTime, "First complaint + target, on its clock"),
     _column("complaint_ignored_due_at", DateTime, "First complaint + ignored after, on its clock"),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
+    _column("previous_agent", Text, "Who had answered last in the conversation before the wait began"),
+    _column("earlier_conversation_count", Integer, "Conversations that the customer had begun before this one"),
+    _column("is_recognisable", Boolean, "As of the conversation"),
     _column("private_since_at", DateTime, "When the customer's first conversation on a private channel opened"),
     _column("public_since_at", DateTime, "When the customer's first conversation on a public channel opened"),
     _column("told_at", DateTime, "Last message of the telling; empty where no earlier telling can be set against it"),
@@ -318,9 +321,7 @@ conversations = Table(
     _column("previous_opened_at", DateTime, "When that one was opened"),
     _column("previous_channel", Text, "Its channel"),
     _column("previous_gap_seconds", BigInteger, "Opening of the previous to the opening of this"),
-    _column(
-        "is_recognisable", Boolean, "An id, address, number or handle of the customer is known: others can join it"
-    ),
+    _column("is_recognisable", Boolean, "An id, address, number or handle of the customer is known that joins others"),
     *(_column(name, BigInteger, comment) for name, comment in CONTACT_GAPS.items()),
     _column("audience", BigInteger, "Largest audience of its inbound interactions"),
     comment="One row per conversation: what the pages read",

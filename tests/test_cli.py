@@ -17,7 +17,8 @@ from conftest import TINY_CUSTOMERS, TINY_MESSAGES
 
 from data_access.cli import main
 from data_access.reports import REPORTS
-from data_access.store import current_generation, current_version
+from data_access.schema import SCHEMA_VERSION
+from data_access.store import current_generation, current_version, open_writer, write_info
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING = 'source = "desk"\n[columns]\nid = "id"\noccurred_at = "at"\nchannel = "channel"\ntext = "text"\n'
@@ -422,6 +423,18 @@ def test_demo_makes_a_store_once_and_if_missing_keeps_it(run, tmp_path):
     assert run("demo", *store)[0] == 2
     assert current_generation(tmp_path / "s") == before
     assert run("demo", "--store", f"duckdb:///{tmp_path / 't'}", "--scale", "0")[0] == 2
+
+
+def test_a_demo_of_an_older_version_is_upgraded(run, tmp_path):
+    url = f"duckdb:///{tmp_path / 's'}"
+    assert run("demo", "--store", url, "--scale", "0.01")[0] == 0
+    with open_writer(url) as connection:
+        connection.exec_driver_sql("ALTER TABLE waits DROP COLUMN previous_agent")
+        write_info(connection, schema_version="2")
+    assert run("status", "--store", url)[0] == 2
+    status, out, _ = run("demo", "--if-missing", "--store", url)
+    assert (status, out) == (0, f"{url} is there already; upgraded from schema 2 to {SCHEMA_VERSION}\n")
+    assert run("status", "--store", url)[0] == 0
 
 
 def test_rebuild_derives_with_the_present_settings_and_says_how_much(run, tmp_path):

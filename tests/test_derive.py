@@ -23,7 +23,7 @@ from data_access import customers, derive, dialects, loader
 from data_access.config import read_settings
 from data_access.demo import write_demo_sources
 from data_access.loader import LoadOrder, load, rebuild
-from data_access.schema import conversations, interactions, rejected_rows, reported_facts, waits
+from data_access.schema import conversations, customer_identities, interactions, rejected_rows, reported_facts, waits
 from data_access.schema import customers as stored_customers
 from data_access.sources import blocks, threads
 from data_access.sources.mapping import mapping_of, read_mapping
@@ -428,6 +428,36 @@ def test_parts_hold_every_event_once_and_no_more_than_they_may(new_store_url, tm
     for number, events in enumerate(sizes):
         assert events <= 3 or len(buckets[number]) == 1
     assert len(sizes) > 2
+
+
+@pytest.mark.parametrize("name", ["demo_store_url", "at_once"])
+def test_what_a_wait_knows_of_its_customer_is_what_a_loop_finds(name, request):
+    url = request.getfixturevalue(name)
+    tables = (waits, conversations, interactions, reported_facts, customer_identities)
+    told, held, events, facts, known = (frame_of(url, table).astype(object) for table in tables)
+    answers = events[(events["direction"] == "outbound") & (events["author_kind"] == "agent") & events["is_visible"]]
+    facts = facts[facts["first_response_at"].notna() & ~facts["conversation_id"].isin(answers["conversation_id"])]
+    facts = facts.rename(columns={"first_response_at": "occurred_at", "responder_agent": "agent"})
+    answered: dict[str, list[dict[str, Any]]] = {}
+    for answer in pd.concat([answers, facts])[["conversation_id", "occurred_at", "agent"]].to_dict("records"):
+        answered.setdefault(answer["conversation_id"], []).append(answer)
+    begun: dict[str, list[tuple[dt.datetime, str]]] = {}
+    for one in held[held["first_inbound_at"].notna()].to_dict("records"):
+        begun.setdefault(one["customer_id"], []).append((one["opened_at"], one["conversation_id"]))
+    opened = dict(zip(held["conversation_id"], held["opened_at"], strict=True))
+    can_join = set(known[known["reason"].isna()]["customer_id"])
+    seen = set()
+    for wait in told.where(told.notna(), None).to_dict("records"):
+        own = opened[wait["conversation_id"]], wait["conversation_id"]
+        count = sum(other < own for other in begun[wait["customer_id"]])
+        before = [one for one in answered.get(wait["conversation_id"], ()) if one["occurred_at"] < wait["started_at"]]
+        newest = max((one["occurred_at"] for one in before), default=None)
+        agents = {one["agent"] for one in before if one["occurred_at"] == newest} or {None}
+        assert wait["earlier_conversation_count"] == count
+        assert wait["previous_agent"] in agents
+        assert wait["is_recognisable"] == (wait["customer_id"] in can_join)
+        seen.add((count > 0, wait["previous_agent"] is not None))
+    assert len(seen) == 4
 
 
 def test_answers_elsewhere_are_those_that_a_loop_finds(demo_store_url):

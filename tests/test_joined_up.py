@@ -23,7 +23,7 @@ from data_access.queries.conversations import count_rows, selected_rows
 from data_access.queries.repeat_contacts import repeat_contacts, repeat_contacts_range
 from data_access.reports import run_report
 from data_access.sources.mapping import mapping_of
-from data_access.store import open_reader, read_status, resolved
+from data_access.store import open_reader, read_status, resolved, settings_file
 
 COLUMNS = list(TINY_MAPPING["columns"])
 # customer, conversation, channel, direction, day and time in March 2026, complaint, needs a reply, topic.
@@ -299,6 +299,19 @@ def test_customers_without_any_identity_are_outside_repeat_contacts_and_counted_
             row["customer"] = ""
     url = f"duckdb:///{tmp_path / 'store'}"
     load(url, [order(tmp_path, "joined", rows)])
+    row = repeat_contacts(*looking(url)).iloc[0]
+    assert (row["conversation_count"], row["recognisable_count"]) == (22, 19)
+    assert row["recognisable_share"] == 19 / 22
+    assert "anna-t" not in ids(url, "repeat_contacts")
+
+
+def test_an_id_that_joins_nobody_makes_nobody_recognisable(tmp_path):
+    url = f"duckdb:///{tmp_path / 'store'}"
+    file = settings_file(url)
+    assert file is not None
+    file.parent.mkdir()
+    file.write_text('[identity]\nnever_joins = ["id:anna", "id:emil"]\n')
+    load(url, [order(tmp_path, "joined", events())])
     row = repeat_contacts(*looking(url)).iloc[0]
     assert (row["conversation_count"], row["recognisable_count"]) == (22, 19)
     assert row["recognisable_share"] == 19 / 22

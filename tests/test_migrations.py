@@ -44,11 +44,15 @@ from data_access.store import (
     resolved,
     store_folder,
     stored_schema_version,
+    write_info,
 )
 
 VERSION_1 = (Path(__file__).parent / "store_v1.sql").read_text(encoding="utf-8")
 # What was released can no longer change. Version to the SHA-256 of the file that describes it.
-RELEASED = {1: "ac246f576180b2ab8179b8678a810c594637b5356f717ba1fc0234ae293d0eb8"}
+RELEASED = {
+    1: "ac246f576180b2ab8179b8678a810c594637b5356f717ba1fc0234ae293d0eb8",
+    2: "9463cd51ed82563c7b885a468fb790eab3a6372a3f80ee23081a7fc87c06627b",
+}
 BASE = (customers, customer_identities, event_keys, interactions, load_runs, rejected_rows)
 
 
@@ -330,6 +334,31 @@ def test_a_base_table_whose_key_changed_is_copied_with_its_rows_and_filled(new_s
         assert [tuple(row) for row in rows] == [("a", "a!", "7"), ("b", "b!", None)]
 
 
+def test_a_store_of_version_2_gets_the_columns_that_it_lacks(new_store_url, tmp_path):
+    for name, content in (("messages", TINY_MESSAGES), ("customers", TINY_CUSTOMERS)):
+        (tmp_path / f"{name}.csv").write_text(content)
+    messages = LoadOrder(tmp_path / "messages.csv", "csv", mapping_of(TINY_MAPPING, "tiny"))
+    load(new_store_url, [messages, LoadOrder(tmp_path / "customers.csv", "customers")])
+    wanted = rows_of(new_store_url)
+    with open_writer(new_store_url) as connection:
+        for name in ("previous_agent", "earlier_conversation_count", "is_recognisable"):
+            connection.execute(text(f"ALTER TABLE waits DROP COLUMN {name}"))
+        write_info(connection, schema_version="2")
+    lines = [line for line in snapshot_file(2).read_text().split("waits\n", 1)[1].splitlines() if "key:" not in line]
+    stored = dict(line.strip().split(": ") for line in lines)
+    assert _stored_waits(new_store_url) == stored
+    assert migrations.upgrade(new_store_url) == (2, SCHEMA_VERSION)
+    assert rows_of(new_store_url) == wanted
+
+
+def _stored_waits(url: str) -> dict[str, str]:
+    engine = create_engine(url) if store_folder(url) is None else create_engine(f"duckdb:///{_generation(url)}")
+    with engine.connect() as connection:
+        found = dialects.stored_columns(connection, "waits")
+    engine.dispose()
+    return found
+
+
 # --- what changes the schema
 
 
@@ -346,6 +375,7 @@ def test_a_change_of_the_schema_comes_with_a_new_version():
 def test_what_describes_a_released_version_has_not_changed():
     assert SCHEMA_VERSION not in RELEASED
     assert hashlib.sha256(VERSION_1.encode()).hexdigest() == RELEASED[1]
+    assert hashlib.sha256(snapshot_file(2).read_bytes()).hexdigest() == RELEASED[2]
 
 
 def test_every_column_of_a_base_table_since_version_1_is_nullable_or_filled(tmp_path):

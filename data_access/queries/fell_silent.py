@@ -17,11 +17,11 @@ from data_access.measures import (
     complaint_place,
     is_complaint_due,
     is_complaint_ignored_in_time,
-    is_observed_to_the_end,
+    is_followed,
     silent_from,
     silent_to,
 )
-from data_access.schema import conversations, customer_identities, waits
+from data_access.schema import conversations, waits
 
 _STRATUM = ("in_channel", "in_topic", "in_sentiment", "in_month")
 _KINDS = {
@@ -81,9 +81,9 @@ def fell_silent(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> pd.Da
 def _first_complaints(wanted: Filter, by: Sequence[str]) -> Subquery:
     """One row per customer: the first complaint of the filter, and what became of it. Rows of `first_complaints`.
 
-    Who can be known again and who came back is found in one join each, not by a search per row.
+    Who came back is found in one join, not by a search per row.
     """
-    w, k = waits.c, customer_identities.c
+    w = waits.c
     ranked = row_query(
         MEASURES["complaints"],
         wanted,
@@ -93,7 +93,7 @@ def _first_complaints(wanted: Filter, by: Sequence[str]) -> Subquery:
             "in_topic": w.topic,
             "in_sentiment": known_or_unknown(w.sentiment_label),
             "in_month": dialects.local_bucket(w.first_complaint_at, "month", wanted.zone, wanted.now),
-            "is_observed": func.coalesce(and_(is_complaint_due(wanted), is_observed_to_the_end(wanted)), false()),
+            "is_followed": func.coalesce(and_(is_complaint_due(wanted), is_followed(wanted)), false()),
             "is_ignored": func.coalesce(is_complaint_ignored_in_time(wanted), false()),
             "customer_id": w.customer_id,
             "begin_at": silent_from(wanted),
@@ -103,16 +103,12 @@ def _first_complaints(wanted: Filter, by: Sequence[str]) -> Subquery:
     ).subquery("ranked")
     first = select(*ranked.c).where(ranked.c.place == 1).cte("first_complaints")
     f = first.c
-    observed = select(f.customer_id).distinct().where(f.is_observed)
-    known = (
-        observed.join(customer_identities, k.customer_id == f.customer_id).where(k.reason.is_(None)).subquery("known")
-    )
     again = and_(*came_back_between(f.customer_id, f.begin_at, f.end_at, wanted))
-    came_back = observed.join(conversations, again).subquery("came_back")
-    known_again, back = known.c.customer_id, came_back.c.customer_id
+    came_back = select(f.customer_id).distinct().where(f.is_followed).join(conversations, again).subquery("came_back")
+    back = came_back.c.customer_id
     return (
-        select(*f, known_again.is_not(None).label("is_followed"), back.is_(None).label("is_silent"))
-        .select_from(first.outerjoin(known, known_again == f.customer_id).outerjoin(came_back, back == f.customer_id))
+        select(*f, back.is_(None).label("is_silent"))
+        .select_from(first.outerjoin(came_back, back == f.customer_id))
         .subquery("counted")
     )
 

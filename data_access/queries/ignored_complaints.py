@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, and_, case, func, select
+from sqlalchemy import Engine, and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
@@ -32,7 +32,7 @@ from data_access.measures import (
     is_in_states,
     response_state,
 )
-from data_access.schema import conversations, interactions, waits
+from data_access.schema import interactions, waits
 from data_access.vocabulary import RESPONSE_STATES
 
 _WORKLIST_KINDS = {
@@ -127,9 +127,10 @@ def ignored_worklist(
     """Complaints still unanswered at `as_of`, waiting or ignored. One row per complaint, oldest first.
 
     `order="audience"` puts the most seen first. `minutes_to_ignored` counts down and is negative once
-    ignored; `earlier_conversation_count` are the customer's conversations before this one.
+    ignored; `earlier_conversation_count` are the customer's conversations before this one, `last_agent` is who
+    answered last before the wait.
     """
-    w, c = waits.c, conversations.c
+    w = waits.c
     now = wanted.censored_at(waits)
     of_wait: dict[str, ColumnElement[Any]] = {
         "conversation_id": w.conversation_id,
@@ -147,38 +148,15 @@ def ignored_worklist(
         "sentiment_label": w.sentiment_label,
         "age_group": w.age_group,
         "complaint_count": counted_by_now(wanted, w.complaint_count, interactions.c.is_complaint.is_(True)),
+        "earlier_conversation_count": w.earlier_conversation_count,
+        "last_agent": w.previous_agent,
         "is_bot_answered": w.first_bot_response_at <= wanted.now,
     }
     unanswered = select(*(expression.label(name) for name, expression in of_wait.items())).where(
         *MEASURES["complaints"].clauses(wanted), *is_in_states(wanted, ("waiting", "ignored"), of_complaint=True)
     )
-    if limit is not None:  # only the rows that are shown are joined with what else is known of their customers
-        unanswered = unanswered.order_by(*_worklist_order(unanswered.selected_columns, order)).limit(limit)
-    listed = unanswered.subquery("listed")
-    s = listed.c
-    earlier = conversations.alias("earlier")
-    attempts = (
-        select(func.count())
-        .select_from(earlier)
-        .where(
-            earlier.c.customer_id == s.customer_id,
-            earlier.c.opened_at < c.opened_at,
-            earlier.c.first_inbound_at.is_not(None),
-        )
-        .correlate(listed, conversations)
-        .scalar_subquery()
-    )
-    statement = (
-        select(
-            *s,
-            attempts.label("earlier_conversation_count"),
-            case((c.last_event_at <= wanted.now, c.last_agent)).label("last_agent"),
-        )
-        .select_from(listed)
-        .join(conversations, and_(c.customer_id == s.customer_id, c.conversation_id == s.conversation_id))
-        .order_by(*_worklist_order(s, order))
-    )
-    return typed(fetch(engine, statement), _WORKLIST_KINDS)
+    unanswered = unanswered.order_by(*_worklist_order(unanswered.selected_columns, order)).limit(limit)
+    return typed(fetch(engine, unanswered), _WORKLIST_KINDS)
 
 
 def _worklist_order(columns: Any, order: str) -> list[ColumnElement[Any]]:
