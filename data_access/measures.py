@@ -29,8 +29,20 @@ from data_access.vocabulary import (
 Clause = ColumnElement[bool]
 _WITH_US = ("customer_opened", "fragment")
 MAX_CELL = 1e12
-_ONLY_OF = {"age": waits, "state": waits, "closing_sentiment": conversations}
-_WHOLE_NUMBERS = {"hour": (0, 23), "weekday": (1, 7), "within_days": (1, MOST_WINDOW_DAYS)}
+_ONLY_OF = {
+    "age": waits,
+    "state": waits,
+    "closing_sentiment": conversations,
+    "gave_up_within": conversations,
+    "gave_up_after": conversations,
+}
+_WHOLE_NUMBERS = {
+    "hour": (0, 23),
+    "weekday": (1, 7),
+    "within_days": (1, MOST_WINDOW_DAYS),
+    "gave_up_within": (0, 3600),
+    "gave_up_after": (0, 3600),
+}
 HOUR_SECONDS = 3600
 DIMENSIONS = (
     "period",
@@ -54,7 +66,7 @@ DIMENSIONS = (
     "told_before_on",
 )
 # Values of a cell that are no dimension.
-CELL_KEYS = ("within_minutes", "customer", "within_days")
+CELL_KEYS = ("within_minutes", "customer", "within_days", "gave_up_within", "gave_up_after")
 # Ages of the open backlog, lower bounds in minutes.
 BACKLOG_AGES = (
     ("under 1 hour", 0, 60),
@@ -942,6 +954,15 @@ _ALL = (
             conversations.c.is_abandoned.is_(True),
         ],
     ),
+    _conversation(
+        "calls_lost",
+        "calls neither answered nor known to be given up",
+        lambda f: [
+            *_call(f),
+            ~_is_true(is_answered(conversations, f)),
+            func.coalesce(conversations.c.is_abandoned, false()).is_(False),
+        ],
+    ),
     _wait("waits", "waits", _waited),
     _wait("waits_answered", "answered waits", lambda f: [*_waited(f), is_answered(waits, f)]),
     _wait(
@@ -1116,12 +1137,16 @@ class Selection:
             low, high = within.bounds_utc()
             return and_(measure.owning_time >= low, measure.owning_time < high)
         if key == "within_minutes":
-            seconds = _number(key, value) * 60
+            seconds = round(_number(key, value) * 60)  # a third of a minute has no end as a decimal number
             return and_(
                 is_answered_timed(measure.table, self.filter), answered_seconds(measure.table, self.filter) <= seconds
             )
         if key == "customer":
             return measure.table.c.customer_id == value
+        if key == "gave_up_within":
+            return conversations.c.abandoned_seconds <= _whole_number(key, value)
+        if key == "gave_up_after":
+            return func.coalesce(conversations.c.abandoned_seconds > _whole_number(key, value), true())
         if key in ("hour", "weekday"):
             return dimension(key, measure, self.wanted) == _whole_number(key, value)
         return dimension(key, measure, self.wanted) == literal(value)

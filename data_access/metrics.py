@@ -580,7 +580,13 @@ _ALL = (
         "higher",
         "Spiegelhalter (2005)",
     ),
-    _m("overall_share", "Overall share", "share", _WAIT, "In-target share of everybody in the filter."),
+    _m(
+        "overall_share",
+        "Overall share",
+        "share",
+        _WAIT,
+        "In-target share of everybody in the filter; beside agents, of what somebody answered.",
+    ),
     _m(
         "limit_low_95",
         "Funnel, lower 95 % limit",

@@ -29,6 +29,7 @@ from data_access.schema import conversations, waits
 from data_access.sources.mapping import mapping_of
 from data_access.store import current_generation, open_reader, read_status, resolved
 from data_access.vocabulary import RESPONSE_STATES
+from pages.components import charts
 
 BEGIN = dt.datetime(2025, 11, 3)
 # The figure of each measure: the report, its column.
@@ -90,6 +91,35 @@ def demo(demo_store_url):
 def tiny(tiny_store_url):
     engine = open_reader(tiny_store_url)
     return engine, lambda **fields: resolved(Filter(**fields), read_status(engine, tiny_store_url))
+
+
+def test_every_point_of_the_answer_curve_opens_what_was_answered_by_then(demo):
+    engine, wanted_at = demo
+    wanted = wanted_at()
+    figure = charts.answer_curve_line(answer_curve(engine, wanted, ("channel",)), "channel")
+    cells = [cell for trace in figure.data for cell in trace.customdata or () if trace.customdata is not None]
+    rows = selected_rows(engine, Selection(wanted, "first_responses"))
+    seconds = (rows["first_response_minutes"] * 60).round()
+    assert len(cells) > 500
+    for measure, within, channel in random.Random(1).sample([tuple(cell) for cell in cells], 40):
+        point = round(float(within.removeprefix("within_minutes=")) * 60)
+        by_then = int(((rows["channel"] == channel.removeprefix("channel=")) & (seconds <= point)).sum())
+        assert by_then > 0
+        assert count_rows(engine, Selection(wanted, measure, parse_cell([within, channel]))) == by_then
+
+
+def test_every_part_of_a_bar_of_calls_opens_its_calls(demo):
+    engine, wanted_at = demo
+    wanted = wanted_at()
+    figure = charts.calls_by_period_bar(calls(engine, wanted, ("period",), short_abandon_seconds=9), short=9)
+    opened = dict.fromkeys((trace.name for trace in figure.data), 0)
+    for trace in figure.data:
+        for number, (measure, *cell) in zip(trace.y, trace.customdata, strict=True):
+            assert count_rows(engine, Selection(wanted, measure, parse_cell(cell))) == number
+            opened[trace.name] += number
+    whole = calls(engine, wanted).iloc[0]
+    assert sum(opened.values()) == whole["offered_count"]
+    assert opened["Caller gave up"] + opened["Gave up at once"] == whole["abandoned_count"]
 
 
 # --- states, read again in plain Python ------------------------------------------------------------------------------

@@ -612,6 +612,23 @@ def test_teams_on_channels_of_their_own_are_not_compared(tiny):
     assert counted(tiny("funnel"), "team", "comparable_count") == {"Mail": 0, "Social": 0, "Phone": 0, "Chat": 0}
 
 
+def test_agents_are_compared_with_what_was_answered_and_nobody_with_nobody(demo_store_url):
+    engine = open_reader(demo_store_url)
+    wanted = resolved(Filter(), read_status(engine, demo_store_url))
+    found = run_report(engine, "funnel", wanted, ("agent",)).set_index("agent")
+    nobody, agents = found.loc["nobody"], found.drop("nobody")
+    assert (nobody["target_due_count"] > 100, nobody["in_target_count"], nobody["comparable_count"]) == (True, 0, 0)
+    assert nobody[["expected_share", "adjusted_share", "limit_low_998", "verdict"]].isna().all()
+    share = agents["in_target_count"].sum() / agents["target_due_count"].sum()
+    assert agents["overall_share"].unique() == pytest.approx([share])
+    # What is expected of all agents together is what they did.
+    expected = (agents["expected_share"] * agents["target_due_count"]).sum()
+    assert expected == pytest.approx(agents["in_target_count"].sum())
+    teams = run_report(engine, "funnel", wanted)
+    assert teams["target_due_count"].sum() == found["target_due_count"].sum()
+    assert teams["overall_share"].iloc[0] < share
+
+
 def test_teams_that_share_a_channel_are_compared_also_where_all_do_the_same(tmp_path):
     head, *rows = TINY_MESSAGES.splitlines()
     mail = [row for row in rows if row.split(",")[1] == "c1"]

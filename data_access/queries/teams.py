@@ -29,7 +29,8 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
     95 % and 99.8 % funnel limits round the overall share at the group's size; `verdict` is `above`, `below`
     or `as expected` by the 99.8 % limits. `comparable_count` of the waits came on channels that another group
     answers, too: without any, the group's share is what is expected of it. Unanswered waits are in it: of
-    teams as missed, of agents under "nobody". Source: D. J. Spiegelhalter, Statistics in Medicine 24 (2005)
+    teams as missed, of agents under "nobody", who is compared with nobody: what is usual, and the overall share, are
+    then those of the answered. Source: D. J. Spiegelhalter, Statistics in Medicine 24 (2005)
     1185-1202.
     """
     (name,) = by or ("team",)
@@ -47,13 +48,14 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
         ).group_by(r[name], r.channel),
     )
     counts = counts[counts["n"] > 0].sort_values(["grp", "channel_name"]).reset_index(drop=True)
-    overall = counts.groupby("channel_name")[["n", "k"]].sum()
+    known = counts[counts["grp"] != NOBODY]
+    overall = known.groupby("channel_name")[["n", "k"]].sum()
     usual = (overall["k"] / overall["n"]).to_dict()
     counts["expected"] = counts["n"] * counts["channel_name"].map(usual)
-    groups_on = counts.loc[counts["grp"] != NOBODY, "channel_name"].value_counts()
-    counts["comparable_count"] = counts["n"].where(counts["channel_name"].map(groups_on) > 1, 0)
+    is_shared = counts["channel_name"].map(known["channel_name"].value_counts()) > 1
+    counts["comparable_count"] = counts["n"].where(is_shared & (counts["grp"] != NOBODY), 0)
     frame = counts.groupby("grp", as_index=False)[["n", "k", "expected", "comparable_count"]].sum()
-    centre = float(frame["k"].sum() / frame["n"].sum()) if len(frame) else float("nan")
+    centre = float(known["k"].sum() / known["n"].sum()) if len(known) else float("nan")
     frame = frame.rename(columns={"grp": name, "n": "target_due_count", "k": "in_target_count"})
     n = frame["target_due_count"].to_numpy(np.float64)
     frame["in_target_share"] = share(frame["in_target_count"], n)
@@ -71,6 +73,8 @@ def funnel(engine: Engine, wanted: Filter, by: Sequence[str] = ("team",)) -> pd.
         np.where(frame["adjusted_share"] > frame["limit_high_998"], "above", "as expected"),
     )
     frame["verdict"] = outside
+    compared = ["expected_share", "adjusted_share", *(name for name in frame if str(name).startswith("limit_"))]
+    frame.loc[frame[name] == NOBODY, [*compared, "verdict"]] = None
     kinds = {name: "text", "target_due_count": "count", "comparable_count": "count", "in_target_count": "count"}
     kinds |= dict.fromkeys(
         (

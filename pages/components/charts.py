@@ -83,7 +83,7 @@ def answer_curve_line(
                 showlegend=False,
             )
         label = words.plotly(words.value(group, key)) if group else "All"
-        cells = [[measure, f"within_minutes={minute:.6g}", *([f"{group}={key}"] if group else [])] for minute in x]
+        cells = [[measure, f"within_minutes={minute:.10g}", *([f"{group}={key}"] if group else [])] for minute in x]
         figure.add_scatter(
             x=x,
             y=shares,
@@ -398,19 +398,20 @@ def backlog_by_age_bar(data_frame: pd.DataFrame) -> Drawing:
 
 
 @drawn
-def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> Drawing:
-    """Calls offered per period: answered, abandoned, abandoned at once; stacked from zero."""
+def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week", short: int = 5) -> Drawing:
+    """Calls offered per period: answered, abandoned, abandoned at once (in `short` seconds); stacked from zero."""
     figure = _figure(230)
     if data_frame.empty:
         return figure
     x = list(data_frame["period"])
     late = data_frame["abandoned_count"] - data_frame["short_abandoned_count"]
     other = data_frame["offered_count"] - data_frame["answered_count"] - data_frame["abandoned_count"]
-    for name, values, hue, measure in (
-        ("Answered", data_frame["answered_count"], theme.CHANNEL_COLORS["phone"], "calls_answered"),
-        ("Caller gave up", late, theme.STATE_COLORS["waiting"], "calls_abandoned"),
-        ("Gave up at once", data_frame["short_abandoned_count"], "#A9B0B7", "calls_abandoned"),
-        ("Not answered, not known why", other, theme.CONTEXT, "calls_offered"),
+    at_once = data_frame["short_abandoned_count"]
+    for name, values, hue, (measure, *of) in (
+        ("Answered", data_frame["answered_count"], theme.CHANNEL_COLORS["phone"], ("calls_answered",)),
+        ("Caller gave up", late, theme.STATE_COLORS["waiting"], ("calls_abandoned", f"gave_up_after={short}")),
+        ("Gave up at once", at_once, "#A9B0B7", ("calls_abandoned", f"gave_up_within={short}")),
+        ("Not answered, not known why", other, theme.CONTEXT, ("calls_lost",)),
     ):
         if not values.sum():
             continue
@@ -420,10 +421,10 @@ def calls_by_period_bar(data_frame: pd.DataFrame, *, grain: str = "week") -> Dra
             name=name,
             marker={"color": hue},
             width=_period_milliseconds(grain) * 0.8,
-            customdata=[[measure, f"period={pd.Timestamp(at):%Y-%m-%d}"] for at in x],
+            customdata=[[measure, f"period={pd.Timestamp(at):%Y-%m-%d}", *of] for at in x],
             text=[words.period(pd.Timestamp(at), grain) for at in x],
             textposition="none",
-            hovertemplate="%{text}: %{y:,} " + name.lower() + "<extra></extra>",
+            hovertemplate="%{text}: " + name.lower() + " %{y:,}<extra></extra>",
         )
     figure.update_layout(barmode="stack", legend=_legend(), margin={"t": 34})
     figure.update_yaxes(rangemode="tozero", **whole_ticks(float(data_frame["offered_count"].max())))

@@ -346,8 +346,12 @@ def answer_curve(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
 
 def calls(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
     """Phone calls; one row per group."""
-    short = _pinned().status.settings.short_abandon_seconds
-    return _frame(response_times_query.calls, wanted, by, short_abandon_seconds=short)
+    return _frame(response_times_query.calls, wanted, by, short_abandon_seconds=short_abandon_seconds())
+
+
+def short_abandon_seconds() -> int:
+    """How soon after it began a call is given up at once: a setting in force."""
+    return _pinned().status.settings.short_abandon_seconds
 
 
 def resolution_times(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:

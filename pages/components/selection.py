@@ -206,6 +206,8 @@ def in_words(selection: Selection) -> str:
             parts.append(words.period(start, selection.filter.grain))
         elif key == "customer":
             parts.append("of one customer")
+        elif key in ("gave_up_within", "gave_up_after"):
+            parts.append(f"{key.removeprefix('gave_up_')} {value} s")
         else:
             parts.append(words.with_dimension(key, value))
     return ", ".join(parts)

@@ -107,7 +107,7 @@ def teams(wanted: Filter) -> None:
     group = choices.one_of("Compare", GROUPS, "funnel_by")
     frame = data.funnel(wanted, (group,))
     whose = (
-        "by who answered; the unanswered belong to nobody."
+        "by who answered, against all that were answered; the unanswered belong to nobody and are not drawn."
         if group == "agent"
         else "by assigned team, the unanswered in it."
     )

@@ -60,7 +60,8 @@ with left:
     if phone["offered_count"]:
         calls = data.calls(wanted, ("period",))
         panel.chart(
-            "calls_by_period", charts.calls_by_period_bar(calls, grain=wanted.grain), calls, wanted,
+            "calls_by_period",
+            charts.calls_by_period_bar(calls, grain=wanted.grain, short=data.short_abandon_seconds()), calls, wanted,
             finding=findings.calls(phone), counted=findings.service_level(phone) + panel.cut_off(calls, wanted),
             cells=lambda: cells(calls, ("period",), "calls_offered", grain=wanted.grain),
         )  # fmt: skip
