@@ -114,6 +114,8 @@ def test_a_channel_that_one_group_does_not_use_is_left_out_for_all_and_the_cover
     assert list(frame["standardised_answered_gap_share"]) == pytest.approx(
         [0.625 - everybody, 0.75 - everybody, 0.5 - everybody]
     )
+    assert frame["same_answered_share"].tolist() == pytest.approx([everybody] * 3)
+    assert set(frame["left_out_channels"]) == {"letter"}
     parts = frame["answered_channel_part_share"] + frame["standardised_answered_gap_share"]
     assert list(parts) == pytest.approx(list(frame["answered_gap_share"]))
 

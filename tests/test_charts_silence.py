@@ -78,6 +78,7 @@ def expected_frame() -> pd.DataFrame:
 
 def standardised_frame(raw: tuple[float, float] = (0.6, 0.3), same: tuple[float, float] = (0.5, 0.4)) -> pd.DataFrame:
     frame = pd.DataFrame({"age_group": ["65+", "18-24"], "target_due_count": [MANY, MANY], "overall_share": 0.45})
+    frame["same_share"] = 0.47
     for name, values in (("in_target_share", raw), ("standardised_share", same)):
         frame[name] = values
         frame[f"{name}_low"], frame[f"{name}_high"] = frame[name] - 0.04, frame[name] + 0.04
@@ -100,7 +101,12 @@ def definitions_frame(unit: str = "share") -> pd.DataFrame:
 
 def dumbbell(frame: pd.DataFrame) -> go.Figure:
     return charts_age.standardised_dumbbell(
-        frame, "in_target_share", "standardised_share", "target_due_count", "overall_share", measure="target_due"
+        frame,
+        "in_target_share",
+        "standardised_share",
+        "target_due_count",
+        ("overall_share", "same_share"),
+        measure="target_due",
     )
 
 
@@ -374,3 +380,10 @@ def test_targets_and_calendars_are_said_with_their_dates(tmp_path) -> None:
     assert "Phone 20 s, ignored after 30 min" in text
     assert "Chat" not in text
     assert "all hours" in findings_silence.calendars(read_settings(), "business")
+
+
+def test_a_dumbbell_marks_everybody_as_they_are_and_on_the_channels_compared() -> None:
+    marks = [(shape.x0, shape.line.dash) for shape in dumbbell(standardised_frame()).layout.shapes]
+    assert marks == [(0.45, "dot"), (0.47, "dash")]
+    alike = dumbbell(standardised_frame().assign(same_share=0.45))
+    assert [shape.x0 for shape in alike.layout.shapes] == [0.45]

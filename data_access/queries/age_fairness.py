@@ -65,7 +65,11 @@ _KINDS: Mapping[str, str] = {
     "overall_answered_share": "share",
     "overall_in_hour_share": "share",
     "overall_median_minutes": "minutes",
+    "same_answered_share": "share",
+    "same_in_hour_share": "share",
+    "same_median_minutes": "minutes",
     "covered_share": "share",
+    "left_out_channels": "text",
     "unknown_worst_share": "share",
     "unknown_all_share": "share",
     "unknown_best_share": "share",
@@ -78,7 +82,8 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
     Grain: customer-opened conversations, age at the time of contact. `standardised_*` weigh the channels of
     each group as those of all customers (direct standardisation; the curve is standardised, then its median
     read). Channels that a group of 30 or more does not use are left out for all, and `covered_share` says how
-    much of the conversations remains; where fewer than two groups are that large, every group decides. `*_gap_share`:
+    much of the conversations remains; where fewer than two groups are that large, every group decides. `same_*` are
+    all customers on the channels that remain, `left_out_channels` the others. `*_gap_share`:
     the group less all customers; `*_channel_part_share`: the part of that gap which goes with the channels.
     `unknown_worst_share` to `unknown_best_share` bound the answered share whoever the customers of unknown
     age are; `unknown_all_share` is it if all of them belonged to the group. Empty where it cannot be known.
@@ -97,10 +102,14 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
     covered = float(tables["conversation_count"][common].to_numpy(float).sum() / total)
     weights = _weights(tables["conversation_count"], common)
     of_group = dict(list(counts.groupby("age_group", observed=True)))
+    by_channel = dict(list(counts.groupby("channel", observed=True)))
+    whole_mix = [_curve(by_channel[channel]) for channel in common]
+    same = mixed_curve(whole_mix, list(weights)).median_seconds() / 60 if common else float("nan")
+    left_out = ", ".join(sorted(set(map(str, tables["conversation_count"].columns)) - set(common)))
     found = []
     for group in tables["conversation_count"].index:
         mine = of_group[group]
-        row: dict[str, Any] = {"age_group": group, "covered_share": covered}
+        row: dict[str, Any] = {"age_group": group, "covered_share": covered, "left_out_channels": left_out}
         row |= {name: int(tables[name].loc[group].sum()) for name in _COUNTS[:4]}
         for name, part, whole in (
             ("answered", "answered_count", "conversation_count"),
@@ -112,7 +121,7 @@ def age_fairness(engine: Engine, wanted: Filter) -> pd.DataFrame:
         strata = [_curve(of_channel.get(channel, mine.iloc[:0])) for channel in common]
         is_complete = bool(common) and bool((followed.loc[group, common] > 0).all())
         row |= _timing("standardised_median_minutes", mixed_curve(strata, list(weights)) if is_complete else None)
-        row["overall_median_minutes"] = overall.median_seconds() / 60
+        row |= {"overall_median_minutes": overall.median_seconds() / 60, "same_median_minutes": same}
         row |= _with_unknown(tables["answered_count"], tables["conversation_count"], group)
         found.append(row)
     frame = pd.DataFrame(found)
@@ -189,12 +198,13 @@ def _shares(name: str, part: pd.DataFrame, whole: pd.DataFrame, group: str, weig
     others = share(everybody_n - n, everybody_n)
     gap = combined_shares([float(others), -float(others)], [k, everybody_k - k], [n, everybody_n - n])
     _put(found, f"{name}_gap_share", gap if n else (float("nan"),) * 3)
+    w = weights.to_numpy(float)
+    every_n, every_k = (table[common].to_numpy(float).sum(axis=0) for table in (whole, part))
+    found[f"same_{name}_share"] = float((w * share(every_k, every_n)).sum()) if common else float("nan")
     stratum_n, stratum_k = whole.loc[group, common].to_numpy(float), part.loc[group, common].to_numpy(float)
-    rest_n = whole[common].to_numpy(float).sum(axis=0) - stratum_n
-    rest_k = part[common].to_numpy(float).sum(axis=0) - stratum_k
+    rest_n, rest_k = every_n - stratum_n, every_k - stratum_k
     unknown = (float("nan"),) * 3
     is_complete = bool(common) and bool((stratum_n > 0).all())
-    w = weights.to_numpy(float)
     _put(found, f"standardised_{name}_share", combined_shares(w, stratum_k, stratum_n) if is_complete else unknown)
     apart = w * share(rest_n, rest_n + stratum_n)
     both = combined_shares(

@@ -203,8 +203,8 @@ def standardised(engine: Engine, wanted: Filter, by: Sequence[str] = ("age_group
     """Share answered within target per group, raw and standardised to one channel mix. One row per group.
 
     Direct standardisation to the channel mix of everybody; channels that are empty in one group are dropped
-    for all, and `covered_share` says how much of the conversations remains. `channel_part` is how much of the
-    group's gap to everybody the channel mix explains.
+    for all, and `covered_share` says how much of the conversations remains. `same_share` is that of everybody on
+    these channels. `channel_part` is how much of the group's gap to everybody the channel mix explains.
     """
     (name,) = by or ("age_group",)
     flags = {"is_due": is_target_due(conversations, wanted), "is_in_target": is_in_target(conversations, wanted)}
@@ -231,6 +231,7 @@ def standardised(engine: Engine, wanted: Filter, by: Sequence[str] = ("age_group
         "standardised_share_low": "share",
         "standardised_share_high": "share",
         "overall_share": "share",
+        "same_share": "share",
         "channel_part": "share",
         "covered_share": "share",
     }
@@ -242,6 +243,7 @@ def standardised(engine: Engine, wanted: Filter, by: Sequence[str] = ("age_group
     weights = n[common].sum() / n[common].sum().sum() if common else pd.Series(dtype="float64")
     covered = float(n[common].sum().sum() / n.sum().sum())
     overall = float(k.sum().sum() / n.sum().sum())
+    same = float(k[common].sum().sum() / n[common].sum().sum()) if common else float("nan")
     found = []
     for group in n.index:
         whole, part = int(n.loc[group].sum()), int(k.loc[group].sum())
@@ -264,6 +266,7 @@ def standardised(engine: Engine, wanted: Filter, by: Sequence[str] = ("age_group
                 "standardised_share_low": max(0.0, adjusted - half),
                 "standardised_share_high": min(1.0, adjusted + half),
                 "overall_share": overall,
+                "same_share": same,
                 "channel_part": raw - adjusted,
                 "covered_share": covered,
             }

@@ -14,13 +14,23 @@ from pages.components import charts_age, choices, data, findings_age, panel, sel
 
 FIGURES = {"answered": "Answered", "in_hour": "Within an hour", "target": "In target", "median": "Median wait"}
 _COLUMNS = {
-    "answered": ("answered_share", "standardised_answered_share", "conversation_count", "overall_answered_share"),
-    "in_hour": ("in_hour_share", "standardised_in_hour_share", "in_hour_due_count", "overall_in_hour_share"),
+    "answered": (
+        "answered_share",
+        "standardised_answered_share",
+        "conversation_count",
+        ("overall_answered_share", "same_answered_share"),
+    ),
+    "in_hour": (
+        "in_hour_share",
+        "standardised_in_hour_share",
+        "in_hour_due_count",
+        ("overall_in_hour_share", "same_in_hour_share"),
+    ),
     "median": (
         "median_minutes_all",
         "standardised_median_minutes",
         "conversation_count",
-        "overall_median_minutes",
+        ("overall_median_minutes", "same_median_minutes"),
     ),
 }
 _MEASURES = {"answered": "first_responses", "in_hour": "hour_due", "median": "first_responses"}
@@ -60,16 +70,18 @@ def fairness(wanted: Filter) -> None:
     if frame.empty:
         st.text("No customer opened a conversation in this filter.")
         return
-    raw, same, count, overall = _COLUMNS[of]
+    raw, same, count, everybody = _COLUMNS[of]
     covered = words.percent(float(frame["covered_share"].iloc[0]))
     panel.chart(
         "age_fairness",
-        charts_age.standardised_dumbbell(frame, raw, same, count, overall, measure=_MEASURES[of]),
+        charts_age.standardised_dumbbell(frame, raw, same, count, everybody, measure=_MEASURES[of]),
         frame,
         wanted,
         finding=findings_age.fairness(frame, of),
-        counted=f"{_COUNTED[of]}; 95 % intervals; dotted: all customers; at the right, how many. Compared on the "
-        f"channels that every group uses: {covered} of conversations.{findings_age.unknown_age(frame)}",
+        counted=f"{_COUNTED[of]}; 95 % intervals; at the right, how many. Dotted: all customers as they are; "
+        "dashed, to be compared with the filled marks: all on the channels that every group uses, "
+        f"{covered} of conversations{findings_age.left_out(frame)}."
+        + (findings_age.unknown_age(frame) if of == "answered" else ""),
         cells=lambda: selection.cells(frame, ("age_group",), _MEASURES[of]),
         charted=(raw, same, count),
     )

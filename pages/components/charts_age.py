@@ -23,11 +23,12 @@ _FASTEST = 1 / 60  # minutes: what a log axis begins with
 
 @drawn
 def standardised_dumbbell(
-    data_frame: pd.DataFrame, raw: str, same: str, count: str, overall: str, *, measure: str
+    data_frame: pd.DataFrame, raw: str, same: str, count: str, everybody: tuple[str, str], *, measure: str
 ) -> Drawing:
     """A figure per age group as it is (hollow) and at everybody's channel mix (filled), each with its interval.
 
-    Shares on a linear axis, `*_minutes*` on a log axis; a median that is not reached stands as text. Dotted: all.
+    Shares on a linear axis, `*_minutes*` on a log axis; a median that is not reached stands as text. `everybody` are
+    the columns of all customers: as they are (dotted), and on the channels compared (dashed) where that differs.
     """
     figure = charts._figure(86 + 36 * max(len(data_frame), 1))
     if data_frame.empty:
@@ -41,10 +42,11 @@ def standardised_dumbbell(
     ]
     rows = np.arange(len(keys))
     reached: list[float] = []
-    everybody = float(shown[overall].iloc[0])
-    if not math.isnan(everybody):
-        reached.append(_drawn(everybody, is_time))
-        figure.add_vline(x=reached[-1], line={"color": theme.CONTEXT, "width": 1, "dash": "dot"})
+    marks = dict(zip([float(shown[name].iloc[0]) for name in everybody], ("dot", "dash"), strict=True))
+    for mark, dash in marks.items():
+        if not math.isnan(mark):
+            reached.append(_drawn(mark, is_time))
+            figure.add_vline(x=reached[-1], line={"color": theme.CONTEXT, "width": 1, "dash": dash})
     for name, label, shift, is_filled in (
         (raw, "As it is", -_SHIFT, False),
         (same, "At everybody's channel mix", _SHIFT, True),

@@ -79,6 +79,14 @@ def _medians(known: Any) -> str:
 
 
 @kept
+def left_out(frame: pd.DataFrame) -> str:
+    """The channels that some age group does not use: ', without reviews'; empty where every group uses all."""
+    names = [name for name in str(frame["left_out_channels"].iloc[0] or "").split(", ") if name]
+    listed = " and ".join(words.in_sentence(words.value("channel", name)) for name in names)
+    return f", without {listed}" if names else ""
+
+
+@kept
 def unknown_age(frame: pd.DataFrame) -> str:
     """How many are of unknown age, and how far they could move a group; empty where every age is known."""
     total = int(frame["conversation_count"].sum())

@@ -384,13 +384,19 @@ def standardised(wanted: Filter) -> None:
     panel.chart(
         "standardised",
         charts_age.standardised_dumbbell(
-            frame, "in_target_share", "standardised_share", "target_due_count", "overall_share", measure="target_due"
+            frame,
+            "in_target_share",
+            "standardised_share",
+            "target_due_count",
+            ("overall_share", "same_share"),
+            measure="target_due",
         ),
         frame,
         wanted,
         finding=findings_silence.channel_part(frame),
-        counted="Answered within target, of conversations whose target has passed; dotted: everybody; at the right, "
-        f"how many. Standardised on the channels that every group uses: {covered} of conversations.",
+        counted="Answered within target, of conversations whose target has passed; at the right, how many. Dotted: "
+        "everybody as they are; dashed, to be compared with the filled marks: everybody on the channels that every "
+        f"group uses, {covered} of conversations.",
         cells=lambda: selection.cells(frame, ("age_group",), "target_due"),
         charted=("in_target_share", "standardised_share"),
     )

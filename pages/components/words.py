@@ -313,6 +313,8 @@ COLUMN_LABELS = {
     "median_minutes_resolved": "Median to resolution, resolved only (minutes)",
     "p90_minutes_resolved": "90th percentile to resolution, resolved only (minutes)",
     "overall_median_minutes": "Median of all customers (minutes)",
+    "same_median_minutes": "Median of all on the channels compared (minutes)",
+    "left_out_channels": "Channels left out",
     "standardised_median_minutes": "Median at one channel mix (minutes)",
     "at_risk_count": "Still waiting just before",
     "due_count": "Old enough to judge",
