@@ -498,6 +498,27 @@ def test_a_reply_that_only_the_missing_mail_could_place_stays_a_fragment_until_i
     assert frame_of(new_store_url, conversations)["kind"].tolist() == ["customer_opened"]
 
 
+@pytest.mark.parametrize("days", ["121", "212"])
+def test_who_answered_in_an_earlier_load_does_not_become_a_brand(loaded, days):
+    (loaded.folder / "store" / "settings.toml").write_text('[accounts.mail]\n"acme.example" = "Acme"\n')
+    bo = "bo@acme.example"
+    texts = {"1": [mail("1", 5, ANN, US), mail("2", 6, bo, ANN, "1")], "2": [mail("3", 7, ANN, bo)]}
+    stored = [loaded({f"{n}.eml": text for n, text in enumerate(texts[day])})[1][1] for day in days]
+    assert stored[2] == 0
+    assert set(loaded.events("brand")) == {("Acme",)}
+
+
+def test_a_domain_that_is_no_longer_named_is_no_longer_the_companys(loaded):
+    settings = loaded.folder / "store" / "settings.toml"
+    named = settings.read_text()
+    settings.write_text(named + '"mail.example" = "Acme"\n')
+    loaded({"1.eml": QUESTION})
+    assert loaded.events("direction", "brand") == [("outbound", "Acme")]
+    settings.write_text(named)
+    loaded({"1.eml": QUESTION})
+    assert loaded.events("direction", "brand", "author_kind") == [("inbound", "Acme", "customer")]
+
+
 def test_mail_needs_the_addresses_of_the_company(loaded):
     (loaded.folder / "store" / "settings.toml").write_text("")
     status, _, err = loaded({"1.eml": QUESTION})
