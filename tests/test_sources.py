@@ -519,6 +519,31 @@ def test_a_domain_that_is_no_longer_named_is_no_longer_the_companys(loaded):
     assert loaded.events("direction", "brand", "author_kind") == [("inbound", "Acme", "customer")]
 
 
+def test_the_sent_mail_of_a_maildir_is_read_but_not_what_was_never_sent_or_thrown_away(loaded):
+    """Dovecot keeps each folder of a mailbox in one whose name begins with a dot."""
+    folders = [".Drafts", ".INBOX.Trash", ".Junk", ".Spam", ".Deleted Items", "Spam"]
+    aside = {f"Maildir/{name}/cur/1.M1:2,S": mail(f"aside{n}", 7, ANN, US) for n, name in enumerate(folders)}
+    status, counts, _ = loaded(
+        {
+            "Maildir/cur/1.M1P1.host:2,S": mail("1", 5, ANN, US),
+            "Maildir/.Sent/cur/2.M2P1.host:2,S": mail("2", 6, US, ANN, "1"),
+            "Maildir/.Archive.2026/new/3.M3P1.host": mail("3", 7, ANN, US, "2"),
+            "Maildir/tmp/4.M4P1.host": mail("4", 7, ANN, US),
+            "Maildir/.cache/5": mail("5", 7, ANN, US),
+            "Maildir/cur/.6": mail("6", 7, ANN, US),
+            **aside,
+        }
+    )
+    assert (status, counts) == (0, (3, 3, 0, 0))
+    assert loaded.conversation("1@x")["first_response_seconds"] == 86400
+
+
+def test_a_folder_of_drafts_is_read_where_it_is_named(loaded):
+    files = {"Maildir/cur/1": mail("1", 5, ANN, US), "Maildir/.Spam/cur/2": mail("2", 5, BEN, US)}
+    folder = write_files(loaded.folder / "named", files)
+    assert loaded.load(folder / "Maildir" / ".Spam")[:2] == (0, (1, 1, 0, 0))
+
+
 def test_mail_needs_the_addresses_of_the_company(loaded):
     (loaded.folder / "store" / "settings.toml").write_text("")
     status, _, err = loaded({"1.eml": QUESTION})
