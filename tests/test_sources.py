@@ -42,7 +42,7 @@ from data_access.queries.conversations import Selection, count_rows
 from data_access.queries.data_quality import coverage, sources
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import response_times
-from data_access.schema import conversations, interactions, rejected_rows
+from data_access.schema import conversations, customers, interactions, rejected_rows
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
 from data_access.sources.records import Row, moment, read_rows
@@ -542,6 +542,42 @@ def test_a_folder_of_drafts_is_read_where_it_is_named(loaded):
     files = {"Maildir/cur/1": mail("1", 5, ANN, US), "Maildir/.Spam/cur/2": mail("2", 5, BEN, US)}
     folder = write_files(loaded.folder / "named", files)
     assert loaded.load(folder / "Maildir" / ".Spam")[:2] == (0, (1, 1, 0, 0))
+
+
+ORIGINAL = "X-Original-From: Gina <gina@mail.example>\n"
+REPLY_TO = "Reply-To: Gina <gina@mail.example>\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "headers", "to", "expected"),
+    [
+        ("'Gina' via Support <support@acme.example>", ORIGINAL, US, ("inbound", "gina@mail.example", "Gina")),
+        ("'Gina' via Support <support@acme.example>", ORIGINAL, ANN, ("inbound", "gina@mail.example", "Gina")),
+        (
+            "'Gina' via Support <support@acme.example>",
+            "X-Original-Sender: gina@mail.example\n",
+            US,
+            ("inbound", "gina@mail.example", "Gina"),
+        ),
+        ("Website <support@acme.example>", REPLY_TO, US, ("inbound", "gina@mail.example", "Gina")),
+        ("Bo <support@acme.example>", REPLY_TO, ANN, ("outbound", US, None)),
+        ("Bo <support@acme.example>", "Reply-To: support@acme.example\n", US, ("outbound", US, None)),
+        ("Bo <support@acme.example>", "X-Original-Sender: support@acme.example\n", ANN, ("outbound", US, None)),
+        ("Ann <ann@mail.example>", REPLY_TO, US, ("inbound", ANN, "Ann")),
+    ],
+)
+def test_who_wrote_through_a_group_or_a_contact_form_is_the_customer(loaded, sender, headers, to, expected):
+    loaded({"1.eml": headers + mail("1", 5, sender, to)})
+    names = dict(loaded.events("external_id", "direction")), dict(loaded.events("external_id", "author"))
+    assert (names[0]["1@x"], names[1]["1@x"]) == expected[:2]
+    known = frame_of(loaded.url, customers)["display_name"].dropna().tolist()
+    assert known == ([expected[2]] if expected[2] else [])
+
+
+def test_an_answer_to_a_customer_who_wrote_through_a_group_is_a_response(loaded):
+    question = ORIGINAL + mail("1", 5, "'Gina' via Support <support@acme.example>", US)
+    loaded({"1.eml": question, "2.eml": mail("2", 6, US, "gina@mail.example", "1")})
+    assert loaded.conversation("1@x")["first_response_seconds"] == 86400
 
 
 def test_mail_needs_the_addresses_of_the_company(loaded):

@@ -29,6 +29,8 @@ _ID = re.compile(r"<([^<>\s]{1,500})>")
 _QUOTE_INTRO = re.compile(
     r"^(?:On .{4,200} wrote:|-{2,}\s*Original Message\s*-{2,}|Am .{4,200} schrieb .{1,200}:)\s*$"
 )
+# How a group names the customer whose address it replaces by its own.
+_VIA = re.compile(r"'([^']{1,200})' via ")
 # Not "list": a shared inbox that is a group (Google Groups) writes that on every question and answer.
 _BULK = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
 # What the parser of the standard library is known to raise on broken headers and bodies.
@@ -101,8 +103,8 @@ class _Threads:
         try:
             message = email.message_from_bytes(data)
             key, above = _message_id(message, data), _above(message)
-            sender = _addresses(message, "From")[:1]
-            customer = sender[0][1] if sender and _brand(sender[0][1], company) is None else None
+            _, sender = _sender(message, company)
+            customer = sender if sender and _brand(sender, company) is None else None
         except _BROKEN:
             return  # told when it is read as an event
         self._known[key] = (above, customer, _first_referred(message))
@@ -184,6 +186,26 @@ def _brand(address: str, company: Mapping[str, str]) -> str | None:
     return None
 
 
+def _sender(message: Message, company: Mapping[str, str]) -> tuple[str, str]:
+    """Name and address of who wrote; of both "" where nobody is named.
+
+    A group rewrites the From of customers whose provider forbids others to send in their name (DMARC), and a contact
+    form writes from an address of the company's: who really wrote stands in other headers then.
+    """
+    name, sender = next(iter(_addresses(message, "From") or _addresses(message, "Sender")), ("", ""))
+    if not sender or _brand(sender, company) is None:
+        return name, sender
+    written = _addresses(message, "X-Original-From") + _addresses(message, "X-Original-Sender")
+    receivers = _addresses(message, "To", "Cc")
+    if receivers and all(_brand(address, company) is not None for _, address in receivers):
+        written += _addresses(message, "Reply-To")
+    for given, address in written:
+        if _brand(address, company) is None:
+            via = _VIA.match(name)
+            return given or (via[1] if via else ""), address
+    return name, sender
+
+
 def _message_id(message: Message, data: bytes) -> str:
     found = _ID.search(str(message.get("Message-ID") or ""))
     return clean(found[1]) if found else "sha:" + hashlib.blake2b(data, digest_size=12).hexdigest()
@@ -213,10 +235,9 @@ def _is_automatic(message: Message) -> bool:
 def _event(data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[str, Any]:
     message = email.message_from_bytes(data)
     at = _date(message)
-    senders = _addresses(message, "From") or _addresses(message, "Sender")
-    if not senders:
+    name, sender = _sender(message, company)
+    if not sender:
         raise ValueError("From names no address")
-    name, sender = senders[0]
     receivers = _addresses(message, "To", "Cc")
     brand = _brand(sender, company)
     is_outbound = brand is not None
@@ -229,7 +250,9 @@ def _event(data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[s
         is_visible = bool(outside) or bool(earlier and not receivers)
     else:
         customer, is_visible = sender, True
-        brand = next(filter(None, (_brand(address, company) for _, address in receivers)), None)
+        # A From of the company's is one that a group wrote.
+        ours = (_brand(address, company) for _, address in receivers + _addresses(message, "From"))
+        brand = next(filter(None, ours), None)
     is_automatic = _is_automatic(message)
     kind = "system" if is_automatic else "agent" if is_outbound else "customer"
     root = threads.root(key)
