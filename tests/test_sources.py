@@ -580,6 +580,52 @@ def test_an_answer_to_a_customer_who_wrote_through_a_group_is_a_response(loaded)
     assert loaded.conversation("1@x")["first_response_seconds"] == 86400
 
 
+BOOKS = (
+    "Date: Mon, 05 Jan 2026 08:00:00 +0000\nFrom: Mail System Internal Data <MAILER-DAEMON@host.example>\n"
+    "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nMessage-ID: <1767600000@host.example>\n"
+    "X-IMAP: 1767600000 0000000012\n\nThis text is part of the internal format of your mail folder.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("2.eml", "X-Gmail-Labels: Drafts\n" + mail("2", 6, US, ANN, "1")),
+        ("2.eml", "X-Gmail-Labels: Unread,\n Trash\n" + mail("2", 6, US, ANN, "1")),
+        ("2.eml", "X-Status: D\n" + mail("2", 6, US, ANN, "1")),
+        ("cur/2.M1P1.host:2,DS", mail("2", 6, US, ANN, "1")),
+        ("cur/2.M1P1.host:2,ST", mail("2", 6, US, ANN, "1")),
+        ("2.eml", BOOKS),
+        ("2.eml", BOOKS.replace("X-IMAP:", "X-IMAPbase:")),
+    ],
+)
+def test_drafts_and_deleted_mail_and_the_books_of_a_mail_server_are_not_read(loaded, name, content):
+    assert loaded({"1.eml": mail("1", 5, ANN, US), name: content})[:2] == (0, (1, 1, 0, 0))
+    assert loaded.events("external_id") == [("1@x",)]
+    assert pd.isna(loaded.conversation("1@x")["first_response_seconds"])
+    assert loaded({"1.eml": mail("1", 5, ANN, US), name: content})[:2] == (0, (1, 0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("sender", "header"),
+    [
+        ("MAILER-DAEMON@mx.example", ""),
+        ("Postmaster@mx.example", ""),
+        (ANN, "Return-Path: <>\n"),
+        (ANN, "Content-Type: multipart/report; report-type=delivery-status; boundary=zz\n"),
+    ],
+)
+def test_a_bounce_is_no_customer_who_waits(loaded, sender, header):
+    loaded({"1.eml": header + mail("1", 5, sender, US), "2.eml": "Return-Path: <ann@mail.example>\n" + QUESTION})
+    assert loaded.events("external_id", "author_kind") == [("1@x", "system"), ("q1@mail.example", "customer")]
+
+
+def test_what_gmail_took_for_spam_asks_for_nothing(loaded):
+    spam = mail("1", 5, ANN, US).replace("Text of 1", "This is terrible, the worst service. Where is my money?")
+    loaded({"1.eml": "X-Gmail-Labels: Spam,Unread\n" + spam, "2.eml": spam.replace("<1@x>", "<2@x>")})
+    assert loaded.events("external_id", "needs_reply", "is_complaint") == [("1@x", False, False), ("2@x", True, True)]
+
+
 def test_mail_needs_the_addresses_of_the_company(loaded):
     (loaded.folder / "store" / "settings.toml").write_text("")
     status, _, err = loaded({"1.eml": QUESTION})

@@ -33,6 +33,9 @@ _QUOTE_INTRO = re.compile(
 _VIA = re.compile(r"'([^']{1,200})' via ")
 # Not "list": a shared inbox that is a group (Google Groups) writes that on every question and answer.
 _BULK = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
+_MAIL_SYSTEMS = frozenset({"mailer-daemon", "postmaster"})
+_ASIDE_LABELS = frozenset({"drafts", "trash"})
+_MAILDIR_FLAGS = re.compile(r"[:;!]2,([A-Za-z]{1,60})$")
 # What the parser of the standard library is known to raise on broken headers and bodies.
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError)
 
@@ -52,14 +55,16 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
     threads = _Threads(context)
     for file in paths:
         for _line, data in _messages(file):
-            threads.see(data, company)
+            threads.see(file, data, company)
     threads.join_stored()
     building = Building()
     for file in paths:
         for line, data in _messages(file):
             row = Row(line, "", {}, clean(data[:RAW_KEPT].decode("utf-8", "replace")))
             try:
-                building.add(row, names.get(file), _event(data, company, threads))
+                message = email.message_from_bytes(data)
+                if not _is_aside(message, file):
+                    building.add(row, names.get(file), _event(message, data, company, threads))
             except _BROKEN as problem:
                 building.reject(row, names.get(file), f"cannot be read as mail: {str(problem)[:120]}")
             if building.is_full:
@@ -98,10 +103,12 @@ class _Threads:
         self._known = Lookup()
         self._missing: dict[str, None] = {}
 
-    def see(self, data: bytes, company: Mapping[str, str]) -> None:
+    def see(self, path: Path, data: bytes, company: Mapping[str, str]) -> None:
         """Remember one message: what it answers, and its sender if that is a customer."""
         try:
             message = email.message_from_bytes(data)
+            if _is_aside(message, path):
+                return
             key, above = _message_id(message, data), _above(message)
             _, sender = _sender(message, company)
             customer = sender if sender and _brand(sender, company) is None else None
@@ -225,15 +232,38 @@ def _first_referred(message: Message) -> str | None:
     return clean(referred[1]) if referred else None
 
 
-def _is_automatic(message: Message) -> bool:
-    """RFC 3834, and what mail systems wrote before it."""
+def _is_aside(message: Message, path: Path) -> bool:
+    """Was never sent, was thrown away, or is where a mail server keeps its books: no mail of any conversation."""
+    if not _ASIDE_LABELS.isdisjoint(_labels(message)):
+        return True
+    # Draft and trashed, or deleted: the letters of a Maildir in the name of the file, those of an mbox in a header.
+    flags = _MAILDIR_FLAGS.search(path.name) if path.parent.name == "cur" else None
+    if not {"D", "T"}.isdisjoint((flags[1] if flags else "") + str(message.get("X-Status") or "")):
+        return True
+    is_numbered = message.get("X-IMAP") is not None or message.get("X-IMAPbase") is not None
+    return is_numbered and _header(message, "Subject").upper().startswith("DON'T DELETE THIS MESSAGE")
+
+
+def _labels(message: Message) -> frozenset[str]:
+    """What Gmail says of a message in an export (Takeout)."""
+    return frozenset(label.strip().lower() for label in _header(message, "X-Gmail-Labels").split(","))
+
+
+def _is_automatic(message: Message, sender: str) -> bool:
+    """RFC 3834, and what mail systems wrote before it; a bounce names nobody to whom it could itself come back."""
     submitted = str(message.get("Auto-Submitted") or "no").split(";")[0].strip().lower()
     precedence = str(message.get("Precedence") or "").strip().lower()
-    return submitted != "no" or precedence in _BULK or message.get("X-Autoreply") is not None
+    return (
+        submitted != "no"
+        or precedence in _BULK
+        or message.get("X-Autoreply") is not None
+        or str(message.get("Return-Path") or "").strip() == "<>"
+        or message.get_content_type() == "multipart/report"
+        or sender.partition("@")[0] in _MAIL_SYSTEMS
+    )
 
 
-def _event(data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[str, Any]:
-    message = email.message_from_bytes(data)
+def _event(message: Message, data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[str, Any]:
     at = _date(message)
     name, sender = _sender(message, company)
     if not sender:
@@ -253,7 +283,7 @@ def _event(data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[s
         # A From of the company's is one that a group wrote.
         ours = (_brand(address, company) for _, address in receivers + _addresses(message, "From"))
         brand = next(filter(None, ours), None)
-    is_automatic = _is_automatic(message)
+    is_automatic = _is_automatic(message, sender)
     kind = "system" if is_automatic else "agent" if is_outbound else "customer"
     root = threads.root(key)
     subject = _header(message, "Subject")
@@ -272,6 +302,10 @@ def _event(data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[s
         "agent": clean(name or sender) if kind == "agent" else None,
         "brand": brand,
         "occurred_at": at,
+        # What Gmail took for spam asks the company for nothing.
+        **dict.fromkeys(
+            ("needs_reply", "is_complaint"), False if not is_outbound and "spam" in _labels(message) else None
+        ),
         "text": body if above is not None or not subject else f"{subject}\n{body or ''}".strip(),
         "reply_to": above,
         "is_visible": is_visible,
