@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import email
 import json
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +47,8 @@ from data_access.queries.response_times import response_times
 from data_access.schema import conversations, customers, interactions, rejected_rows
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
-from data_access.sources.records import Row, moment, read_rows
+from data_access.sources.mail import _body, _markup_unquoted, _unquoted
+from data_access.sources.records import Row, moment, plain, read_rows
 from data_access.store import open_reader, open_writer, read_status, resolved
 
 
@@ -624,6 +627,102 @@ def test_what_gmail_took_for_spam_asks_for_nothing(loaded):
     spam = mail("1", 5, ANN, US).replace("Text of 1", "This is terrible, the worst service. Where is my money?")
     loaded({"1.eml": "X-Gmail-Labels: Spam,Unread\n" + spam, "2.eml": spam.replace("<1@x>", "<2@x>")})
     assert loaded.events("external_id", "needs_reply", "is_complaint") == [("1@x", False, False), ("2@x", True, True)]
+
+
+HEAD = "From: Support <support@acme.example>\nSent: Monday, January 5, 2026 10:00 AM\nTo: Lou\nSubject: hi\n\n"
+FAILED = "Sorry that our awful service failed you, this is terrible."
+INTRO = "On Mon, Jan 5, 2026 at 10:00 AM Acme Customer Support Team <\nsupport@acme.example> wrote:"
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "expected"),
+    [
+        ("plain", f"Thanks.\n\n{'_' * 32}\n{HEAD}{FAILED}\n", "Thanks."),
+        ("plain", f"Thanks.\n\n{HEAD.replace('From:', '*From:*').replace('Sent:', '*Date:*')}{FAILED}\n", "Thanks."),
+        ("plain", f"Thanks.\n\nVon: Wir\nGesendet: Montag\nAn: Lou\nBetreff: hi\n\n{FAILED}\n", "Thanks."),
+        ("plain", f"Thanks.\n\n{INTRO}\n\n> {FAILED}\n", "Thanks."),
+        ("plain", f"{INTRO}\n> {FAILED}\n\nThanks.\n", "Thanks."),
+        ("plain", f"On 5 Jan, Us wrote:\n> {FAILED}\n\nThanks.\n", "Thanks."),
+        ("plain", f"On 5 Jan, Us wrote:\n{FAILED}\n", None),
+        (
+            "plain",
+            "On 5 January I called.\nYour agent wrote:\nWait.\n",
+            "On 5 January I called.\nYour agent wrote:\nWait.",
+        ),
+        (
+            "plain",
+            "From: Berlin\nTo: Bonn\nDate: 5 May\nA ticket?\n",
+            "From: Berlin\nTo: Bonn\nDate: 5 May\nA ticket?",
+        ),
+        (
+            "plain",
+            "See this.\n\n--- Forwarded message ---\nFrom: Kim\nDate: 5 Jan\nSubject: x\n\nLate!\n",
+            "See this.\n\n--- Forwarded message ---\nFrom: Kim\nDate: 5 Jan\nSubject: x\n\nLate!",
+        ),
+        (
+            "html",
+            f"<p>Thanks.</p><p><b>From:</b> Us<br><b>Sent:</b> Monday<br><b>Subject:</b> x</p><p>{FAILED}</p>",
+            "Thanks.",
+        ),
+        ("html", f"<p>Thanks.</p><BLOCKQUOTE type=cite>{FAILED}<blockquote>x</blockquote>y</BLOCKQUOTE>", "Thanks."),
+        ("html", f"<p>Thanks.</p><blockquote>{FAILED}", "Thanks."),
+        ("html", f"<blockquote><p>{FAILED}</p></blockquote><p>Thanks.</p>", "Thanks."),
+        ("html", f'Thanks.<div class="gmail_quote"><div>Le 5 janvier, Nous a dit :</div>{FAILED}</div>', "Thanks."),
+        ("html", f'Thanks.<hr><div id="divRplyFwdMsg" dir="ltr"><b>From:</b> Us</div><div>{FAILED}</div>', "Thanks."),
+        (
+            "html",
+            f'<div class="gmail_quote">On 5 Jan, Us wrote:<br><blockquote>{FAILED}</blockquote></div><p>Thanks.</p>',
+            "Thanks.",
+        ),
+        ("html", '<div class="gmail_quote">Forwarded: <p>It is late.</p></div>', "Forwarded: It is late."),
+    ],
+)
+def test_what_a_mail_quotes_is_not_its_writers(form, body, expected):
+    assert _body(email.message_from_string(f"Content-Type: text/{form}\n\n{body}")) == expected
+
+
+def test_what_a_mail_quotes_makes_no_complaint_of_it(loaded):
+    page = f"<p>Thanks, all works now.</p><b>From:</b> Support<blockquote>{FAILED}</blockquote>"
+    headers, _, _ = mail("1", 5, ANN, US, "0").partition("\n\n")
+    loaded({"1.eml": f"{headers}\nContent-Type: text/html\n\n{page}\n", "2.eml": mail("2", 5, BEN, US) + FAILED})
+    assert dict(loaded.events("external_id", "is_complaint")) == {"1@x": False, "2@x": True}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On 1 wrote:\n" * 15_000 + ">",
+        "Am " + "schrieb " * 24_000,
+        ("Am x" + " schrieb" * 20 + "\n") * 1_100,
+        "On \n" * 50_000,
+        "Forwarded\n" + "\n" * 90_000 + "From: x\n" * 12_000,
+        "-" * 200_000,
+        "<blockquote" * 18_000,
+        "<blockquote></blockquote" * 8_000,
+        '<div class="' * 16_000,
+        "<div " + "gmail_quot " * 18_000,
+    ],
+)
+def test_no_text_takes_long_to_be_freed_of_its_quotes(text):
+    started = time.process_time()
+    _unquoted((plain(_markup_unquoted(text)) or "").splitlines())
+    _unquoted(text.splitlines())
+    assert time.process_time() - started < 5
+
+
+def test_a_line_that_an_mbox_had_to_escape_is_no_quote(loaded):
+    question = mail("1", 5, ANN, US).replace("Text of 1", "Hello.\n\n>From Monday on I wait.\n>>From afar.\n> Quoted")
+    loaded({"1.mbox": f"From ann Mon Jan  5 10:00:00 2026\n{question}\n"})
+    assert loaded.events("text") == [("Hello.\n\nFrom Monday on I wait.",)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_in_bytes_of_no_named_charset_are_read(loaded, encoding):
+    text = mail("1", 5, "J\u00fcrgen <j@mail.example>", US).replace("\n\n", "\nSubject: Gr\u00f6\u00dfe\n\n", 1)
+    (loaded.folder / "1.eml").write_bytes(text.encode(encoding))
+    loaded.load(loaded.folder / "1.eml")
+    assert loaded.events("text") == [("Gr\u00f6\u00dfe\nText of 1",)]
+    assert frame_of(loaded.url, customers)["display_name"].tolist() == ["J\u00fcrgen"]
 
 
 def test_mail_needs_the_addresses_of_the_company(loaded):

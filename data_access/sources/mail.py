@@ -26,13 +26,32 @@ MAX_MESSAGE_BYTES = 32 << 20
 MAX_TEXT = 200_000
 RAW_KEPT = 4_000
 _ID = re.compile(r"<([^<>\s]{1,500})>")
-_QUOTE_INTRO = re.compile(
-    r"^(?:On .{4,200} wrote:|-{2,}\s*Original Message\s*-{2,}|Am .{4,200} schrieb .{1,200}:)\s*$"
+_QUOTE_INTRO = re.compile(r"(?:On .{4,200} wrote:|-{2,}\s*Original Message\s*-{2,}|Am .{4,200} schrieb .{1,200}:)\s*$")
+# Lines over which mail programs break such an intro.
+INTRO_LINES = 3
+# The head of a message above its quote, as Outlook writes it, in the languages that are most met; * is bold.
+_HEAD = {
+    "from": re.compile(r"\*?(?:From|Von|De|Da|Van)\s?:", re.IGNORECASE),
+    "sent": re.compile(
+        r"\*?(?:Sent|Date|Gesendet|Datum|Envoy\u00e9|Enviado|Fecha|Inviato|Verzonden)\s?:", re.IGNORECASE
+    ),
+    "subject": re.compile(r"\*?(?:Subject|Betreff|Objet|Asunto|Oggetto|Onderwerp)\s?:", re.IGNORECASE),
+}
+HEAD_LINES = 8
+# Above the head of a message that is no quote: the writer wants it to be read.
+_PASSED_ON = re.compile(
+    r"forwarded|weitergeleitet|transf\u00e9r\u00e9|reenviado|inoltrato|doorgestuurd", re.IGNORECASE
 )
+_BLOCKQUOTE = re.compile(r"<(/?)blockquote\b", re.IGNORECASE)
+# Where the quote of Gmail's and of Outlook's pages begins; the intro is part of it.
+_QUOTE_BEGINS = re.compile(r"<div\b[^<>]{1,300}\b(?:gmail_quote|divRplyFwdMsg)\b", re.IGNORECASE)
+# An mbox puts > before what would begin another message, and another one before what has one.
+_ESCAPED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # How a group names the customer whose address it replaces by its own.
 _VIA = re.compile(r"'([^']{1,200})' via ")
 # Not "list": a shared inbox that is a group (Google Groups) writes that on every question and answer.
 _BULK = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
+_UNEXPLAINED = "unknown-8bit"
 _MAIL_SYSTEMS = frozenset({"mailer-daemon", "postmaster"})
 _ASIDE_LABELS = frozenset({"drafts", "trash"})
 _MAILDIR_FLAGS = re.compile(r"[:;!]2,([A-Za-z]{1,60})$")
@@ -54,15 +73,15 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
     names = {file: file.name for file in paths} if len(paths) > 1 else {}
     threads = _Threads(context)
     for file in paths:
-        for _line, data in _messages(file):
+        for _line, data, _is_mbox in _messages(file):
             threads.see(file, data, company)
     threads.join_stored()
     building = Building()
     for file in paths:
-        for line, data in _messages(file):
+        for line, data, is_mbox in _messages(file):
             row = Row(line, "", {}, clean(data[:RAW_KEPT].decode("utf-8", "replace")))
             try:
-                message = email.message_from_bytes(data)
+                message = email.message_from_bytes(_ESCAPED_FROM.sub(rb"\1", data) if is_mbox else data)
                 if not _is_aside(message, file):
                     building.add(row, names.get(file), _event(message, data, company, threads))
             except _BROKEN as problem:
@@ -73,8 +92,8 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
     threads.close()
 
 
-def _messages(path: Path) -> Iterator[tuple[int, bytes]]:
-    """First line and bytes of each message of an mbox, or of the one message that the file is."""
+def _messages(path: Path) -> Iterator[tuple[int, bytes, bool]]:
+    """First line and bytes of each message, and whether the file is an mbox; else it is one message."""
     try:
         with path.open("rb") as file:
             kept: list[bytes] = []
@@ -83,14 +102,14 @@ def _messages(path: Path) -> Iterator[tuple[int, bytes]]:
                 if line.startswith(b"From ") and was_empty and (number == 1 or is_mbox):
                     is_mbox = True
                     if b"".join(kept).strip():
-                        yield first, b"".join(kept)
+                        yield first, b"".join(kept), is_mbox
                     kept, size, first = [], 0, number
                 elif size < MAX_MESSAGE_BYTES:
                     kept.append(line)
                     size += len(line)
                 was_empty = not line.strip()
             if b"".join(kept).strip():
-                yield first, b"".join(kept)
+                yield first, b"".join(kept), is_mbox
     except OSError as problem:
         raise SourceError(f"{path}: cannot be read: {problem.strerror}") from problem
 
@@ -165,12 +184,18 @@ def _header(message: Message, name: str) -> str:
     if value is None:
         return ""
     parts = []
-    for part, charset in email.header.decode_header(str(value)):
+    # A header with bytes that no charset explains is an object: its text would have lost them.
+    for part, charset in email.header.decode_header(value):
         parts.append(_decoded(part, charset) if isinstance(part, bytes) else part)
     return clean(" ".join("".join(parts).split()))
 
 
 def _decoded(data: bytes, charset: str | None) -> str:
+    if charset == _UNEXPLAINED:
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
     try:
         return data.decode(charset or "utf-8", "replace")
     except (LookupError, ValueError, UnicodeError):
@@ -334,18 +359,76 @@ def _body(message: Message) -> str | None:
             data = part.get_payload(decode=True)
             if isinstance(data, bytes):
                 texts[kind] = _decoded(data[: 4 * MAX_TEXT], part.get_content_charset())[:MAX_TEXT]
-    found = texts.get("text/plain") or plain(texts.get("text/html"))
+    markup = texts.get("text/html")
+    found = texts.get("text/plain") or plain(_markup_unquoted(markup) if markup else None)
     return clean(_unquoted(found.splitlines())) or None if found else None
 
 
+def _markup_unquoted(markup: str) -> str:
+    """HTML without its quotes: by their elements, since no sign stands before each line as in plain text."""
+    begin = _QUOTE_BEGINS.search(markup)
+    above = _without_blockquotes(markup[: begin.start()] if begin else markup)
+    # With nothing above the quote the answer stands below it, or it is a message that is passed on.
+    return above if begin is None or (plain(above) or "").strip() else _without_blockquotes(markup)
+
+
+def _without_blockquotes(markup: str) -> str:
+    """With a line that begins with > in place of each; one that is never closed goes on to the end."""
+    kept, at, depth = [], 0, 0
+    for tag in _BLOCKQUOTE.finditer(markup):
+        if not tag[1]:
+            if depth == 0:
+                kept += [markup[at : tag.start()], "<br>&gt;<br>"]
+            depth += 1
+        elif depth:
+            depth -= 1
+            at = markup.find(">", tag.end()) + 1 or len(markup)
+    return "".join(kept) + (markup[at:] if depth == 0 else "")
+
+
 def _unquoted(lines: Sequence[str]) -> str:
-    kept = []
-    for line in lines:
-        if _QUOTE_INTRO.match(line.strip()):
+    """What the writer wrote: lines of a quote are left out, and all from its intro on.
+
+    With nothing above the intro, the answer stands below the quote, or it is a message that is passed on.
+    """
+    last_quoted = max((at for at, line in enumerate(lines) if line.startswith(">")), default=-1)
+    kept: list[str] = []
+    last, at = "", 0
+    while at < len(lines):
+        line = lines[at]
+        intro = _intro_lines(lines, at)
+        if intro and (last or last_quoted < at):
             break
-        if not line.startswith(">"):
+        if last and _is_head(lines, at) and not _PASSED_ON.search(last[:200]):
+            return "\n".join(kept).rstrip("_ \n").strip()  # with the line that Outlook draws above it
+        if not intro and not line.startswith(">"):
             kept.append(line.rstrip())
+            last = line.strip() or last
+        at += intro or 1
     return "\n".join(kept).strip()
+
+
+def _intro_lines(lines: Sequence[str], at: int) -> int:
+    """How many lines from here on are the intro of a quote; 0 where none begins here."""
+    first = lines[at].strip()
+    if _QUOTE_INTRO.match(first[:500]):
+        return 1
+    if first.startswith(("On ", "Am ")):
+        for count in range(2, INTRO_LINES + 1):
+            joined = " ".join(line.strip()[:500] for line in lines[at : at + count])
+            if _QUOTE_INTRO.match(joined):
+                # A writer's own sentence may begin and end like that; it names no address, and no quote follows.
+                below = "".join(lines[at + count : at + count + 2]).strip()
+                return count if "@" in joined or below.startswith(">") else 0
+    return 0
+
+
+def _is_head(lines: Sequence[str], at: int) -> bool:
+    """A block of From, Sent and Subject begins here."""
+    if not _HEAD["from"].match(lines[at].strip()):
+        return False
+    block = [line.strip() for line in lines[at + 1 : at + HEAD_LINES]]
+    return all(any(_HEAD[name].match(line) for line in block) for name in ("sent", "subject"))
 
 
 SOURCE = Source(
