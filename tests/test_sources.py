@@ -725,6 +725,29 @@ def test_headers_in_bytes_of_no_named_charset_are_read(loaded, encoding):
     assert frame_of(loaded.url, customers)["display_name"].tolist() == ["J\u00fcrgen"]
 
 
+def test_files_of_a_mail_folder_that_are_no_mail_are_left_alone(loaded):
+    files = {
+        "cur/1.M1P1.host:2,S": "Received:\n\tfrom mx.example by us.example\n" + mail("1", 5, ANN, US),
+        "dovecot-uidlist": "3 V1767600000 N3 G12345678\n1 :1767603600.M1P1.host\n",
+        "dovecot-uidvalidity": "",
+        "dovecot.index.log": "\x01\x02\xff" * 100,
+        "subscriptions": "V\t2\n\nSent\nDrafts\n",
+        "notes.pdf": "%PDF-1.4 \xff\xfe",
+        "todo.txt": "a,b\n1,2\n",
+    }
+    status, counts, err = loaded(files)
+    assert (status, counts) == (0, (1, 1, 0, 0))
+    assert "not read: dovecot-uidlist, dovecot-uidvalidity, dovecot.index.log, notes.pdf, subscriptions" in err
+    assert loaded(files, "--source", "mail")[:2] == (0, (1, 0, 1, 0))
+    status, _, err = loaded({"notes.pdf": files["notes.pdf"]}, "--source", "mail")
+    assert (status, "holds no mail" in err) == (2, True)
+
+
+def test_a_file_that_is_named_is_read_as_mail_whatever_it_holds(loaded):
+    folder = write_files(loaded.folder / "named", {"todo.txt": "a,b\n1,2\n"})
+    assert loaded.load(folder / "todo.txt", "--source", "mail")[:2] == (1, (1, 0, 0, 1))
+
+
 def test_mail_needs_the_addresses_of_the_company(loaded):
     (loaded.folder / "store" / "settings.toml").write_text("")
     status, _, err = loaded({"1.eml": QUESTION})

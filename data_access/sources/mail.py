@@ -20,7 +20,7 @@ from typing import Any
 from data_access.errors import SourceError
 from data_access.sources.base import Batch, Part, Source, StoreContext, clean
 from data_access.sources.files import Building, Lookup, files_of
-from data_access.sources.records import Row, plain
+from data_access.sources.records import Row, form_of, plain
 
 MAX_MESSAGE_BYTES = 32 << 20
 MAX_TEXT = 200_000
@@ -67,7 +67,7 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
             f"{path}: whose mail is it? name the company's addresses or domains in the settings: "
             '[accounts.mail] then "support@acme.com" = "Acme"'
         )
-    paths = files_of((path, *more))
+    paths = [file for given in (path, *more) for file in _mail_files(given)]
     if not paths:
         raise SourceError(f"{path}: holds no mail")
     names = {file: file.name for file in paths} if len(paths) > 1 else {}
@@ -90,6 +90,11 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
                 yield building.rest()
     yield building.rest()
     threads.close()
+
+
+def _mail_files(path: Path) -> list[Path]:
+    """The file that is named, whatever it holds; of a folder those that look like mail."""
+    return [file for file in files_of((path,)) if form_of(file) == "mail"] if path.is_dir() else [path]
 
 
 def _messages(path: Path) -> Iterator[tuple[int, bytes, bool]]:
