@@ -748,6 +748,36 @@ def test_a_file_that_is_named_is_read_as_mail_whatever_it_holds(loaded):
     assert loaded.load(folder / "todo.txt", "--source", "mail")[:2] == (1, (1, 0, 0, 1))
 
 
+# Ann asks, Ben joins in and asks, too; we answer both (and a vendor, who never wrote) at once; Ann goes on.
+SHARED = {
+    "1": mail("1", 5, ANN, f"{US}, {BEN}"),
+    "2": mail("2", 6, BEN, f"{US}, {ANN}", "1", "<1@x>"),
+    "3": mail("3", 7, US, f"{ANN}, vendor@parts.example, {BEN}, {ANN}", "2", "<1@x> <2@x>"),
+    "4": mail("4", 8, ANN, US, "3", "<1@x> <2@x> <3@x>"),
+}
+
+
+def test_one_reply_to_two_customers_of_a_thread_answers_both(loaded):
+    files = {f"{name}.eml": text for name, text in SHARED.items()}
+    assert loaded(files)[:2] == (0, (5, 5, 0, 0))
+    assert loaded.events("external_id", "reply_to") == [
+        ("1@x", None), ("2@x", "1@x"), ("3@x", "2@x"), ("3@x 1", "2@x"), ("4@x", "3@x"),
+    ]  # fmt: skip
+    assert sorted(frame_of(loaded.url, conversations)["first_response_seconds"]) == [86400, 2 * 86400]
+    assert loaded(files)[:2] == (0, (5, 0, 5, 0))
+
+
+@pytest.mark.usefixtures("our_address")
+@pytest.mark.parametrize("loads", ["12,34", "4,12,3", "3,124,3"])
+def test_a_reply_to_two_customers_is_the_same_in_loads_one_after_another(new_store_url, tmp_path, loads):
+    together = f"duckdb:///{tmp_path / 'together'}"
+    load(together, [LoadOrder(write_files(tmp_path / "all", {f"{n}.eml": SHARED[n] for n in SHARED}), "mail")])
+    for number, part in enumerate(loads.split(",")):
+        files = {f"{name}.eml": SHARED[name] for name in part}
+        load(new_store_url, [LoadOrder(write_files(tmp_path / str(number), files), "mail")])
+    assert rows_of(new_store_url) == rows_of(together)
+
+
 def test_mail_needs_the_addresses_of_the_company(loaded):
     (loaded.folder / "store" / "settings.toml").write_text("")
     status, _, err = loaded({"1.eml": QUESTION})

@@ -83,7 +83,8 @@ def read(path: Path, *, context: StoreContext, more: tuple[Path, ...] = (), **_:
             try:
                 message = email.message_from_bytes(_ESCAPED_FROM.sub(rb"\1", data) if is_mbox else data)
                 if not _is_aside(message, file):
-                    building.add(row, names.get(file), _event(message, data, company, threads))
+                    for event in _events(message, data, company, threads):
+                        building.add(row, names.get(file), event)
             except _BROKEN as problem:
                 building.reject(row, names.get(file), f"cannot be read as mail: {str(problem)[:120]}")
             if building.is_full:
@@ -174,6 +175,18 @@ class _Threads:
                 return str(customer)
             key = above
         return None
+
+    def customers(self, key: str | None) -> set[str]:
+        """Who of the customers wrote a message above."""
+        seen: set[str] = set()
+        found: set[str] = set()
+        while key is not None and key not in seen:
+            seen.add(key)
+            above, customer, _ = self._known.get(key) or (None, None, None)
+            if customer is not None:
+                found.add(str(customer))
+            key = above
+        return found
 
     def __contains__(self, key: str) -> bool:
         return key in self._known
@@ -293,7 +306,8 @@ def _is_automatic(message: Message, sender: str) -> bool:
     )
 
 
-def _event(message: Message, data: bytes, company: Mapping[str, str], threads: _Threads) -> dict[str, Any]:
+def _events(message: Message, data: bytes, company: Mapping[str, str], threads: _Threads) -> list[dict[str, Any]]:
+    """The event that a message is; a reply to several customers of its thread is one in the conversation of each."""
     at = _date(message)
     name, sender = _sender(message, company)
     if not sender:
@@ -302,7 +316,7 @@ def _event(message: Message, data: bytes, company: Mapping[str, str], threads: _
     brand = _brand(sender, company)
     is_outbound = brand is not None
     key, above = _message_id(message, data), _above(message)
-    outside = [address for _, address in receivers if _brand(address, company) is None]
+    outside = list(dict.fromkeys(address for _, address in receivers if _brand(address, company) is None))
     if is_outbound:
         earlier = threads.customer(above)
         customer = earlier if earlier in outside or (earlier and not outside) else next(iter(outside), None)
@@ -318,7 +332,7 @@ def _event(message: Message, data: bytes, company: Mapping[str, str], threads: _
     root = threads.root(key)
     subject = _header(message, "Subject")
     body = _body(message)
-    return {
+    event = {
         "external_id": key,
         "thread_id": root,
         "conversation": f"{root}|{customer or ''}",
@@ -341,6 +355,13 @@ def _event(message: Message, data: bytes, company: Mapping[str, str], threads: _
         "is_visible": is_visible,
         "is_parent_missing": above is not None and above not in threads,
     }
+    others = threads.customers(above) - {customer} if is_outbound and len(outside) > 1 else set()
+    # No Message-ID holds a space, and the place among the receivers is the same in every load.
+    return [event] + [
+        {**event, "external_id": f"{key} {place}", "conversation": f"{root}|{address}", "email": address}
+        for place, address in enumerate(outside, 1)
+        if address in others
+    ]
 
 
 def _date(message: Message) -> dt.datetime:
