@@ -421,7 +421,7 @@ def _rethread(connection: Connection, settings: Settings, report: Progress) -> N
         rethread = SOURCES[adapter].rethread
         if rethread is None or before.company_accounts(source) == settings.company_accounts(source):
             continue
-        batches = rethread(_StoredContext(connection, source, settings))
+        batches = rethread(_StoredContext(connection, source, adapter, settings))
         order = LoadOrder(Path(), adapter, source_name=source)
         _load_events(connection, batches, order, settings, _NO_LIMIT, 0, report)
 
@@ -438,7 +438,7 @@ def _load_file(
     batches = source.read(
         order.path,
         more=order.more,
-        context=_StoredContext(connection, order.source, settings),
+        context=_StoredContext(connection, order.source, order.kind, settings),
         mapping=order.mapping,
         encoding=order.encoding,
         age_bands=settings.age_bands,
@@ -1072,12 +1072,16 @@ def _note_on_times(count: int, named: Sequence[str]) -> list[str]:
 class _StoredContext:
     """Answers a source's questions about earlier loads."""
 
-    def __init__(self, connection: Connection, source: str, settings: Settings) -> None:
+    def __init__(self, connection: Connection, source: str, kind: str, settings: Settings) -> None:
         self._connection = connection
         self._source = source
+        self._kind = kind
         self._settings = settings
 
     def company_accounts(self) -> Mapping[str, str]:
+        named = self._settings.company_accounts(self._source)
+        if self._kind not in _THREADED_SOURCES:
+            return named  # what an earlier load took for the company's proves nothing, and would stay for ever
         i = interactions.c
         rows = self._connection.scalars(
             select(i.author)
@@ -1086,7 +1090,7 @@ class _StoredContext:
             .order_by(i.author)
         )
         stored = {author.lower(): author for author in rows}
-        return {**stored, **self._settings.company_accounts(self._source)}
+        return {**stored, **named}
 
     def related_events(self, ids: Iterable[str], new_accounts: Sequence[str]) -> Iterator[StoredEvent]:
         i = interactions.c

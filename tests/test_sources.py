@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import email
 import json
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -42,10 +44,11 @@ from data_access.queries.conversations import Selection, count_rows
 from data_access.queries.data_quality import coverage, sources
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import response_times
-from data_access.schema import conversations, interactions, rejected_rows
+from data_access.schema import conversations, customers, interactions, rejected_rows
 from data_access.sources import SOURCES, recognise
 from data_access.sources.base import Reject
-from data_access.sources.records import Row, moment, read_rows
+from data_access.sources.mail import _body, _markup_unquoted, _unquoted
+from data_access.sources.records import Row, moment, plain, read_rows
 from data_access.store import open_reader, open_writer, read_status, resolved
 
 
@@ -496,6 +499,283 @@ def test_a_reply_that_only_the_missing_mail_could_place_stays_a_fragment_until_i
     assert sorted(frame_of(new_store_url, conversations)["kind"]) == ["customer_opened", "fragment"]
     load(new_store_url, [LoadOrder(first, "mail")])
     assert frame_of(new_store_url, conversations)["kind"].tolist() == ["customer_opened"]
+
+
+@pytest.mark.parametrize("days", ["121", "212"])
+def test_who_answered_in_an_earlier_load_does_not_become_a_brand(loaded, days):
+    (loaded.folder / "store" / "settings.toml").write_text('[accounts.mail]\n"acme.example" = "Acme"\n')
+    bo = "bo@acme.example"
+    texts = {"1": [mail("1", 5, ANN, US), mail("2", 6, bo, ANN, "1")], "2": [mail("3", 7, ANN, bo)]}
+    stored = [loaded({f"{n}.eml": text for n, text in enumerate(texts[day])})[1][1] for day in days]
+    assert stored[2] == 0
+    assert set(loaded.events("brand")) == {("Acme",)}
+
+
+def test_a_domain_that_is_no_longer_named_is_no_longer_the_companys(loaded):
+    settings = loaded.folder / "store" / "settings.toml"
+    named = settings.read_text()
+    settings.write_text(named + '"mail.example" = "Acme"\n')
+    loaded({"1.eml": QUESTION})
+    assert loaded.events("direction", "brand") == [("outbound", "Acme")]
+    settings.write_text(named)
+    loaded({"1.eml": QUESTION})
+    assert loaded.events("direction", "brand", "author_kind") == [("inbound", "Acme", "customer")]
+
+
+def test_the_sent_mail_of_a_maildir_is_read_but_not_what_was_never_sent_or_thrown_away(loaded):
+    """Dovecot keeps each folder of a mailbox in one whose name begins with a dot."""
+    folders = [".Drafts", ".INBOX.Trash", ".Junk", ".Spam", ".Deleted Items", "Spam"]
+    aside = {f"Maildir/{name}/cur/1.M1:2,S": mail(f"aside{n}", 7, ANN, US) for n, name in enumerate(folders)}
+    status, counts, _ = loaded(
+        {
+            "Maildir/cur/1.M1P1.host:2,S": mail("1", 5, ANN, US),
+            "Maildir/.Sent/cur/2.M2P1.host:2,S": mail("2", 6, US, ANN, "1"),
+            "Maildir/.Archive.2026/new/3.M3P1.host": mail("3", 7, ANN, US, "2"),
+            "Maildir/tmp/4.M4P1.host": mail("4", 7, ANN, US),
+            "Maildir/.cache/5": mail("5", 7, ANN, US),
+            "Maildir/cur/.6": mail("6", 7, ANN, US),
+            **aside,
+        }
+    )
+    assert (status, counts) == (0, (3, 3, 0, 0))
+    assert loaded.conversation("1@x")["first_response_seconds"] == 86400
+
+
+def test_a_folder_of_drafts_is_read_where_it_is_named(loaded):
+    files = {"Maildir/cur/1": mail("1", 5, ANN, US), "Maildir/.Spam/cur/2": mail("2", 5, BEN, US)}
+    folder = write_files(loaded.folder / "named", files)
+    assert loaded.load(folder / "Maildir" / ".Spam")[:2] == (0, (1, 1, 0, 0))
+
+
+ORIGINAL = "X-Original-From: Gina <gina@mail.example>\n"
+REPLY_TO = "Reply-To: Gina <gina@mail.example>\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "headers", "to", "expected"),
+    [
+        ("'Gina' via Support <support@acme.example>", ORIGINAL, US, ("inbound", "gina@mail.example", "Gina")),
+        ("'Gina' via Support <support@acme.example>", ORIGINAL, ANN, ("inbound", "gina@mail.example", "Gina")),
+        (
+            "'Gina' via Support <support@acme.example>",
+            "X-Original-Sender: gina@mail.example\n",
+            US,
+            ("inbound", "gina@mail.example", "Gina"),
+        ),
+        ("Website <support@acme.example>", REPLY_TO, US, ("inbound", "gina@mail.example", "Gina")),
+        ("Bo <support@acme.example>", REPLY_TO, ANN, ("outbound", US, None)),
+        ("Bo <support@acme.example>", "Reply-To: support@acme.example\n", US, ("outbound", US, None)),
+        ("Bo <support@acme.example>", "X-Original-Sender: support@acme.example\n", ANN, ("outbound", US, None)),
+        ("Ann <ann@mail.example>", REPLY_TO, US, ("inbound", ANN, "Ann")),
+    ],
+)
+def test_who_wrote_through_a_group_or_a_contact_form_is_the_customer(loaded, sender, headers, to, expected):
+    loaded({"1.eml": headers + mail("1", 5, sender, to)})
+    names = dict(loaded.events("external_id", "direction")), dict(loaded.events("external_id", "author"))
+    assert (names[0]["1@x"], names[1]["1@x"]) == expected[:2]
+    known = frame_of(loaded.url, customers)["display_name"].dropna().tolist()
+    assert known == ([expected[2]] if expected[2] else [])
+
+
+def test_an_answer_to_a_customer_who_wrote_through_a_group_is_a_response(loaded):
+    question = ORIGINAL + mail("1", 5, "'Gina' via Support <support@acme.example>", US)
+    loaded({"1.eml": question, "2.eml": mail("2", 6, US, "gina@mail.example", "1")})
+    assert loaded.conversation("1@x")["first_response_seconds"] == 86400
+
+
+BOOKS = (
+    "Date: Mon, 05 Jan 2026 08:00:00 +0000\nFrom: Mail System Internal Data <MAILER-DAEMON@host.example>\n"
+    "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nMessage-ID: <1767600000@host.example>\n"
+    "X-IMAP: 1767600000 0000000012\n\nThis text is part of the internal format of your mail folder.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("2.eml", "X-Gmail-Labels: Drafts\n" + mail("2", 6, US, ANN, "1")),
+        ("2.eml", "X-Gmail-Labels: Unread,\n Trash\n" + mail("2", 6, US, ANN, "1")),
+        ("2.eml", "X-Status: D\n" + mail("2", 6, US, ANN, "1")),
+        ("cur/2.M1P1.host:2,DS", mail("2", 6, US, ANN, "1")),
+        ("cur/2.M1P1.host:2,ST", mail("2", 6, US, ANN, "1")),
+        ("2.eml", BOOKS),
+        ("2.eml", BOOKS.replace("X-IMAP:", "X-IMAPbase:")),
+    ],
+)
+def test_drafts_and_deleted_mail_and_the_books_of_a_mail_server_are_not_read(loaded, name, content):
+    assert loaded({"1.eml": mail("1", 5, ANN, US), name: content})[:2] == (0, (1, 1, 0, 0))
+    assert loaded.events("external_id") == [("1@x",)]
+    assert pd.isna(loaded.conversation("1@x")["first_response_seconds"])
+    assert loaded({"1.eml": mail("1", 5, ANN, US), name: content})[:2] == (0, (1, 0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("sender", "header"),
+    [
+        ("MAILER-DAEMON@mx.example", ""),
+        ("Postmaster@mx.example", ""),
+        (ANN, "Return-Path: <>\n"),
+        (ANN, "Content-Type: multipart/report; report-type=delivery-status; boundary=zz\n"),
+    ],
+)
+def test_a_bounce_is_no_customer_who_waits(loaded, sender, header):
+    loaded({"1.eml": header + mail("1", 5, sender, US), "2.eml": "Return-Path: <ann@mail.example>\n" + QUESTION})
+    assert loaded.events("external_id", "author_kind") == [("1@x", "system"), ("q1@mail.example", "customer")]
+
+
+def test_what_gmail_took_for_spam_asks_for_nothing(loaded):
+    spam = mail("1", 5, ANN, US).replace("Text of 1", "This is terrible, the worst service. Where is my money?")
+    loaded({"1.eml": "X-Gmail-Labels: Spam,Unread\n" + spam, "2.eml": spam.replace("<1@x>", "<2@x>")})
+    assert loaded.events("external_id", "needs_reply", "is_complaint") == [("1@x", False, False), ("2@x", True, True)]
+
+
+HEAD = "From: Support <support@acme.example>\nSent: Monday, January 5, 2026 10:00 AM\nTo: Lou\nSubject: hi\n\n"
+FAILED = "Sorry that our awful service failed you, this is terrible."
+INTRO = "On Mon, Jan 5, 2026 at 10:00 AM Acme Customer Support Team <\nsupport@acme.example> wrote:"
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "expected"),
+    [
+        ("plain", f"Thanks.\n\n{'_' * 32}\n{HEAD}{FAILED}\n", "Thanks."),
+        ("plain", f"Thanks.\n\n{HEAD.replace('From:', '*From:*').replace('Sent:', '*Date:*')}{FAILED}\n", "Thanks."),
+        ("plain", f"Thanks.\n\nVon: Wir\nGesendet: Montag\nAn: Lou\nBetreff: hi\n\n{FAILED}\n", "Thanks."),
+        ("plain", f"Thanks.\n\n{INTRO}\n\n> {FAILED}\n", "Thanks."),
+        ("plain", f"{INTRO}\n> {FAILED}\n\nThanks.\n", "Thanks."),
+        ("plain", f"On 5 Jan, Us wrote:\n> {FAILED}\n\nThanks.\n", "Thanks."),
+        ("plain", f"On 5 Jan, Us wrote:\n{FAILED}\n", None),
+        (
+            "plain",
+            "On 5 January I called.\nYour agent wrote:\nWait.\n",
+            "On 5 January I called.\nYour agent wrote:\nWait.",
+        ),
+        (
+            "plain",
+            "From: Berlin\nTo: Bonn\nDate: 5 May\nA ticket?\n",
+            "From: Berlin\nTo: Bonn\nDate: 5 May\nA ticket?",
+        ),
+        (
+            "plain",
+            "See this.\n\n--- Forwarded message ---\nFrom: Kim\nDate: 5 Jan\nSubject: x\n\nLate!\n",
+            "See this.\n\n--- Forwarded message ---\nFrom: Kim\nDate: 5 Jan\nSubject: x\n\nLate!",
+        ),
+        (
+            "html",
+            f"<p>Thanks.</p><p><b>From:</b> Us<br><b>Sent:</b> Monday<br><b>Subject:</b> x</p><p>{FAILED}</p>",
+            "Thanks.",
+        ),
+        ("html", f"<p>Thanks.</p><BLOCKQUOTE type=cite>{FAILED}<blockquote>x</blockquote>y</BLOCKQUOTE>", "Thanks."),
+        ("html", f"<p>Thanks.</p><blockquote>{FAILED}", "Thanks."),
+        ("html", f"<blockquote><p>{FAILED}</p></blockquote><p>Thanks.</p>", "Thanks."),
+        ("html", f'Thanks.<div class="gmail_quote"><div>Le 5 janvier, Nous a dit :</div>{FAILED}</div>', "Thanks."),
+        ("html", f'Thanks.<hr><div id="divRplyFwdMsg" dir="ltr"><b>From:</b> Us</div><div>{FAILED}</div>', "Thanks."),
+        (
+            "html",
+            f'<div class="gmail_quote">On 5 Jan, Us wrote:<br><blockquote>{FAILED}</blockquote></div><p>Thanks.</p>',
+            "Thanks.",
+        ),
+        ("html", '<div class="gmail_quote">Forwarded: <p>It is late.</p></div>', "Forwarded: It is late."),
+    ],
+)
+def test_what_a_mail_quotes_is_not_its_writers(form, body, expected):
+    assert _body(email.message_from_string(f"Content-Type: text/{form}\n\n{body}")) == expected
+
+
+def test_what_a_mail_quotes_makes_no_complaint_of_it(loaded):
+    page = f"<p>Thanks, all works now.</p><b>From:</b> Support<blockquote>{FAILED}</blockquote>"
+    headers, _, _ = mail("1", 5, ANN, US, "0").partition("\n\n")
+    loaded({"1.eml": f"{headers}\nContent-Type: text/html\n\n{page}\n", "2.eml": mail("2", 5, BEN, US) + FAILED})
+    assert dict(loaded.events("external_id", "is_complaint")) == {"1@x": False, "2@x": True}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On 1 wrote:\n" * 15_000 + ">",
+        "Am " + "schrieb " * 24_000,
+        ("Am x" + " schrieb" * 20 + "\n") * 1_100,
+        "On \n" * 50_000,
+        "Forwarded\n" + "\n" * 90_000 + "From: x\n" * 12_000,
+        "-" * 200_000,
+        "<blockquote" * 18_000,
+        "<blockquote></blockquote" * 8_000,
+        '<div class="' * 16_000,
+        "<div " + "gmail_quot " * 18_000,
+    ],
+)
+def test_no_text_takes_long_to_be_freed_of_its_quotes(text):
+    started = time.process_time()
+    _unquoted((plain(_markup_unquoted(text)) or "").splitlines())
+    _unquoted(text.splitlines())
+    assert time.process_time() - started < 5
+
+
+def test_a_line_that_an_mbox_had_to_escape_is_no_quote(loaded):
+    question = mail("1", 5, ANN, US).replace("Text of 1", "Hello.\n\n>From Monday on I wait.\n>>From afar.\n> Quoted")
+    loaded({"1.mbox": f"From ann Mon Jan  5 10:00:00 2026\n{question}\n"})
+    assert loaded.events("text") == [("Hello.\n\nFrom Monday on I wait.",)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_in_bytes_of_no_named_charset_are_read(loaded, encoding):
+    text = mail("1", 5, "J\u00fcrgen <j@mail.example>", US).replace("\n\n", "\nSubject: Gr\u00f6\u00dfe\n\n", 1)
+    (loaded.folder / "1.eml").write_bytes(text.encode(encoding))
+    loaded.load(loaded.folder / "1.eml")
+    assert loaded.events("text") == [("Gr\u00f6\u00dfe\nText of 1",)]
+    assert frame_of(loaded.url, customers)["display_name"].tolist() == ["J\u00fcrgen"]
+
+
+def test_files_of_a_mail_folder_that_are_no_mail_are_left_alone(loaded):
+    files = {
+        "cur/1.M1P1.host:2,S": "Received:\n\tfrom mx.example by us.example\n" + mail("1", 5, ANN, US),
+        "dovecot-uidlist": "3 V1767600000 N3 G12345678\n1 :1767603600.M1P1.host\n",
+        "dovecot-uidvalidity": "",
+        "dovecot.index.log": "\x01\x02\xff" * 100,
+        "subscriptions": "V\t2\n\nSent\nDrafts\n",
+        "notes.pdf": "%PDF-1.4 \xff\xfe",
+        "todo.txt": "a,b\n1,2\n",
+    }
+    status, counts, err = loaded(files)
+    assert (status, counts) == (0, (1, 1, 0, 0))
+    assert "not read: dovecot-uidlist, dovecot-uidvalidity, dovecot.index.log, notes.pdf, subscriptions" in err
+    assert loaded(files, "--source", "mail")[:2] == (0, (1, 0, 1, 0))
+    status, _, err = loaded({"notes.pdf": files["notes.pdf"]}, "--source", "mail")
+    assert (status, "holds no mail" in err) == (2, True)
+
+
+def test_a_file_that_is_named_is_read_as_mail_whatever_it_holds(loaded):
+    folder = write_files(loaded.folder / "named", {"todo.txt": "a,b\n1,2\n"})
+    assert loaded.load(folder / "todo.txt", "--source", "mail")[:2] == (1, (1, 0, 0, 1))
+
+
+# Ann asks, Ben joins in and asks, too; we answer both (and a vendor, who never wrote) at once; Ann goes on.
+SHARED = {
+    "1": mail("1", 5, ANN, f"{US}, {BEN}"),
+    "2": mail("2", 6, BEN, f"{US}, {ANN}", "1", "<1@x>"),
+    "3": mail("3", 7, US, f"{ANN}, vendor@parts.example, {BEN}, {ANN}", "2", "<1@x> <2@x>"),
+    "4": mail("4", 8, ANN, US, "3", "<1@x> <2@x> <3@x>"),
+}
+
+
+def test_one_reply_to_two_customers_of_a_thread_answers_both(loaded):
+    files = {f"{name}.eml": text for name, text in SHARED.items()}
+    assert loaded(files)[:2] == (0, (5, 5, 0, 0))
+    assert loaded.events("external_id", "reply_to") == [
+        ("1@x", None), ("2@x", "1@x"), ("3@x", "2@x"), ("3@x 1", "2@x"), ("4@x", "3@x"),
+    ]  # fmt: skip
+    assert sorted(frame_of(loaded.url, conversations)["first_response_seconds"]) == [86400, 2 * 86400]
+    assert loaded(files)[:2] == (0, (5, 0, 5, 0))
+
+
+@pytest.mark.usefixtures("our_address")
+@pytest.mark.parametrize("loads", ["12,34", "4,12,3", "3,124,3"])
+def test_a_reply_to_two_customers_is_the_same_in_loads_one_after_another(new_store_url, tmp_path, loads):
+    together = f"duckdb:///{tmp_path / 'together'}"
+    load(together, [LoadOrder(write_files(tmp_path / "all", {f"{n}.eml": SHARED[n] for n in SHARED}), "mail")])
+    for number, part in enumerate(loads.split(",")):
+        files = {f"{name}.eml": SHARED[name] for name in part}
+        load(new_store_url, [LoadOrder(write_files(tmp_path / str(number), files), "mail")])
+    assert rows_of(new_store_url) == rows_of(together)
 
 
 def test_mail_needs_the_addresses_of_the_company(loaded):

@@ -144,7 +144,10 @@ class StoreContext(Protocol):
     """What a source may ask about earlier loads, without knowing tables."""
 
     def company_accounts(self) -> Mapping[str, str]:
-        """Accounts (lower case) that authored company posts in earlier loads or are named in settings, with brand."""
+        """Accounts (lower case) that the settings name as the company's, with brand.
+
+        For a source that rethreads, also those that authored company posts in earlier loads: their own brands.
+        """
 
     def stored_events(self) -> Iterable[StoredEvent]:
         """Every event of this source; nothing else may be asked before the last of them."""

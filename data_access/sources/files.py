@@ -20,6 +20,10 @@ REMEMBERED = 20_000
 LOOKUP_MEMORY_KIB = 32_000
 # Kinds of records, by the names of their values, that a file may have before they are told apart anew.
 _SHAPES_KNOWN = 1_000
+# Folders of a Maildir in which no mail of a conversation lies, as mail servers and programs name them.
+_ASIDE = frozenset(
+    {"drafts", "trash", "junk", "spam", "deleted items", "deleted messages", "junk e-mail", "junk email", "bulk mail"}
+)
 # Lists that say nothing of what they hold: their records are known by their keys.
 _UNNAMED = frozenset({"", "results", "payload", "data", "requests"})
 
@@ -60,16 +64,36 @@ def part_of(known: Sequence[Part], list_name: str, names: frozenset[str] | Mappi
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
-    """These files, and those in these folders (and theirs), in order of name; hidden ones are left out."""
+    """These files, and those in these folders (and theirs), in order of name.
+
+    Hidden ones are left out, but for the folders of a Maildir, whose names begin with a dot (`.Sent`).
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             _require_readable(path)
+            is_read = {path: True}
             inside = (file for file in sorted(path.rglob("*")) if file.is_file())
-            found += [file for file in inside if not any(p.startswith(".") for p in file.relative_to(path).parts)]
+            found += [file for file in inside if not file.name.startswith(".") and _is_read(file.parent, is_read)]
         else:
             found.append(path)
     return found
+
+
+def _is_read(folder: Path, known: dict[Path, bool]) -> bool:
+    """Whether the files of this folder are read; `known` says it of one above it, and remembers."""
+    if folder not in known:
+        if _is_maildir(folder):
+            is_read = _ASIDE.isdisjoint(folder.name.lower().split("."))
+        else:
+            # In the tmp of a Maildir lie messages that are being delivered.
+            is_read = not folder.name.startswith(".") and not (folder.name == "tmp" and _is_maildir(folder.parent))
+        known[folder] = is_read and _is_read(folder.parent, known)
+    return known[folder]
+
+
+def _is_maildir(folder: Path) -> bool:
+    return (folder / "cur").is_dir() or (folder / "new").is_dir()
 
 
 def _require_readable(folder: Path) -> None:

@@ -225,7 +225,7 @@ def form_of(path: Path) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"{", b"[")):
         return "json"
-    if start.startswith(b"From ") or re.match(rb"[A-Za-z][A-Za-z0-9-]{1,60}:[ \t]", start):
+    if start.startswith(b"From ") or re.match(rb"[A-Za-z][A-Za-z0-9-]{1,60}:(?:\r?\n)?[ \t]", start):
         first_line = start.split(b"\n", 1)[0]
         if start.startswith(b"From ") or b"," not in first_line.split(b":", 1)[0]:
             return "mail"
