@@ -143,6 +143,28 @@ def test_a_row_that_stands_in_another_file_already_is_rejected_with_the_name_of_
     assert loaded.rejects() == [("b.csv", 3, "id ticket:2 stands in line 3 of a.csv already, with different content")]
 
 
+def test_of_a_zendesk_ticket_on_several_pages_the_newest_state_counts_whatever_the_files_are_called(loaded):
+    """The incremental export repeats a ticket on each page on which it changed, and so its metric set."""
+    ticket, people = ZENDESK_JSON["tickets.json"]["tickets"][0], ZENDESK_JSON["tickets.json"]["users"]
+    metrics = {"ticket_id": 1, "reply_time_in_minutes": {"calendar": None}, "solved_at": None}
+
+    def page(updated_at: str, status: str, **told: object) -> dict:
+        state = {**ticket, "updated_at": updated_at, "status": status}
+        return {"tickets": [state], "users": people, "metric_sets": [{**metrics, "updated_at": updated_at, **told}]}
+
+    old = page("2026-01-05T09:00:00Z", "open")
+    new = page(
+        "2026-01-05T11:00:00+01:00", "solved", reply_time_in_minutes={"calendar": 30}, solved_at="2026-01-05T10:00:00Z"
+    )
+    for pages in ({"a.json": old, "b.json": new}, {"a.json": new, "b.json": old}):
+        status, counts, _ = loaded(pages)
+        assert (status, counts[0], counts[3]) == (0, 2, 0)
+        found = loaded.conversation("1")
+        assert (found["status"], found["first_response_seconds"]) == ("solved", 1800)
+        assert found["resolved_at"] == pd.Timestamp("2026-01-05 10:00")
+    assert counts == (2, 0, 2, 0)  # the order of the pages changes nothing
+
+
 def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(loaded):
     status, counts, _ = loaded({name: ZENDESK[name] for name in ("tickets.csv", "users.csv")})
     assert (status, counts) == (0, (3, 3, 0, 0))
@@ -283,6 +305,26 @@ def test_freshdesk_conversations_win_over_the_stats_of_the_ticket(loaded):
     assert (first["first_response_seconds"], first["responder_agent"], first["team"]) == (1800, "Bo", "Parcels")
     assert (first["status"], first["resolved_at"]) == ("resolved", pd.Timestamp("2026-01-05 11:00"))
     assert (pd.isna(spam["needs_reply_at"]), spam["channel"]) == (True, "web_form")
+
+
+def test_of_a_freshdesk_ticket_on_several_pages_the_newest_state_counts_with_the_notes_of_all(loaded):
+    ticket = FRESHDESK["tickets.json"][0]
+    note = {name: value for name, value in FRESHDESK["conversations.json"][1].items() if name != "ticket_id"}
+    old = {
+        **ticket,
+        "updated_at": "2026-01-05T09:00:00Z",
+        "status": 2,
+        "group_id": 8,
+        "stats": {},
+        "conversations": [note],
+    }
+    new = {**ticket, "updated_at": "2026-01-05T11:00:00Z"}
+    for pages in ({"a.json": [old], "b.json": [new]}, {"a.json": [new], "b.json": [old]}):
+        status, counts, _ = loaded(pages | {"groups.json": FRESHDESK["groups.json"]})
+        assert (status, counts[0], counts[3]) == (0, 3, 0)
+        found = loaded.conversation("1")
+        assert (found["status"], found["team"], found["first_response_seconds"]) == ("resolved", "Parcels", 1800)
+    assert counts == (3, 0, 3, 0)
 
 
 def test_freshdesk_tickets_alone_answer_by_their_stats_or_not_at_all(loaded):
@@ -682,7 +724,7 @@ def test_requests_of_which_no_answer_is_known_open_no_rows_of_a_response_measure
         ("helpdesk_formats/zendesk_ticket_metrics", "zendesk", (5849, 5849, 0, 0)),
         ("helpdesk_formats/dbt_zendesk", "zendesk", (30, 10, 0, 20)),
         ("helpdesk_formats/dbt_intercom", "intercom", (3, 2, 0, 1)),
-        ("helpdesk_formats/freshdesk_v2_json", "freshdesk", (10, 3, 3, 4)),
+        ("helpdesk_formats/freshdesk_v2_json", "freshdesk", (10, 3, 7, 0)),
         ("cfpb/complaints_sample.csv", "cfpb", (6623, 6623, 0, 0)),
         ("sf311/sf311.csv", "open311", (10000, 9952, 0, 48)),
     ],
