@@ -375,6 +375,59 @@ def test_chatwoot_messages_without_their_conversation_are_rejected_by_name(loade
     assert "conversation 5 of this message is not in the files" in loaded.rejects()[0][2]
 
 
+def chatwoot_messages(*told: dict) -> dict:
+    """The conversation of Chatwoot's files and its first message, with further ones."""
+    first = CHATWOOT["messages.json"]["payload"][0]
+    return {
+        "conversations.json": CHATWOOT["conversations.json"]["data"]["payload"],
+        "messages.json": {"payload": [first, *told]},
+    }
+
+
+def test_a_list_of_chatwoot_conversations_whose_beginning_is_missing_tells_no_silence(loaded):
+    conversation = CHATWOOT["conversations.json"]["data"]["payload"][0]
+    asked = {**CHATWOOT["messages.json"]["payload"][0], "id": 94, "created_at": 1767607300, "content": "Still broken!"}
+    newest = {"list.json": [{**conversation, "first_reply_created_at": 1767604200, "messages": [asked]}]}
+    loaded(newest)
+    assert not loaded.conversation("5")["is_response_known"]
+    assert loaded.report(response_times)["conversation_count"] == 0
+    # The messages from the beginning on tell it, whether they come before or after the list.
+    for files in (chatwoot_messages(asked), newest):
+        loaded(files)
+        found = loaded.conversation("5")
+        assert (found["is_response_known"], found["first_response_seconds"]) == (True, 600)
+        assert loaded.report(response_times)["conversation_count"] == 1
+
+
+def test_a_first_reply_that_no_chatwoot_message_holds_is_told_by_the_conversation(loaded):
+    conversation = CHATWOOT["conversations.json"]["data"]["payload"][0]
+    first = CHATWOOT["messages.json"]["payload"][0]
+    for replied, known in ((None, (None, True)), (1767603900, (300, True))):
+        loaded({"list.json": [{**conversation, "first_reply_created_at": replied, "messages": [first]}]})
+        found = loaded.conversation("5")
+        seconds = None if pd.isna(found["first_response_seconds"]) else found["first_response_seconds"]
+        assert (seconds, found["is_response_known"]) == known
+
+
+@pytest.mark.parametrize("told", [{"status": "failed"}, {"content_attributes": {"deleted": True}}])
+def test_a_chatwoot_reply_that_was_never_delivered_or_is_deleted_is_no_answer(loaded, told):
+    files = chatwoot_messages({**CHATWOOT["messages.json"]["payload"][3], **told})
+    files["conversations.json"] = [{**files["conversations.json"][0], "messages": []}]
+    _, counts, _ = loaded(files)
+    assert counts == (2, 2, 0, 0)
+    found = loaded.conversation("5")
+    assert (pd.isna(found["first_response_at"]), found["is_response_known"]) == (True, True)
+    assert loaded.events("external_id", "is_visible")[1] == ("message:92", False)
+
+
+def test_a_deleted_message_of_a_chatwoot_customer_was_said_but_has_no_words(loaded):
+    gone = {**CHATWOOT["messages.json"]["payload"][0], "content": "This message was deleted"}
+    conversation = {**CHATWOOT["conversations.json"]["data"]["payload"][0], "messages": []}
+    gone["content_attributes"] = {"deleted": True}
+    loaded({"conversations.json": [conversation], "messages.json": {"payload": [gone]}})
+    assert loaded.events("text", "is_visible") == [(None, True)]
+
+
 # --- complaints, service requests, calls
 
 
