@@ -256,6 +256,38 @@ def test_seconds_and_milliseconds_since_1970_are_times(given):
     assert moment(given) == dt.datetime(2026, 1, 5, 9)
 
 
+def answer_to(loaded: Loaded, name: str) -> tuple[bool, bool, bool]:
+    """Whether the response to a conversation is known, was reported, and is missing though it is closed."""
+    found = loaded.conversation(name)
+    return found["is_response_known"], found["has_reported_answer"], found["is_closed_without_reply"]
+
+
+@pytest.mark.parametrize(
+    ("submitter", "expected"), [(10, (True, True, False)), (20, (False, False, False)), (-1, (False, False, False))]
+)
+def test_a_call_that_an_agent_wrote_down_was_taken_and_no_other_is_ignored(loaded, submitter, expected):
+    ticket = {**ZENDESK_JSON["tickets.json"]["tickets"][0], "via": {"channel": "voice"}, "status": "solved"}
+    metrics = {"ticket_id": 1, "reply_time_in_minutes": {"calendar": None}, "solved_at": "2026-01-05T09:03:00Z"}
+    tickets = {"tickets": [{**ticket, "submitter_id": submitter}], "metric_sets": [metrics]}
+    loaded({"tickets.json": {**ZENDESK_JSON["tickets.json"], **tickets}})
+    assert loaded.conversation("1")["kind"] == "customer_opened"
+    assert answer_to(loaded, "1") == expected
+
+
+def test_a_call_among_zendesks_metric_rows_is_taken_by_the_agent_who_wrote_it_down_or_not_known(loaded):
+    loaded({
+        "metrics.csv": """\
+ticket_id,created_timestamp,status,first_reply_time_calendar_minutes,ticket_channel,first_solved_at,submitter_role
+1,2026-01-05 09:00:00,closed,,voice,2026-01-05 09:10:00,agent
+2,2026-01-05 09:00:00,closed,,voice,2026-01-05 09:10:00,end-user
+3,2026-01-05 09:00:00,closed,,email,2026-01-05 09:10:00,end-user
+"""
+    })  # fmt: skip
+    assert [answer_to(loaded, name) for name in "123"] == [
+        *((True, True, False), (False, False, False), (True, False, True))
+    ]
+
+
 # --- Intercom
 
 
@@ -293,6 +325,19 @@ def test_intercoms_json_holds_the_parts_inside_their_conversation(loaded):
     found = loaded.conversation("50")
     assert (found["first_response_seconds"], found["channel"], found["responder_agent"]) == (600, "email", "Bo")
     assert loaded.events("text")[0] == ("Parcel\nWhere is it?",)
+
+
+def test_an_intercom_call_without_a_written_reply_is_not_known_to_be_unanswered(loaded):
+    conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
+    summary = {"id": "63", "part_type": "call_summary", "body": "Mended", "created_at": 1767603890}
+    call = {
+        **conversation,
+        "source": {**conversation["source"], "type": "phone_call"},
+        "conversation_parts": {"conversation_parts": [{**summary, "author": {"type": "bot", "id": "b1"}}]},
+    }
+    loaded({"conversations.json": {"conversations": [call]}})
+    assert answer_to(loaded, "50") == (False, False, False)
+    assert loaded.events("external_id", "is_visible")[1] == ("part:63", False)
 
 
 # --- Freshdesk
@@ -352,6 +397,20 @@ def test_a_freshdesk_ticket_without_stats_is_silent_only_beside_a_conversation_o
     tickets = [{name: value for name, value in t.items() if name != "stats"} for t in FRESHDESK["tickets.json"]]
     loaded(FRESHDESK | {"tickets.json": [*tickets, {**tickets[0], "id": 3}]})
     assert [loaded.conversation(name)["is_response_known"] for name in "123"] == [True, False, False]
+
+
+def test_a_freshdesk_ticket_whose_stats_are_null_or_that_is_a_call_is_not_known_to_be_unanswered(loaded):
+    ticket = {**FRESHDESK["tickets.json"][0], "status": 5}
+    nothing = {"first_responded_at": None, "resolved_at": None}
+    told = [
+        {**ticket, "id": 1, "stats": nothing},
+        {**ticket, "id": 2, "stats": None},
+        {**ticket, "id": 3, "stats": nothing, "source": 3},
+    ]
+    loaded({"tickets.json": told})
+    assert [answer_to(loaded, name) for name in "123"] == [
+        *((True, False, True), (False, False, False), (False, False, False))
+    ]
 
 
 # --- Chatwoot

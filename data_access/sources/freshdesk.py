@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,8 @@ def _ticket(
     status = row.text("status")
     answered_at = row.moment("stats.first_responded_at")
     resolved_at = row.moment("stats.resolved_at", "stats.closed_at")
-    knows = key in talked or "stats" in row.values
+    # The stats of a table that has none are null.
+    knows = key in talked or isinstance(row.get("stats"), dict)
     for at, words in ((answered_at, "answered"), (resolved_at, "resolved")):
         if at is not None and at < opened_at:
             raise ValueError(f"it is {words} before it is opened")
@@ -161,7 +163,7 @@ def _ticket(
         "first_response_at": answered_at,
         "is_answered": True if answered_at else None,
         "responder_agent": agent if answered_at else None,
-        "is_response_known": knows,
+        "is_response_known": knows and _tells_reply(event, answered_at),
     }
     return event, fact
 
@@ -201,8 +203,13 @@ def _exported(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "first_response_at": answered_at,
         "is_answered": True if answered_at else None,
         "responder_agent": agent if answered_at else None,
-        "is_response_known": "initial response time" in row.values,
+        "is_response_known": "initial response time" in row.values and _tells_reply(event, answered_at),
     }
+
+
+def _tells_reply(event: Mapping[str, Any], answered_at: dt.datetime | None) -> bool:
+    """Replies are written, calls are spoken: that a call has none does not say that nobody took it."""
+    return answered_at is not None or event["channel"] != "phone"
 
 
 def _notes(part: str, row: Row) -> Iterator[Row]:

@@ -18,8 +18,8 @@ CHANNELS = {
 }  # fmt: skip
 CUSTOMERS = frozenset({"user", "lead", "contact"})
 KINDS = {"admin": "agent", "team": "agent", "bot": "bot", "fin": "bot", "operator": "bot"}
-# Parts that say something; all others (assignment, snooze, close without words) only move the conversation.
-NOTES = frozenset({"note", "note_and_reopen"})
+# Parts that only the company sees.
+NOTES = frozenset({"note", "note_and_reopen", "call_summary"})
 PARTS = (
     Part("conversations", frozenset({"id", "created_at", "state", "source_author_type"})),
     Part("conversations", frozenset({"id", "created_at", "state", "source"}), frozenset({"conversations"})),
@@ -204,10 +204,12 @@ def _opening(
     if resolved is None and (last_close := (closed.get(key) or (None,))[0]):
         resolved = dt.datetime.fromisoformat(last_close)
     state = row.text("state")
+    # Replies are written, calls are spoken: that a call has none does not say that nobody took it.
+    tells_reply = event["channel"] != "phone" and (isinstance(inner, list) or parts.tell_all_of(key, opened_at, state))
     fact: dict[str, Any] = {
         "status": state,
         "resolved_at": max(resolved, opened_at) if resolved and state == "closed" else None,
-        "is_response_known": isinstance(inner, list) or parts.tell_all_of(key, opened_at, state),
+        "is_response_known": tells_reply,
     }
     first_reply = row.moment("statistics.first_admin_reply_at")
     if first_reply is not None:

@@ -202,7 +202,20 @@ def _ticket(
             "is_answered": True,
             "responder_agent": _named(assignee, users),
         }
+    elif channel == "phone":
+        fact |= _call(submitter if submitter != requester else None, users)
     return event, fact
+
+
+def _call(submitter: str | None, users: Lookup) -> dict[str, Any]:
+    """What a call tells without a reply: an agent who wrote it down took it; else it may have been taken or not.
+
+    Replies are written, calls are spoken: that there is none says nothing. Zendesk itself submits as user -1.
+    """
+    is_taken = submitter is not None and _role(submitter, users) in ("agent", None)
+    if not is_taken:
+        return {"is_response_known": False}
+    return {"is_response_known": True, "is_answered": True, "responder_agent": _named(submitter, users)}
 
 
 def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -214,11 +227,15 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     via = (row.text("ticket_channel", "channel") or "").lower()
     # `submitter_role` says who entered the ticket, not who began the contact: all count as the customers'.
     agent = row.text("assignee_name")
+    channel = CHANNELS.get(via, "other")
+    # A call that an agent wrote down was taken; of another without a reply nobody knows.
+    is_call = channel == "phone" and minutes is None
+    is_taken = is_call and (row.text("submitter_role") or "").lower() in ("agent", "admin")
     event = {
         "external_id": f"ticket:{key}",
         "thread_id": key,
         "conversation": key,
-        "channel": CHANNELS.get(via, "other"),
+        "channel": channel,
         "direction": "inbound",
         "author_kind": "customer",
         "team": row.text("ticket_group", "group_name"),
@@ -229,11 +246,11 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     answered_at = opened_at + dt.timedelta(seconds=round(minutes * 60)) if minutes is not None else None
     return event, {
         "first_response_at": answered_at,
-        "is_answered": True if answered_at else None,
-        "responder_agent": agent if answered_at else None,
+        "is_answered": True if answered_at or is_taken else None,
+        "responder_agent": agent if answered_at else row.text("submitter_name") if is_taken else None,
         "resolved_at": resolved_at,
         "status": row.text("status"),
-        "is_response_known": True,
+        "is_response_known": is_taken or not is_call,
     }
 
 
