@@ -327,6 +327,19 @@ def test_intercoms_json_holds_the_parts_inside_their_conversation(loaded):
     assert loaded.events("text")[0] == ("Parcel\nWhere is it?",)
 
 
+def test_an_intercom_reply_that_is_only_an_attachment_is_an_answer(loaded):
+    conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
+    (reply,) = conversation["conversation_parts"]["conversation_parts"]
+    told = [
+        {**reply, "id": "61", "part_type": "assignment", "body": None, "created_at": 1767603900, "attachments": []},
+        {**reply, "body": None, "attachments": [{"type": "upload", "name": "label.pdf"}]},
+    ]
+    one = {**conversation, "conversation_parts": {"conversation_parts": told}}
+    assert loaded({"conversations.json": {"conversations": [one]}})[1] == (2, 2, 0, 0)
+    assert loaded.events("external_id", "text")[1] == ("part:62", None)
+    assert loaded.conversation("50")["first_response_seconds"] == 600
+
+
 def test_an_intercom_call_without_a_written_reply_is_not_known_to_be_unanswered(loaded):
     conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
     summary = {"id": "63", "part_type": "call_summary", "body": "Mended", "created_at": 1767603890}

@@ -222,8 +222,14 @@ def _agent(author: str | None, name: str | None, people: Lookup) -> str | None:
 
 
 def _is_said(row: Row) -> bool:
-    body = row.get("body")
-    return body is not None and body != ""
+    """It says something; all other parts (assignment, snooze, close without words) only move the conversation.
+
+    A picture or a file says something without words: it may be all of an answer. Connectors write lists as JSON text.
+    """
+    body, attached = row.get("body"), row.get("attachments")
+    if isinstance(attached, str):
+        attached = attached.strip() not in ("", "[]", "null", "{}")
+    return (body is not None and body != "") or bool(attached)
 
 
 def _said_part(row: Row, of: Mapping[str, Any], people: Lookup) -> dict[str, Any]:
