@@ -165,6 +165,30 @@ def test_of_a_zendesk_ticket_on_several_pages_the_newest_state_counts_whatever_t
     assert counts == (2, 0, 2, 0)  # the order of the pages changes nothing
 
 
+def test_what_a_connector_marks_as_deleted_in_zendesk_is_no_comment_and_asks_for_no_reply(loaded):
+    """The users who are gone still say who wrote: an answer of a former agent is one."""
+
+    def marked(table: str, *deleted: str) -> str:
+        header, *rows = (
+            ZENDESK[table]
+            .replace("Nobody helps me,Help", "Win money,Money")
+            .replace("Nobody helps me", "Win money")
+            .splitlines()
+        )
+        marks = ["true" if row.startswith(deleted) else "false" for row in rows]
+        return "\n".join([f"{header},_fivetran_deleted", *map(",".join, zip(rows, marks, strict=True))])
+
+    tables = {
+        "tickets.csv": marked("tickets.csv", "2,"),
+        "comments.csv": marked("comments.csv", "103,", "104,", "105,"),
+        "users.csv": marked("users.csv", "10,"),
+    }
+    assert loaded(ZENDESK | tables)[:2] == (0, (5, 5, 0, 0))
+    assert "comment:103" not in [name for (name,) in loaded.events("external_id")]
+    assert loaded.conversation("1")["first_response_seconds"] == 3600
+    assert pd.isna(loaded.conversation("2")["needs_reply_at"])
+
+
 def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(loaded):
     status, counts, _ = loaded({name: ZENDESK[name] for name in ("tickets.csv", "users.csv")})
     assert (status, counts) == (0, (3, 3, 0, 0))
@@ -325,6 +349,16 @@ def test_intercoms_json_holds_the_parts_inside_their_conversation(loaded):
     found = loaded.conversation("50")
     assert (found["first_response_seconds"], found["channel"], found["responder_agent"]) == (600, "email", "Bo")
     assert loaded.events("text")[0] == ("Parcel\nWhere is it?",)
+
+
+def test_what_a_connector_marks_as_deleted_in_intercom_says_nothing(loaded):
+    header, *rows = INTERCOM["part.csv"].splitlines()
+    marks = [f"{row},{'true' if row.startswith('62,') else ''}" for row in rows]
+    members = "admin_id,team_id,_fivetran_deleted\na1,8,true\n"
+    parts = "\n".join([f"{header},_fivetran_deleted", *marks])
+    loaded(INTERCOM | {"part.csv": parts, "team_admin.csv": members})
+    assert "part:62" not in [name for (name,) in loaded.events("external_id")]
+    assert pd.isna(loaded.conversation("50")["team"])
 
 
 def test_an_intercom_reply_that_is_only_an_attachment_is_an_answer(loaded):

@@ -10,6 +10,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
+from data_access.sources.states import is_deleted
 
 CHANNELS = {
     "conversation": "chat", "chat": "chat", "push": "chat", "email": "email", "facebook": "facebook",
@@ -126,6 +127,8 @@ def _remember(part: str, row: Row, people: Lookup, closed: Lookup, teams: dict[s
     elif part == "teams":
         teams[row.needed("id")] = row.text("name") or row.needed("id")
     elif part == "team members":
+        if is_deleted(row):
+            return  # who has left a team is of another now
         people[f"team:{row.needed('admin_id')}"] = (row.needed("team_id"),)
     elif part == "parts":
         at = row.moment("created_at")
@@ -191,6 +194,7 @@ def _opening(
         "brand": row.text("brand", "source.brand"),
         "occurred_at": opened_at,
         "text": "\n".join(filter(None, (subject, body))) or None,
+        "needs_reply": False if is_deleted(row) else None,
         # What the company or its automation sends first is outreach, also where a bot sends it.
         "is_outreach": kind != "customer",
     }
@@ -226,6 +230,8 @@ def _is_said(row: Row) -> bool:
 
     A picture or a file says something without words: it may be all of an answer. Connectors write lists as JSON text.
     """
+    if is_deleted(row):
+        return False
     body, attached = row.get("body"), row.get("attachments")
     if isinstance(attached, str):
         attached = attached.strip() not in ("", "[]", "null", "{}")

@@ -1,4 +1,4 @@
-"""Of records that stand in an export once for each of their changes, the newest state."""
+"""Of records that stand in an export once for each of their changes, the newest state; and what is gone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def version_of(row: Row, *columns: str) -> str:
         at = row.moment(*columns)
         return at.isoformat() if at is not None else ""
     return ""
+
+
+def is_deleted(row: Row) -> bool:
+    """A connector keeps what was deleted at its source, and marks it."""
+    return str(row.get("_fivetran_deleted")).strip().lower() in ("true", "t", "1")
 
 
 class Newest:

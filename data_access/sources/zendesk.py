@@ -15,7 +15,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, version_of
+from data_access.sources.states import Newest, is_deleted, version_of
 
 CHANNELS = {
     "web": "web_form", "web_form": "web_form", "mobile": "web_form", "mobile_sdk": "web_form",
@@ -186,7 +186,7 @@ def _ticket(
         "is_visible": is_public or not is_ours,
     }
     status = row.text("status")
-    if status == "deleted":  # almost always spam
+    if status == "deleted" or is_deleted(row):  # almost always spam
         event["needs_reply"] = False
     minutes, solved, _ = metrics.get(key) or (None,) * 3
     # Every ticket has its description as its first comment: without that, other comments of it may be missing, too.
@@ -255,9 +255,10 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _comments(part: str, row: Row) -> Iterator[Row]:
-    """The comments of a record: itself, or those among the changes of a ticket event."""
+    """The comments of a record: itself, unless it is deleted, or those among the changes of a ticket event."""
     if part == "comments":
-        yield row
+        if not is_deleted(row):
+            yield row
         return
     events = row.get("child_events")
     for event in events if isinstance(events, list) else ():
