@@ -312,6 +312,17 @@ ticket_id,created_timestamp,status,first_reply_time_calendar_minutes,ticket_chan
     ]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "arguments"),
+    [("utf-16", []), ("utf-16", ["--encoding", "utf-16"]), ("utf-16-be", ["--encoding", "utf-16-be"])],
+)
+def test_json_in_utf_16_as_powershell_writes_it_is_recognised(loaded, encoding, arguments):
+    folder = write_files(loaded.folder / "wide", ZENDESK_JSON)
+    for path in folder.iterdir():
+        path.write_bytes(path.read_text("utf-8").encode(encoding))
+    assert loaded.load(folder, *arguments)[:2] == (0, (2, 2, 0, 0))
+
+
 # --- Intercom
 
 
