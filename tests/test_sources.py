@@ -372,6 +372,17 @@ def test_what_a_connector_marks_as_deleted_in_intercom_says_nothing(loaded):
     assert pd.isna(loaded.conversation("50")["team"])
 
 
+def test_intercoms_json_of_teams_names_the_team_of_a_conversation(loaded):
+    conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
+    team = {"type": "team", "id": "7", "name": "Billing", "admin_ids": [91]}
+    files = {
+        "conversations.json": {"conversations": [{**conversation, "team_assignee_id": 7}]},
+        "teams.json": {"type": "team.list", "teams": [team]},
+    }
+    _, _, err = loaded(files)
+    assert (loaded.conversation("50")["team"], "not read" in err) == ("Billing", False)
+
+
 def test_an_intercom_reply_that_is_only_an_attachment_is_an_answer(loaded):
     conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
     (reply,) = conversation["conversation_parts"]["conversation_parts"]

@@ -29,6 +29,7 @@ PARTS = (
     Part("contact links", frozenset({"contact_id", "conversation_id"})),
     Part("admins", frozenset({"id", "job_title", "name", "email"}), frozenset({"admins"})),
     Part("teams", frozenset({"id", "name", "_fivetran_deleted"})),
+    Part("teams", frozenset({"id", "name", "admin_ids"}), frozenset({"teams"})),
     Part("team members", frozenset({"admin_id", "team_id"})),
 )
 
