@@ -29,7 +29,7 @@ from data_access.vocabulary import (
 Clause = ColumnElement[bool]
 _WITH_US = ("customer_opened", "fragment")
 MAX_CELL = 1e12
-_ONLY_OF = {"age": waits, "state": waits, "closing_sentiment": conversations}
+_ONLY_OF = {"age": waits, "state": waits, "told_before_on": waits, "closing_sentiment": conversations}
 _WHOLE_NUMBERS = {"hour": (0, 23), "weekday": (1, 7), "within_days": (1, MOST_WINDOW_DAYS)}
 HOUR_SECONDS = 3600
 DIMENSIONS = (
@@ -1077,7 +1077,13 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
         return known_or_unknown(front_of("channel", wanted))
     if name in ("channel", "brand", "team", "age_group", "topic", "source", "blamed_channel"):
         return known_or_unknown(table.c[name])
-    raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(DIMENSIONS)}")
+    raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(_that_split(measure))}")
+
+
+def _that_split(measure: Measure) -> list[str]:
+    """The dimensions of reports by which this measure can be split: some are of one table only."""
+    of_cells = ("closing_sentiment", "front_channel")
+    return [name for name in DIMENSIONS if name not in of_cells and _ONLY_OF.get(name, measure.table) is measure.table]
 
 
 @dataclasses.dataclass(frozen=True)
