@@ -580,6 +580,25 @@ def test_days_that_no_calendar_has_are_rejected_not_raised(loaded):
     assert (status, counts) == (1, (4, 1, 0, 3))
 
 
+def test_a_refused_time_of_a_public_file_is_named_as_it_stands_there(loaded):
+    header, first = CFPB["complaints.csv"].splitlines()[:2]
+    days = [first.replace("2026/1/5", day) for day in ("01/06/26", "")]
+    loaded({"complaints.csv": "\n".join([header, *days, ""])})
+    reason = "date received is '01/06/26', not a day such as 2026-01-31 or 01/31/2026"
+    assert [said for _, _, said in loaded.rejects()] == [reason, "date received is empty"]
+
+
+def test_a_time_of_the_leapt_hour_in_san_francisco_is_refused_with_that_reason(loaded):
+    loaded({
+        "cases.csv": "caseid,opened,closed,status,responsible agency,category,request type,source\n"
+        "1,03/08/2026 02:30:00 AM,,Open,Streets,Noise,Noise,Phone\n"
+        "2,03/08/2026 03:30:00 AM,,Open,Streets,Noise,Noise,Phone\n"
+    })  # fmt: skip
+    ((_, _, reason),) = loaded.rejects()
+    assert reason.startswith("opened is '2026-03-08 02:30:00', a time that never comes in America/Los_Angeles")
+    assert loaded.conversation("2")["opened_at"] == pd.Timestamp("2026-03-08 10:30")
+
+
 def test_service_requests_of_a_city_give_no_response_time_and_nobody_is_called_ignored(loaded):
     status, counts, _ = loaded(SF311)
     assert (status, counts) == (1, (3, 2, 0, 1))
