@@ -548,6 +548,19 @@ def test_a_chatwoot_reply_that_was_never_delivered_or_is_deleted_is_no_answer(lo
     assert loaded.events("external_id", "is_visible")[1] == ("message:92", False)
 
 
+def test_the_last_moment_of_the_calendar_is_a_time_that_is_refused_not_raised(loaded):
+    last = "9999-12-31T23:59:59Z"
+    conversation = {**CHATWOOT["conversations.json"]["data"]["payload"][0], "created_at": last}
+    assert loaded({"conversations.json": [conversation]})[:2] == (0, (1, 1, 0, 0))
+    tickets = ZENDESK["tickets.csv"].replace("2026-01-05 10:00:00", last)
+    assert loaded(ZENDESK | {"tickets.csv": tickets})[0] == 1
+    assert any("in the future" in reason for _, _, reason in loaded.rejects())
+    status, counts, err = loaded(
+        {"metrics.csv": ZENDESK_METRICS["metrics.csv"].replace("2026-01-05 09:00:00.000000", last)}
+    )
+    assert (status, counts) == (1, (3, 0, 0, 3)), err
+
+
 def test_a_deleted_message_of_a_chatwoot_customer_was_said_but_has_no_words(loaded):
     gone = {**CHATWOOT["messages.json"]["payload"][0], "content": "This message was deleted"}
     conversation = {**CHATWOOT["conversations.json"]["data"]["payload"][0], "messages": []}

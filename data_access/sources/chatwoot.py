@@ -92,7 +92,7 @@ def _fact(event: Mapping[str, Any], known: Lookup, read_of: Lookup) -> dict[str,
     if (
         opened_at
         and oldest
-        and dt.datetime.fromisoformat(oldest) > dt.datetime.fromisoformat(opened_at) + SAME_OPENING
+        and dt.datetime.fromisoformat(oldest) - dt.datetime.fromisoformat(opened_at) > SAME_OPENING
     ):
         fact["is_response_known"] = False
     if first_reply and not is_answered and event["direction"] == "inbound":

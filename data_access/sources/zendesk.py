@@ -191,7 +191,7 @@ def _ticket(
     minutes, solved, _ = metrics.get(key) or (None,) * 3
     # Every ticket has its description as its first comment: without that, other comments of it may be missing, too.
     first = firsts.get(key)
-    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) <= opened_at + SAME_TEXT
+    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) - opened_at <= SAME_TEXT
     fact: dict[str, Any] = {"status": status, "is_response_known": has_comments or key in metrics}
     if solved is not None:
         fact["resolved_at"] = max(dt.datetime.fromisoformat(solved), opened_at)
