@@ -555,9 +555,11 @@ def test_the_last_moment_of_the_calendar_is_a_time_that_is_refused_not_raised(lo
     tickets = ZENDESK["tickets.csv"].replace("2026-01-05 10:00:00", last)
     assert loaded(ZENDESK | {"tickets.csv": tickets})[0] == 1
     assert any("in the future" in reason for _, _, reason in loaded.rejects())
-    status, counts, err = loaded(
-        {"metrics.csv": ZENDESK_METRICS["metrics.csv"].replace("2026-01-05 09:00:00.000000", last)}
-    )
+    metrics = ZENDESK_METRICS["metrics.csv"].replace("2026-01-06 09:00:00.000000", "")
+    status, counts, err = loaded({"metrics.csv": metrics.replace("2026-01-05 09:00:00.000000", last)})
+    assert "60.5 minutes after 9999-12-31 23:59:59 are at no possible time" in {
+        told for _, _, told in loaded.rejects()
+    }
     assert (status, counts) == (1, (3, 0, 0, 3)), err
 
 

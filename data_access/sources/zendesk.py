@@ -198,7 +198,7 @@ def _ticket(
     if minutes is not None:
         assignee = row.text("assignee_id")
         fact |= {
-            "first_response_at": opened_at + dt.timedelta(seconds=round(minutes * 60)),
+            "first_response_at": _after(opened_at, minutes),
             "is_answered": True,
             "responder_agent": _named(assignee, users),
         }
@@ -216,6 +216,14 @@ def _call(submitter: str | None, users: Lookup) -> dict[str, Any]:
     if not is_taken:
         return {"is_response_known": False}
     return {"is_response_known": True, "is_answered": True, "responder_agent": _named(submitter, users)}
+
+
+def _after(opened_at: dt.datetime, minutes: float) -> dt.datetime:
+    """The moment so many minutes later. Raises ValueError where the calendar ends before."""
+    try:
+        return opened_at + dt.timedelta(seconds=round(minutes * 60))
+    except OverflowError:
+        raise ValueError(f"{minutes:g} minutes after {opened_at} are at no possible time") from None
 
 
 def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -243,7 +251,7 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "occurred_at": opened_at,
         "text": row.text("description", "subject"),
     }
-    answered_at = opened_at + dt.timedelta(seconds=round(minutes * 60)) if minutes is not None else None
+    answered_at = _after(opened_at, minutes) if minutes is not None else None
     return event, {
         "first_response_at": answered_at,
         "is_answered": True if answered_at or is_taken else None,
