@@ -32,6 +32,7 @@ MAX_CELL = 1e12
 _ONLY_OF = {
     "age": waits,
     "state": waits,
+    "told_before_on": waits,
     "closing_sentiment": conversations,
     "gave_up_within": conversations,
     "gave_up_after": conversations,
@@ -1098,7 +1099,13 @@ def dimension(name: str, measure: Measure, wanted: Filter) -> ColumnElement[Any]
         return known_or_unknown(front_of("channel", wanted))
     if name in ("channel", "brand", "team", "age_group", "topic", "source", "blamed_channel"):
         return known_or_unknown(table.c[name])
-    raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(DIMENSIONS)}")
+    raise FilterError(f"{measure.label} cannot be split by {name!r}; known are {', '.join(_that_split(measure))}")
+
+
+def _that_split(measure: Measure) -> list[str]:
+    """The dimensions of reports by which this measure can be split: some are of one table only."""
+    of_cells = ("closing_sentiment", "front_channel")
+    return [name for name in DIMENSIONS if name not in of_cells and _ONLY_OF.get(name, measure.table) is measure.table]
 
 
 @dataclasses.dataclass(frozen=True)

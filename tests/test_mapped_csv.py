@@ -565,6 +565,20 @@ def test_a_time_format_is_read_in_its_zone(load_text, form, zone, text, utc):
     assert occurred(load_text.url) == {"1": utc}
 
 
+def test_without_a_format_a_number_is_seconds_or_milliseconds_since_1970_in_any_zone(load_text):
+    load_text(
+        "id,channel,occurred_at\n1,email,1767603600\n2,email,1767603600250\n3,email,2026-01-05 09:00:00\n"
+        "4,email,20260105\n5,email,12345\n6,email,100000000\n",
+        time={"zone": "Europe/Berlin"},
+    )
+    assert occurred(load_text.url) == {
+        "1": "2026-01-05 09:00:00",
+        "2": "2026-01-05 09:00:00.250000",
+        "3": "2026-01-05 08:00:00",
+        "4": "2026-01-04 23:00:00",
+    }
+
+
 def test_seconds_are_whole_and_rounded_down(load_text):
     load_text(
         "id,conversation,channel,direction,occurred_at\n1,c,email,inbound,2025-05-05T09:00:00.900Z\n"

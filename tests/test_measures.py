@@ -18,13 +18,14 @@ from data_access.cli import main
 from data_access.errors import FilterError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, load
-from data_access.measures import DIMENSIONS, MEASURES, Selection, parse_cell, period_bounds
+from data_access.measures import DIMENSIONS, MEASURES, Selection, dimension, parse_cell, period_bounds
 from data_access.queries.backlog import backlog
 from data_access.queries.channel_mix import channel_mix
 from data_access.queries.conversations import count_listed, count_rows, selected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.queries.response_times import answer_curve, calls, reply_times, response_times
 from data_access.queries.sentiment import sentiment
+from data_access.reports import REPORT_DIMENSIONS
 from data_access.schema import conversations, waits
 from data_access.sources.mapping import mapping_of
 from data_access.store import current_generation, open_reader, read_status, resolved
@@ -362,6 +363,18 @@ def test_every_measure_and_selection_says_itself_in_words(tiny):
         assert measure.label
         assert Selection(wanted_at(), name, (("channel", "web_form"),)).sentence().endswith("channel: web form")
     assert "state" in DIMENSIONS
+
+
+def test_what_a_refused_dimension_names_instead_can_be_taken(tiny):
+    _, wanted_at = tiny
+    for name, measure in MEASURES.items():
+        with pytest.raises(FilterError, match=f"^{measure.label} cannot be split by 'nothing'; known are ") as refused:
+            dimension("nothing", measure, wanted_at())
+        known = str(refused.value).partition("; known are ")[2].split(", ")
+        assert ("state" in known) == (measure.table is waits), name
+        for taken in known:
+            dimension(taken, measure, wanted_at())
+            assert taken in REPORT_DIMENSIONS
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,52 @@ def test_a_row_that_stands_in_another_file_already_is_rejected_with_the_name_of_
     assert loaded.rejects() == [("b.csv", 3, "id ticket:2 stands in line 3 of a.csv already, with different content")]
 
 
+def test_of_a_zendesk_ticket_on_several_pages_the_newest_state_counts_whatever_the_files_are_called(loaded):
+    """The incremental export repeats a ticket on each page on which it changed, and so its metric set."""
+    ticket, people = ZENDESK_JSON["tickets.json"]["tickets"][0], ZENDESK_JSON["tickets.json"]["users"]
+    metrics = {"ticket_id": 1, "reply_time_in_minutes": {"calendar": None}, "solved_at": None}
+
+    def page(updated_at: str, status: str, **told: object) -> dict:
+        state = {**ticket, "updated_at": updated_at, "status": status}
+        return {"tickets": [state], "users": people, "metric_sets": [{**metrics, "updated_at": updated_at, **told}]}
+
+    old = page("2026-01-05T09:00:00Z", "open")
+    new = page(
+        "2026-01-05T11:00:00+01:00", "solved", reply_time_in_minutes={"calendar": 30}, solved_at="2026-01-05T10:00:00Z"
+    )
+    for pages in ({"a.json": old, "b.json": new}, {"a.json": new, "b.json": old}):
+        status, counts, _ = loaded(pages)
+        assert (status, counts[0], counts[3]) == (0, 2, 0)
+        found = loaded.conversation("1")
+        assert (found["status"], found["first_response_seconds"]) == ("solved", 1800)
+        assert found["resolved_at"] == pd.Timestamp("2026-01-05 10:00")
+    assert counts == (2, 0, 2, 0)  # the order of the pages changes nothing
+
+
+def test_what_a_connector_marks_as_deleted_in_zendesk_is_no_comment_and_asks_for_no_reply(loaded):
+    """The users who are gone still say who wrote: an answer of a former agent is one."""
+
+    def marked(table: str, *deleted: str) -> str:
+        header, *rows = (
+            ZENDESK[table]
+            .replace("Nobody helps me,Help", "Win money,Money")
+            .replace("Nobody helps me", "Win money")
+            .splitlines()
+        )
+        marks = ["true" if row.startswith(deleted) else "false" for row in rows]
+        return "\n".join([f"{header},_fivetran_deleted", *map(",".join, zip(rows, marks, strict=True))])
+
+    tables = {
+        "tickets.csv": marked("tickets.csv", "2,"),
+        "comments.csv": marked("comments.csv", "103,", "104,", "105,"),
+        "users.csv": marked("users.csv", "10,"),
+    }
+    assert loaded(ZENDESK | tables)[:2] == (0, (5, 5, 0, 0))
+    assert "comment:103" not in [name for (name,) in loaded.events("external_id")]
+    assert loaded.conversation("1")["first_response_seconds"] == 3600
+    assert pd.isna(loaded.conversation("2")["needs_reply_at"])
+
+
 def test_tickets_without_comments_or_metrics_are_left_out_of_response_measures(loaded):
     status, counts, _ = loaded({name: ZENDESK[name] for name in ("tickets.csv", "users.csv")})
     assert (status, counts) == (0, (3, 3, 0, 0))
@@ -237,6 +283,49 @@ def test_seconds_and_milliseconds_since_1970_are_times(given):
     assert moment(given) == dt.datetime(2026, 1, 5, 9)
 
 
+def answer_to(loaded: Loaded, name: str) -> tuple[bool, bool, bool]:
+    """Whether the response to a conversation is known, was reported, and is missing though it is closed."""
+    found = loaded.conversation(name)
+    return found["is_response_known"], found["has_reported_answer"], found["is_closed_without_reply"]
+
+
+@pytest.mark.parametrize(
+    ("submitter", "expected"), [(10, (True, True, False)), (20, (False, False, False)), (-1, (False, False, False))]
+)
+def test_a_call_that_an_agent_wrote_down_was_taken_and_no_other_is_ignored(loaded, submitter, expected):
+    ticket = {**ZENDESK_JSON["tickets.json"]["tickets"][0], "via": {"channel": "voice"}, "status": "solved"}
+    metrics = {"ticket_id": 1, "reply_time_in_minutes": {"calendar": None}, "solved_at": "2026-01-05T09:03:00Z"}
+    tickets = {"tickets": [{**ticket, "submitter_id": submitter}], "metric_sets": [metrics]}
+    loaded({"tickets.json": {**ZENDESK_JSON["tickets.json"], **tickets}})
+    assert loaded.conversation("1")["kind"] == "customer_opened"
+    assert answer_to(loaded, "1") == expected
+
+
+def test_a_call_among_zendesks_metric_rows_is_taken_by_the_agent_who_wrote_it_down_or_not_known(loaded):
+    loaded({
+        "metrics.csv": """\
+ticket_id,created_timestamp,status,first_reply_time_calendar_minutes,ticket_channel,first_solved_at,submitter_role
+1,2026-01-05 09:00:00,closed,,voice,2026-01-05 09:10:00,agent
+2,2026-01-05 09:00:00,closed,,voice,2026-01-05 09:10:00,end-user
+3,2026-01-05 09:00:00,closed,,email,2026-01-05 09:10:00,end-user
+"""
+    })  # fmt: skip
+    assert [answer_to(loaded, name) for name in "123"] == [
+        *((True, True, False), (False, False, False), (True, False, True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "arguments"),
+    [("utf-16", []), ("utf-16", ["--encoding", "utf-16"]), ("utf-16-be", ["--encoding", "utf-16-be"])],
+)
+def test_json_in_utf_16_as_powershell_writes_it_is_recognised(loaded, encoding, arguments):
+    folder = write_files(loaded.folder / "wide", ZENDESK_JSON)
+    for path in folder.iterdir():
+        path.write_bytes(path.read_text("utf-8").encode(encoding))
+    assert loaded.load(folder, *arguments)[:2] == (0, (2, 2, 0, 0))
+
+
 # --- Intercom
 
 
@@ -276,6 +365,53 @@ def test_intercoms_json_holds_the_parts_inside_their_conversation(loaded):
     assert loaded.events("text")[0] == ("Parcel\nWhere is it?",)
 
 
+def test_what_a_connector_marks_as_deleted_in_intercom_says_nothing(loaded):
+    header, *rows = INTERCOM["part.csv"].splitlines()
+    marks = [f"{row},{'true' if row.startswith('62,') else ''}" for row in rows]
+    members = "admin_id,team_id,_fivetran_deleted\na1,8,true\n"
+    parts = "\n".join([f"{header},_fivetran_deleted", *marks])
+    loaded(INTERCOM | {"part.csv": parts, "team_admin.csv": members})
+    assert "part:62" not in [name for (name,) in loaded.events("external_id")]
+    assert pd.isna(loaded.conversation("50")["team"])
+
+
+def test_intercoms_json_of_teams_names_the_team_of_a_conversation(loaded):
+    conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
+    team = {"type": "team", "id": "7", "name": "Billing", "admin_ids": [91]}
+    files = {
+        "conversations.json": {"conversations": [{**conversation, "team_assignee_id": 7}]},
+        "teams.json": {"type": "team.list", "teams": [team]},
+    }
+    _, _, err = loaded(files)
+    assert (loaded.conversation("50")["team"], "not read" in err) == ("Billing", False)
+
+
+def test_an_intercom_reply_that_is_only_an_attachment_is_an_answer(loaded):
+    conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
+    (reply,) = conversation["conversation_parts"]["conversation_parts"]
+    told = [
+        {**reply, "id": "61", "part_type": "assignment", "body": None, "created_at": 1767603900, "attachments": []},
+        {**reply, "body": None, "attachments": [{"type": "upload", "name": "label.pdf"}]},
+    ]
+    one = {**conversation, "conversation_parts": {"conversation_parts": told}}
+    assert loaded({"conversations.json": {"conversations": [one]}})[1] == (2, 2, 0, 0)
+    assert loaded.events("external_id", "text")[1] == ("part:62", None)
+    assert loaded.conversation("50")["first_response_seconds"] == 600
+
+
+def test_an_intercom_call_without_a_written_reply_is_not_known_to_be_unanswered(loaded):
+    conversation = INTERCOM_JSON["conversations.json"]["conversations"][0]
+    summary = {"id": "63", "part_type": "call_summary", "body": "Mended", "created_at": 1767603890}
+    call = {
+        **conversation,
+        "source": {**conversation["source"], "type": "phone_call"},
+        "conversation_parts": {"conversation_parts": [{**summary, "author": {"type": "bot", "id": "b1"}}]},
+    }
+    loaded({"conversations.json": {"conversations": [call]}})
+    assert answer_to(loaded, "50") == (False, False, False)
+    assert loaded.events("external_id", "is_visible")[1] == ("part:63", False)
+
+
 # --- Freshdesk
 
 
@@ -286,6 +422,26 @@ def test_freshdesk_conversations_win_over_the_stats_of_the_ticket(loaded):
     assert (first["first_response_seconds"], first["responder_agent"], first["team"]) == (1800, "Bo", "Parcels")
     assert (first["status"], first["resolved_at"]) == ("resolved", pd.Timestamp("2026-01-05 11:00"))
     assert (pd.isna(spam["needs_reply_at"]), spam["channel"]) == (True, "web_form")
+
+
+def test_of_a_freshdesk_ticket_on_several_pages_the_newest_state_counts_with_the_notes_of_all(loaded):
+    ticket = FRESHDESK["tickets.json"][0]
+    note = {name: value for name, value in FRESHDESK["conversations.json"][1].items() if name != "ticket_id"}
+    old = {
+        **ticket,
+        "updated_at": "2026-01-05T09:00:00Z",
+        "status": 2,
+        "group_id": 8,
+        "stats": {},
+        "conversations": [note],
+    }
+    new = {**ticket, "updated_at": "2026-01-05T11:00:00Z"}
+    for pages in ({"a.json": [old], "b.json": [new]}, {"a.json": [new], "b.json": [old]}):
+        status, counts, _ = loaded(pages | {"groups.json": FRESHDESK["groups.json"]})
+        assert (status, counts[0], counts[3]) == (0, 3, 0)
+        found = loaded.conversation("1")
+        assert (found["status"], found["team"], found["first_response_seconds"]) == ("resolved", "Parcels", 1800)
+    assert counts == (3, 0, 3, 0)
 
 
 def test_freshdesk_tickets_alone_answer_by_their_stats_or_not_at_all(loaded):
@@ -315,6 +471,20 @@ def test_a_freshdesk_ticket_without_stats_is_silent_only_beside_a_conversation_o
     assert [loaded.conversation(name)["is_response_known"] for name in "123"] == [True, False, False]
 
 
+def test_a_freshdesk_ticket_whose_stats_are_null_or_that_is_a_call_is_not_known_to_be_unanswered(loaded):
+    ticket = {**FRESHDESK["tickets.json"][0], "status": 5}
+    nothing = {"first_responded_at": None, "resolved_at": None}
+    told = [
+        {**ticket, "id": 1, "stats": nothing},
+        {**ticket, "id": 2, "stats": None},
+        {**ticket, "id": 3, "stats": nothing, "source": 3},
+    ]
+    loaded({"tickets.json": told})
+    assert [answer_to(loaded, name) for name in "123"] == [
+        *((True, False, True), (False, False, False), (False, False, False))
+    ]
+
+
 # --- Chatwoot
 
 
@@ -334,6 +504,74 @@ def test_chatwoot_messages_without_their_conversation_are_rejected_by_name(loade
     status, counts, _ = loaded({"messages.json": CHATWOOT["messages.json"]})
     assert (status, counts) == (1, (3, 0, 0, 3))
     assert "conversation 5 of this message is not in the files" in loaded.rejects()[0][2]
+
+
+def chatwoot_messages(*told: dict) -> dict:
+    """The conversation of Chatwoot's files and its first message, with further ones."""
+    first = CHATWOOT["messages.json"]["payload"][0]
+    return {
+        "conversations.json": CHATWOOT["conversations.json"]["data"]["payload"],
+        "messages.json": {"payload": [first, *told]},
+    }
+
+
+def test_a_list_of_chatwoot_conversations_whose_beginning_is_missing_tells_no_silence(loaded):
+    conversation = CHATWOOT["conversations.json"]["data"]["payload"][0]
+    asked = {**CHATWOOT["messages.json"]["payload"][0], "id": 94, "created_at": 1767607300, "content": "Still broken!"}
+    newest = {"list.json": [{**conversation, "first_reply_created_at": 1767604200, "messages": [asked]}]}
+    loaded(newest)
+    assert not loaded.conversation("5")["is_response_known"]
+    assert loaded.report(response_times)["conversation_count"] == 0
+    # The messages from the beginning on tell it, whether they come before or after the list.
+    for files in (chatwoot_messages(asked), newest):
+        loaded(files)
+        found = loaded.conversation("5")
+        assert (found["is_response_known"], found["first_response_seconds"]) == (True, 600)
+        assert loaded.report(response_times)["conversation_count"] == 1
+
+
+def test_a_first_reply_that_no_chatwoot_message_holds_is_told_by_the_conversation(loaded):
+    conversation = CHATWOOT["conversations.json"]["data"]["payload"][0]
+    first = CHATWOOT["messages.json"]["payload"][0]
+    for replied, known in ((None, (None, True)), (1767603900, (300, True))):
+        loaded({"list.json": [{**conversation, "first_reply_created_at": replied, "messages": [first]}]})
+        found = loaded.conversation("5")
+        seconds = None if pd.isna(found["first_response_seconds"]) else found["first_response_seconds"]
+        assert (seconds, found["is_response_known"]) == known
+
+
+@pytest.mark.parametrize("told", [{"status": "failed"}, {"content_attributes": {"deleted": True}}])
+def test_a_chatwoot_reply_that_was_never_delivered_or_is_deleted_is_no_answer(loaded, told):
+    files = chatwoot_messages({**CHATWOOT["messages.json"]["payload"][3], **told})
+    files["conversations.json"] = [{**files["conversations.json"][0], "messages": []}]
+    _, counts, _ = loaded(files)
+    assert counts == (2, 2, 0, 0)
+    found = loaded.conversation("5")
+    assert (pd.isna(found["first_response_at"]), found["is_response_known"]) == (True, True)
+    assert loaded.events("external_id", "is_visible")[1] == ("message:92", False)
+
+
+def test_the_last_moment_of_the_calendar_is_a_time_that_is_refused_not_raised(loaded):
+    last = "9999-12-31T23:59:59Z"
+    conversation = {**CHATWOOT["conversations.json"]["data"]["payload"][0], "created_at": last}
+    assert loaded({"conversations.json": [conversation]})[:2] == (0, (1, 1, 0, 0))
+    tickets = ZENDESK["tickets.csv"].replace("2026-01-05 10:00:00", last)
+    assert loaded(ZENDESK | {"tickets.csv": tickets})[0] == 1
+    assert any("in the future" in reason for _, _, reason in loaded.rejects())
+    metrics = ZENDESK_METRICS["metrics.csv"].replace("2026-01-06 09:00:00.000000", "")
+    status, counts, err = loaded({"metrics.csv": metrics.replace("2026-01-05 09:00:00.000000", last)})
+    assert "60.5 minutes after 9999-12-31 23:59:59 are at no possible time" in {
+        told for _, _, told in loaded.rejects()
+    }
+    assert (status, counts) == (1, (3, 0, 0, 3)), err
+
+
+def test_a_deleted_message_of_a_chatwoot_customer_was_said_but_has_no_words(loaded):
+    gone = {**CHATWOOT["messages.json"]["payload"][0], "content": "This message was deleted"}
+    conversation = {**CHATWOOT["conversations.json"]["data"]["payload"][0], "messages": []}
+    gone["content_attributes"] = {"deleted": True}
+    loaded({"conversations.json": [conversation], "messages.json": {"payload": [gone]}})
+    assert loaded.events("text", "is_visible") == [(None, True)]
 
 
 # --- complaints, service requests, calls
@@ -358,6 +596,25 @@ def test_days_that_no_calendar_has_are_rejected_not_raised(loaded):
     rows = "".join(f"{first.replace('2026/1/5', day).replace('7001', str(n))}\n" for n, day in enumerate(days))
     status, counts, _ = loaded({"complaints.csv": f"{header}\n{first}\n{rows}"})
     assert (status, counts) == (1, (4, 1, 0, 3))
+
+
+def test_a_refused_time_of_a_public_file_is_named_as_it_stands_there(loaded):
+    header, first = CFPB["complaints.csv"].splitlines()[:2]
+    days = [first.replace("2026/1/5", day) for day in ("01/06/26", "")]
+    loaded({"complaints.csv": "\n".join([header, *days, ""])})
+    reason = "date received is '01/06/26', not a day such as 2026-01-31 or 01/31/2026"
+    assert [said for _, _, said in loaded.rejects()] == [reason, "date received is empty"]
+
+
+def test_a_time_of_the_leapt_hour_in_san_francisco_is_refused_with_that_reason(loaded):
+    loaded({
+        "cases.csv": "caseid,opened,closed,status,responsible agency,category,request type,source\n"
+        "1,03/08/2026 02:30:00 AM,,Open,Streets,Noise,Noise,Phone\n"
+        "2,03/08/2026 03:30:00 AM,,Open,Streets,Noise,Noise,Phone\n"
+    })  # fmt: skip
+    ((_, _, reason),) = loaded.rejects()
+    assert reason.startswith("opened is '2026-03-08 02:30:00', a time that never comes in America/Los_Angeles")
+    assert loaded.conversation("2")["opened_at"] == pd.Timestamp("2026-03-08 10:30")
 
 
 def test_service_requests_of_a_city_give_no_response_time_and_nobody_is_called_ignored(loaded):
@@ -962,7 +1219,7 @@ def test_requests_of_which_no_answer_is_known_open_no_rows_of_a_response_measure
         ("helpdesk_formats/zendesk_ticket_metrics", "zendesk", (5849, 5849, 0, 0)),
         ("helpdesk_formats/dbt_zendesk", "zendesk", (30, 10, 0, 20)),
         ("helpdesk_formats/dbt_intercom", "intercom", (3, 2, 0, 1)),
-        ("helpdesk_formats/freshdesk_v2_json", "freshdesk", (10, 3, 3, 4)),
+        ("helpdesk_formats/freshdesk_v2_json", "freshdesk", (10, 3, 7, 0)),
         ("cfpb/complaints_sample.csv", "cfpb", (6623, 6623, 0, 0)),
         ("sf311/sf311.csv", "open311", (10000, 9952, 0, 48)),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
@@ -87,12 +88,18 @@ _CFPB_CHANNELS = {"web": "web_form", "phone": "phone", "postal mail": "letter", 
 
 def _cfpb_fields(row: Row) -> dict[str, str]:
     response = (row.text("company response to consumer") or "").lower()
-    parts = (row.text("date received") or "").replace("/", "-").split("-")
+    given = row.needed("date received")
+    parts = given.replace("/", "-").split("-")
     is_year_last = len(parts) == 3 and len(parts[2]) == 4
     year, month, day = (parts[2], parts[0], parts[1]) if is_year_last else (*parts, "", "", "")[:3]
+    received = f"{year}-{month:0>2}-{day:0>2}"
+    try:
+        moment(received)
+    except ValueError:  # say it of what stands in the file
+        raise ValueError(f"date received is {given[:60]!r}, not a day such as 2026-01-31 or 01/31/2026") from None
     return {
         "submitted via": _CFPB_CHANNELS.get((row.text("submitted via") or "").lower(), "other"),
-        "date received": f"{year}-{month:0>2}-{day:0>2}",
+        "date received": received,
         # Any closing is a company's response, also a late one; only when is not told.
         "is_answered": "" if not response else "true" if response != "in progress" else "",
     }
@@ -170,16 +177,12 @@ def _local(*columns: str) -> Callable[[Row], dict[str, str]]:
 
 
 def _us_time(text: str, column: str) -> dt.datetime:
+    given: str | dt.datetime = text
     for form in ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p"):
-        try:
-            return moment(
-                dt.datetime.strptime(text, form),  # noqa: DTZ007 - local, made UTC at once
-                column,
-                "America/Los_Angeles",
-            )
-        except ValueError:
-            continue
-    return moment(text, column, "America/Los_Angeles")
+        with contextlib.suppress(ValueError):  # of another form
+            given = dt.datetime.strptime(text, form)  # noqa: DTZ007 - local, made UTC at once
+            break
+    return moment(given, column, "America/Los_Angeles")
 
 
 def _georeport_fields(row: Row) -> dict[str, str]:

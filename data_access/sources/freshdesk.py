@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
+from data_access.sources.states import Newest, version_of
 
 CHANNELS = {
     "1": "email", "2": "web_form", "3": "phone", "4": "forum", "5": "twitter", "6": "facebook", "7": "chat",
@@ -32,6 +34,9 @@ PARTS = (
     Part("agents", frozenset({"id", "ticket_scope", "contact"}), frozenset({"agents"})),
     Part("groups", frozenset({"id", "name", "unassigned_for", "escalate_to"}), frozenset({"groups"})),
 )
+TICKETS = ("tickets", "wrapped tickets", "ticket export")
+# Lists of conversations within a ticket.
+_NOTES = ("conversations", "notes")
 # What conversations need to know of their ticket.
 _KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel", "team", "brand")
 
@@ -40,46 +45,69 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     """Batches of the files of one account. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "freshdesk", encoding)
     people, tickets, talked, groups = Lookup(), Lookup(), Lookup(), dict[str, str]()
-    openings, events = Building(), Building()
+    openings, events, states = Building(), Building(), Newest()
+    with_notes: set[str] = set()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
-        if part == "conversations":
+        if part in TICKETS:
+            with contextlib.suppress(ValueError):  # told when it is read as an event
+                ticket, key, version = _state(part, row)
+                states.see(key, version)
+                if any(isinstance(ticket.get(name), list) for name in _NOTES):
+                    talked[key] = ()
+                    with_notes.add(part)
+        elif part == "conversations":
             with contextlib.suppress(ValueError):  # told when it is read as an event
                 talked[row.needed("ticket_id")] = ()
         elif part == "groups":
             groups[row.needed("id")] = row.needed("name")
         else:
-            inside = "contact." if part == "agents" else ""
-            told = (row.text(f"{inside}{name}") for name in ("name", "email", "mobile"))
-            people[row.needed("id")] = (*told, row.text(f"{inside}phone"))
+            _remember_person(part, row, people)
 
     def add_ticket(part: str, file: str | None, row: Row) -> None:
+        ticket, key, version = _state(part, row)
+        if states.has_newer(key, version):
+            return
         if part == "ticket export":
             openings.add(row, file, *_exported(row))
             return
-        ticket = _unwrapped(row) if part == "wrapped tickets" else row
         event, fact = _ticket(ticket, people, groups, talked)
-        if event["conversation"] not in tickets:
-            tickets[event["conversation"]] = tuple(event[name] for name in _KEPT)
+        if key not in tickets:
+            tickets[key] = tuple(event[name] for name in _KEPT)
         openings.add(row, file, event, fact)
-        for note in _inside(ticket):
+
+    def add_conversation(part: str, file: str | None, row: Row) -> None:
+        for note in _notes(part, row):
             try:
-                events.add(note, file, _conversation(note, {name: event[name] for name in _KEPT}, people))
+                key = note.needed("ticket_id")
+                told = tickets.get(key)
+                if told is not None:
+                    events.add(note, file, _conversation(note, dict(zip(_KEPT, told, strict=True)), people))
+                elif part == "conversations":  # else it stands in its ticket, which was rejected
+                    raise ValueError(f"ticket {key} of this conversation is not in the files")
             except ValueError as problem:
                 events.reject(note, file, problem)
 
-    def add_conversation(_part: str, file: str | None, row: Row) -> None:
-        key = row.needed("ticket_id")
-        told = tickets.get(key)
-        if told is None:
-            raise ValueError(f"ticket {key} of this conversation is not in the files")
-        events.add(row, file, _conversation(row, dict(zip(_KEPT, told, strict=True)), people))
-
-    yield from openings.take(files, ("contacts", "agents", "groups", "conversations"), remember)
-    yield from openings.take(files, ("tickets", "wrapped tickets", "ticket export"), add_ticket, beside=events)
-    yield from events.take(files, ("conversations",), add_conversation)
-    for lookup in (people, tickets, talked):
+    yield from openings.take(files, ("contacts", "agents", "groups", "conversations", *TICKETS), remember)
+    yield from openings.take(files, TICKETS, add_ticket)
+    yield states.rest()
+    yield from events.take(files, ("conversations", *sorted(with_notes)), add_conversation)
+    for lookup in (people, tickets, talked, states):
         lookup.close()
+
+
+def _remember_person(part: str, row: Row, people: Lookup) -> None:
+    inside = "contact." if part == "agents" else ""
+    told = (row.text(f"{inside}{name}") for name in ("name", "email", "mobile"))
+    people[row.needed("id")] = (*told, row.text(f"{inside}phone"))
+
+
+def _state(part: str, row: Row) -> tuple[Row, str, str]:
+    """A ticket, its id, and when it was last changed. Raises ValueError where it is none, or has no id."""
+    if part == "ticket export":
+        return row, row.needed("ticket id"), version_of(row, "last update time", "last updated time")
+    ticket = _unwrapped(row) if part == "wrapped tickets" else row
+    return ticket, ticket.needed("id"), version_of(ticket, "updated_at")
 
 
 def _unwrapped(row: Row) -> Row:
@@ -124,8 +152,8 @@ def _ticket(
     status = row.text("status")
     answered_at = row.moment("stats.first_responded_at")
     resolved_at = row.moment("stats.resolved_at", "stats.closed_at")
-    knows = key in talked or "stats" in row.values or isinstance(row.get("conversations"), list)
-    knows = knows or isinstance(row.get("notes"), list)
+    # The stats of a table that has none are null.
+    knows = key in talked or isinstance(row.get("stats"), dict)
     for at, words in ((answered_at, "answered"), (resolved_at, "resolved")):
         if at is not None and at < opened_at:
             raise ValueError(f"it is {words} before it is opened")
@@ -135,7 +163,7 @@ def _ticket(
         "first_response_at": answered_at,
         "is_answered": True if answered_at else None,
         "responder_agent": agent if answered_at else None,
-        "is_response_known": knows,
+        "is_response_known": knows and _tells_reply(event, answered_at),
     }
     return event, fact
 
@@ -175,18 +203,33 @@ def _exported(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "first_response_at": answered_at,
         "is_answered": True if answered_at else None,
         "responder_agent": agent if answered_at else None,
-        "is_response_known": "initial response time" in row.values,
+        "is_response_known": "initial response time" in row.values and _tells_reply(event, answered_at),
     }
 
 
-def _inside(ticket: Row) -> Iterator[Row]:
-    """Conversations that stand within their ticket: `include=conversations`, or the notes of the older version."""
-    for name in ("conversations", "notes"):
+def _tells_reply(event: Mapping[str, Any], answered_at: dt.datetime | None) -> bool:
+    """Replies are written, calls are spoken: that a call has none does not say that nobody took it."""
+    return answered_at is not None or event["channel"] != "phone"
+
+
+def _notes(part: str, row: Row) -> Iterator[Row]:
+    """A conversation, or those that stand within a ticket: `include=conversations`, or notes of the older version.
+
+    Those of an older state of a ticket, too: a later one may have been loaded without them.
+    """
+    if part == "conversations":
+        yield row
+        return
+    try:
+        ticket, key, _ = _state(part, row)
+    except ValueError:
+        return  # told when the ticket was read
+    for name in _NOTES:
         given = ticket.get(name)
         for note in given if isinstance(given, list) else ():
             inner = note.get("note", note) if isinstance(note, dict) else None
             if isinstance(inner, dict):
-                yield Row(ticket.line, name, inner, ticket.raw)
+                yield Row(ticket.line, name, {**inner, "ticket_id": key}, ticket.raw)
 
 
 def _conversation(row: Row, ticket: Mapping[str, Any], people: Lookup) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
+from data_access.sources.states import is_deleted
 
 CHANNELS = {
     "conversation": "chat", "chat": "chat", "push": "chat", "email": "email", "facebook": "facebook",
@@ -18,8 +19,8 @@ CHANNELS = {
 }  # fmt: skip
 CUSTOMERS = frozenset({"user", "lead", "contact"})
 KINDS = {"admin": "agent", "team": "agent", "bot": "bot", "fin": "bot", "operator": "bot"}
-# Parts that say something; all others (assignment, snooze, close without words) only move the conversation.
-NOTES = frozenset({"note", "note_and_reopen"})
+# Parts that only the company sees.
+NOTES = frozenset({"note", "note_and_reopen", "call_summary"})
 PARTS = (
     Part("conversations", frozenset({"id", "created_at", "state", "source_author_type"})),
     Part("conversations", frozenset({"id", "created_at", "state", "source"}), frozenset({"conversations"})),
@@ -28,6 +29,7 @@ PARTS = (
     Part("contact links", frozenset({"contact_id", "conversation_id"})),
     Part("admins", frozenset({"id", "job_title", "name", "email"}), frozenset({"admins"})),
     Part("teams", frozenset({"id", "name", "_fivetran_deleted"})),
+    Part("teams", frozenset({"id", "name", "admin_ids"}), frozenset({"teams"})),
     Part("team members", frozenset({"admin_id", "team_id"})),
 )
 
@@ -126,6 +128,8 @@ def _remember(part: str, row: Row, people: Lookup, closed: Lookup, teams: dict[s
     elif part == "teams":
         teams[row.needed("id")] = row.text("name") or row.needed("id")
     elif part == "team members":
+        if is_deleted(row):
+            return  # who has left a team is of another now
         people[f"team:{row.needed('admin_id')}"] = (row.needed("team_id"),)
     elif part == "parts":
         at = row.moment("created_at")
@@ -191,6 +195,7 @@ def _opening(
         "brand": row.text("brand", "source.brand"),
         "occurred_at": opened_at,
         "text": "\n".join(filter(None, (subject, body))) or None,
+        "needs_reply": False if is_deleted(row) else None,
         # What the company or its automation sends first is outreach, also where a bot sends it.
         "is_outreach": kind != "customer",
     }
@@ -204,10 +209,12 @@ def _opening(
     if resolved is None and (last_close := (closed.get(key) or (None,))[0]):
         resolved = dt.datetime.fromisoformat(last_close)
     state = row.text("state")
+    # Replies are written, calls are spoken: that a call has none does not say that nobody took it.
+    tells_reply = event["channel"] != "phone" and (isinstance(inner, list) or parts.tell_all_of(key, opened_at, state))
     fact: dict[str, Any] = {
         "status": state,
         "resolved_at": max(resolved, opened_at) if resolved and state == "closed" else None,
-        "is_response_known": isinstance(inner, list) or parts.tell_all_of(key, opened_at, state),
+        "is_response_known": tells_reply,
     }
     first_reply = row.moment("statistics.first_admin_reply_at")
     if first_reply is not None:
@@ -220,8 +227,16 @@ def _agent(author: str | None, name: str | None, people: Lookup) -> str | None:
 
 
 def _is_said(row: Row) -> bool:
-    body = row.get("body")
-    return body is not None and body != ""
+    """It says something; all other parts (assignment, snooze, close without words) only move the conversation.
+
+    A picture or a file says something without words: it may be all of an answer. Connectors write lists as JSON text.
+    """
+    if is_deleted(row):
+        return False
+    body, attached = row.get("body"), row.get("attachments")
+    if isinstance(attached, str):
+        attached = attached.strip() not in ("", "[]", "null", "{}")
+    return (body is not None and body != "") or bool(attached)
 
 
 def _said_part(row: Row, of: Mapping[str, Any], people: Lookup) -> dict[str, Any]:

@@ -5,6 +5,7 @@ All of it works on columns: what few rows differ in (a channel, a flag) is read 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import datetime as dt
@@ -33,7 +34,7 @@ from data_access.sources.blocks import Block, can_read_blocks, read_blocks
 from data_access.sources.delimited import Record, read_header, read_records, too_short_or_long
 from data_access.sources.mapping import CLOSED_VALUES, Mapping
 from data_access.sources.parquet import ParquetBlock
-from data_access.sources.records import form_of, read_columns
+from data_access.sources.records import form_of, moment, read_columns
 
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 _BOOLEANS = ("is_complaint", "needs_reply", "is_internal", "is_answered", "is_abandoned", "outreach")
@@ -42,6 +43,8 @@ _MEASURES = ("sentiment_score", "first_response_seconds", "first_response_minute
 _TIMES = ("occurred_at", "opened_at", "first_response_at", "resolved_at")
 
 _FULL_DATE = r"^(?:\d{8}|\d{4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.| \d{1,2} )\d{1,2})(?![\d:])"
+# Seconds or milliseconds since 1970: of fewer digits are years, days as 20260131, and days of a spreadsheet.
+_EPOCH = r"\d{9,13}(?:\.\d+)?"
 # Behind the hour a sign can only begin an offset: Z, +05, +0530, +05:30, also -5.
 _OFFSET = r"[T ]\d{2}.*(?:Z|[+-]\d{1,2}(?::?\d{2})?)$"
 ANSWER_FIELDS = (
@@ -172,10 +175,13 @@ class _Rows:
     def _parsed(self, given: pa.Array) -> pa.Array:
         texts: pd.Series[str] = pd.Series(given.to_pylist(), dtype="object")
         form = self.mapping.time_format
+        is_epoch, of_epoch = pd.Series(False, index=texts.index), texts.iloc[:0]
         if form is not None:
             has_offset = pd.Series(self.mapping.tells_offset, index=texts.index)
         else:
             form = "ISO8601"
+            is_epoch = texts.str.fullmatch(_EPOCH).astype(bool)
+            of_epoch = texts[is_epoch]
             texts = texts.str.upper()  # a lower-case t or z is ISO 8601, too
             # pandas takes "now" and "today" for times: they would be another one with every load.
             # A year or a month alone would be its first day.
@@ -184,6 +190,9 @@ class _Rows:
         moments = pd.to_datetime(texts, format=form, errors="coerce", utc=True).astype("datetime64[us, UTC]")
         if not has_offset.all() and self.mapping.zone != "UTC":
             moments.loc[~has_offset] = self._localised(moments[~has_offset].dt.tz_localize(None))
+        if is_epoch.any():  # whatever the zone: they count from a moment
+            counted = pd.to_datetime(pd.Series(map(_of_epoch, of_epoch), of_epoch.index, "datetime64[us]"), utc=True)
+            moments.loc[is_epoch] = counted
         return _from_pandas(moments)
 
     def _localised(self, local: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
@@ -198,6 +207,13 @@ class _Rows:
         kept = np.ones(self.count, dtype=bool)
         kept[list(self.reasons)] = False
         return pa.array(kept)
+
+
+def _of_epoch(text: str) -> dt.datetime | None:
+    """UTC, naive, of seconds or milliseconds since 1970; None, which is rejected, where these are before 1990."""
+    with contextlib.suppress(ValueError):
+        return moment(text)
+    return None
 
 
 def _each(values: pa.Array, change: Callable[[str], str]) -> pa.Array:

@@ -222,6 +222,8 @@ def form_of(path: Path) -> str:
         raise SourceError(f"{path}: cannot be read: {problem.strerror}") from problem
     if head.startswith(b"PAR1"):
         return "parquet"
+    if (of_two_bytes := _of_utf_16(head)) is not None:
+        return "json" if of_two_bytes.startswith(("{", "[")) else "csv" if of_two_bytes else ""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"{", b"[")):
         return "json"
@@ -230,6 +232,19 @@ def form_of(path: Path) -> str:
         if start.startswith(b"From ") or b"," not in first_line.split(b":", 1)[0]:
             return "mail"
     return "csv" if start else ""
+
+
+def _of_utf_16(head: bytes) -> str | None:
+    """The first text of a file in UTF-16, as PowerShell writes it, or None; without its mark only JSON is known."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif head[:2] in (b"{\x00", b"[\x00"):
+        encoding = "utf-16-le"
+    elif head[:2] in (b"\x00{", b"\x00["):
+        encoding = "utf-16-be"
+    else:
+        return None
+    return head.decode(encoding, "ignore").lstrip()
 
 
 def read_rows(path: Path, encoding: str | None = None) -> Iterator[Row | Reject]:

@@ -6,6 +6,7 @@ time) and carries status and resolution; every other comment is an interaction.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
+from data_access.sources.states import Newest, is_deleted, version_of
 
 CHANNELS = {
     "web": "web_form", "web_form": "web_form", "mobile": "web_form", "mobile_sdk": "web_form",
@@ -46,16 +48,21 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     files = Files((path, *more), PARTS, "zendesk", encoding)
     names: dict[str, dict[str, str]] = {"groups": {}, "brands": {}}
     users, tickets, metrics, firsts = Lookup(), Lookup(), Lookup(), Lookup()
-    openings, events = Building(), Building()
+    openings, events, states = Building(), Building(), Newest()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
-        if part in ("comments", "ticket events"):
+        if part in ("tickets", "metrics"):
+            with contextlib.suppress(ValueError):  # told when it is read as an event
+                states.see(*_state(part, row))
+        elif part in ("comments", "ticket events"):
             for comment in _comments(part, row):
                 _keep_first(comment, firsts)
         else:
             _remember(part, row, names, users, metrics)
 
     def add_ticket(part: str, file: str | None, row: Row) -> None:
+        if states.has_newer(*_state(part, row)):
+            return
         if part == "metrics":
             event, fact = _metric_row(row)
         else:
@@ -75,12 +82,19 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             except ValueError as problem:
                 events.reject(comment, file, problem)
 
-    described = ("users", "groups", "brands", "metric sets", "comments", "ticket events")
+    described = ("users", "groups", "brands", "metric sets", "comments", "ticket events", "tickets", "metrics")
     yield from openings.take(files, described, remember)
     yield from openings.take(files, ("tickets", "metrics"), add_ticket)
+    yield states.rest()
     yield from events.take(files, ("comments", "ticket events"), add_comments)
-    for lookup in (users, tickets, metrics, firsts):
+    for lookup in (users, tickets, metrics, firsts, states):
         lookup.close()
+
+
+def _state(part: str, row: Row) -> tuple[str, str]:
+    """Which record this is, and when it was last changed. Raises ValueError where it has no id."""
+    key = row.needed("ticket_id" if part == "metrics" else "id")
+    return f"{part}:{key}", version_of(row, "updated_at", "updated_timestamp")
 
 
 def _keep_first(comment: Row, firsts: Lookup) -> None:
@@ -99,17 +113,27 @@ def _remember(part: str, row: Row, names: dict[str, dict[str, str]], users: Look
     if part == "metric sets":
         minutes = row.get("reply_time_in_minutes")
         given = minutes.get("calendar") if isinstance(minutes, dict) else minutes
-        solved = row.moment("solved_at")
-        metrics[row.needed("ticket_id")] = (
+        solved, key = row.moment("solved_at"), row.needed("ticket_id")
+        told = (
             Row(row.line, "", {"minutes": given}, row.raw).number("minutes"),
             solved.isoformat() if solved else None,
+            version_of(row, "updated_at"),
         )
+        before = metrics.get(key)
+        if before is None or _rank(before) < _rank(told):
+            metrics[key] = told
         return
     key = row.needed("id")
     if part == "users":
         users[key] = (row.text("role"), row.text("name"), row.text("email"), row.text("phone"))
     else:
         names[part][key] = row.text("name") or key
+
+
+def _rank(metric_set: tuple[Any, ...]) -> tuple[str, bool, str]:
+    """The newest metric set of a ticket counts; of those without a time the one that tells most."""
+    minutes, solved, version = metric_set
+    return version, minutes is not None, solved or ""
 
 
 def _role(user: str | None, users: Lookup) -> str | None:
@@ -162,23 +186,44 @@ def _ticket(
         "is_visible": is_public or not is_ours,
     }
     status = row.text("status")
-    if status == "deleted":  # almost always spam
+    if status == "deleted" or is_deleted(row):  # almost always spam
         event["needs_reply"] = False
-    minutes, solved = metrics.get(key) or (None, None)
+    minutes, solved, _ = metrics.get(key) or (None,) * 3
     # Every ticket has its description as its first comment: without that, other comments of it may be missing, too.
     first = firsts.get(key)
-    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) <= opened_at + SAME_TEXT
+    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) - opened_at <= SAME_TEXT
     fact: dict[str, Any] = {"status": status, "is_response_known": has_comments or key in metrics}
     if solved is not None:
         fact["resolved_at"] = max(dt.datetime.fromisoformat(solved), opened_at)
     if minutes is not None:
         assignee = row.text("assignee_id")
         fact |= {
-            "first_response_at": opened_at + dt.timedelta(seconds=round(minutes * 60)),
+            "first_response_at": _after(opened_at, minutes),
             "is_answered": True,
             "responder_agent": _named(assignee, users),
         }
+    elif channel == "phone":
+        fact |= _call(submitter if submitter != requester else None, users)
     return event, fact
+
+
+def _call(submitter: str | None, users: Lookup) -> dict[str, Any]:
+    """What a call tells without a reply: an agent who wrote it down took it; else it may have been taken or not.
+
+    Replies are written, calls are spoken: that there is none says nothing. Zendesk itself submits as user -1.
+    """
+    is_taken = submitter is not None and _role(submitter, users) in ("agent", None)
+    if not is_taken:
+        return {"is_response_known": False}
+    return {"is_response_known": True, "is_answered": True, "responder_agent": _named(submitter, users)}
+
+
+def _after(opened_at: dt.datetime, minutes: float) -> dt.datetime:
+    """The moment so many minutes later. Raises ValueError where the calendar ends before."""
+    try:
+        return opened_at + dt.timedelta(seconds=round(minutes * 60))
+    except OverflowError:
+        raise ValueError(f"{minutes:g} minutes after {opened_at} are at no possible time") from None
 
 
 def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -190,11 +235,15 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     via = (row.text("ticket_channel", "channel") or "").lower()
     # `submitter_role` says who entered the ticket, not who began the contact: all count as the customers'.
     agent = row.text("assignee_name")
+    channel = CHANNELS.get(via, "other")
+    # A call that an agent wrote down was taken; of another without a reply nobody knows.
+    is_call = channel == "phone" and minutes is None
+    is_taken = is_call and (row.text("submitter_role") or "").lower() in ("agent", "admin")
     event = {
         "external_id": f"ticket:{key}",
         "thread_id": key,
         "conversation": key,
-        "channel": CHANNELS.get(via, "other"),
+        "channel": channel,
         "direction": "inbound",
         "author_kind": "customer",
         "team": row.text("ticket_group", "group_name"),
@@ -202,21 +251,22 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "occurred_at": opened_at,
         "text": row.text("description", "subject"),
     }
-    answered_at = opened_at + dt.timedelta(seconds=round(minutes * 60)) if minutes is not None else None
+    answered_at = _after(opened_at, minutes) if minutes is not None else None
     return event, {
         "first_response_at": answered_at,
-        "is_answered": True if answered_at else None,
-        "responder_agent": agent if answered_at else None,
+        "is_answered": True if answered_at or is_taken else None,
+        "responder_agent": agent if answered_at else row.text("submitter_name") if is_taken else None,
         "resolved_at": resolved_at,
         "status": row.text("status"),
-        "is_response_known": True,
+        "is_response_known": is_taken or not is_call,
     }
 
 
 def _comments(part: str, row: Row) -> Iterator[Row]:
-    """The comments of a record: itself, or those among the changes of a ticket event."""
+    """The comments of a record: itself, unless it is deleted, or those among the changes of a ticket event."""
     if part == "comments":
-        yield row
+        if not is_deleted(row):
+            yield row
         return
     events = row.get("child_events")
     for event in events if isinstance(events, list) else ():

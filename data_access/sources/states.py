@@ -1,0 +1,55 @@
+"""Of records that stand in an export once for each of their changes, the newest state; and what is gone."""
+
+from __future__ import annotations
+
+import contextlib
+
+from data_access.sources.base import Batch
+from data_access.sources.files import Lookup
+from data_access.sources.records import Row
+
+
+def version_of(row: Row, *columns: str) -> str:
+    """When a record was last changed, as UTC text that sorts by time; empty where it does not say."""
+    with contextlib.suppress(ValueError):  # a broken time of a change is no reason to lose the record
+        at = row.moment(*columns)
+        return at.isoformat() if at is not None else ""
+    return ""
+
+
+def is_deleted(row: Row) -> bool:
+    """A connector keeps what was deleted at its source, and marks it."""
+    return str(row.get("_fivetran_deleted")).strip().lower() in ("true", "t", "1")
+
+
+class Newest:
+    """The newest version of each key, told in a first pass, so that a second one passes over what is older.
+
+    An export of changes repeats a ticket on every page on which it changed; neither the order of the pages nor the
+    names of their files say which state is the last. What is equally new is left to the loader.
+    """
+
+    def __init__(self) -> None:
+        self._versions = Lookup()
+        self._older_count = 0
+
+    def see(self, key: str, version: str) -> None:
+        """Remember a version."""
+        before = self._versions.get(key)
+        if before is None or before[0] < version:
+            self._versions[key] = (version,)
+
+    def has_newer(self, key: str, version: str) -> bool:
+        """Whether a newer one was seen; the record is counted then."""
+        newest = self._versions.get(key)
+        is_older = newest is not None and version < newest[0]
+        self._older_count += is_older
+        return is_older
+
+    def rest(self) -> Batch:
+        """The records that were passed over: read, and there already."""
+        return Batch(read_count=self._older_count)
+
+    def close(self) -> None:
+        """Give the space back."""
+        self._versions.close()
