@@ -88,9 +88,8 @@ def params(selection: Selection) -> dict[str, Any]:
     found["measure"] = selection.measure
     if selection.cell:
         found["cell"] = [f"{key}={value}" for key, value in selection.cell]
-    page = st.session_state.get("frontdoor_page")
-    if page and page != "conversations":
-        found["back"] = page
+    if back := filter_bar.way_back(selection.filter):
+        found["back"] = back
     return found
 
 
