@@ -62,6 +62,8 @@ with turns.reruns.taken():
     if status.is_empty and st.session_state["frontdoor_page"] != "data":
         empty.empty_store()
         st.stop()
+    if page.url_path not in ("conversations", "data"):  # these show rows, and no shares of what was answered
+        empty.of_outcome(wanted)
     try:
         page.run()
     except FrontdoorError as problem:

@@ -442,3 +442,16 @@ def test_a_filter_chosen_among_rows_is_taken_along_on_the_way_back(opened_page, 
     app.selectbox(key="f_grain").select("month").run()
     assert app.query_params["back"] in ("overview", ["overview"])
     assert _led_to(app, "Back to Overview") == {"period": ["all"], "grain": ["month"]}
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name not in ("conversations", "data")])
+def test_a_filter_by_response_state_says_on_every_page_with_figures_that_it_decides_the_shares(
+    opened_page, demo_store_url: str, page: str
+) -> None:
+    text = said(opened_page(demo_store_url, page, state=["ignored", "waiting"]))
+    assert "Filtered by outcome" in text
+    assert "Only what is ignored or waiting is counted" in text
+    assert "100 % of complaints ignored" not in text
+    if page == "overview":
+        assert "Not judged" in text
+        assert "Not compared" in text

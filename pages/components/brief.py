@@ -17,6 +17,9 @@ def changes(wanted: Filter) -> None:
     if wanted.date_from is None or wanted.date_to is None:
         st.text("Choose a period with two ends to compare it with the one before.")
         return
+    if wanted.states:
+        st.text("Not compared: the filter by response state decides what is answered or ignored.")
+        return
     before = f"the {cards.length_words(wanted)} before"
     found = data.changes(wanted)
     if found.empty:
@@ -40,6 +43,9 @@ def changes(wanted: Filter) -> None:
 
 def failing_doors(channels: pd.DataFrame, wanted: Filter) -> None:
     """The channels where clearly more complaints are ignored than on all others; a single one as it is."""
+    if wanted.states:
+        st.text("Not judged: the filter by response state decides what is ignored.")
+        return
     due = channels[channels["due_count"] > 0]
     worst = findings.standing_out(due, "ignored_in_time_count", "due_count").head(LARGEST)
     if len(due) == 1:
