@@ -455,3 +455,11 @@ def test_a_filter_by_response_state_says_on_every_page_with_figures_that_it_deci
     if page == "overview":
         assert "Not judged" in text
         assert "Not compared" in text
+
+
+def test_counting_what_asks_for_no_reply_is_said_in_the_header_and_on_the_button(
+    opened_page, tiny_store_url: str
+) -> None:
+    app = opened_page(tiny_store_url, no_reply_needed="include", period="all", team="Mail")
+    assert "waits that ask for no reply included" in said(app)
+    assert "More filters (2)" in [getattr(block.proto, "popover", block.proto).label for block in app.get("popover")]

@@ -74,6 +74,7 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
         _multiselect("Channel", "channel", choices, width=300)
         chosen = sum(bool(st.session_state[f"f_{name}"]) for name in _LISTS if name != "channel")
         chosen += st.session_state["f_visibility"] != "all"
+        chosen += bool(st.session_state["f_no_reply_needed"])
         with st.popover(f"More filters ({chosen})" if chosen else "More filters", key="more_filters"):
             for name, label in (
                 ("brand", "Brand"),
@@ -93,7 +94,9 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
             st.toggle(
                 "Count what asks for no reply",
                 key="f_no_reply_needed",
-                help="Thanks, praise and closing words count as waits, too.",
+                help="Thanks, praise and closing words count as waits, too: on Response times under By definition and "
+                "under Teams and agents, on Joined-up service as private contacts that failed. All other figures stay "
+                "as they are: nobody waits for a reply to thanks now.",
             )
     wanted = _filter(status)
     _write_url()
