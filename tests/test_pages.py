@@ -463,3 +463,13 @@ def test_counting_what_asks_for_no_reply_is_said_in_the_header_and_on_the_button
     app = opened_page(tiny_store_url, no_reply_needed="include", period="all", team="Mail")
     assert "waits that ask for no reply included" in said(app)
     assert "More filters (2)" in [getattr(block.proto, "popover", block.proto).label for block in app.get("popover")]
+
+
+def test_a_list_of_first_responses_shows_their_state_and_apart_from_it_that_of_complaints(
+    opened_page, tiny_store_url: str
+) -> None:
+    app = opened_page(tiny_store_url, "conversations", measure="in_target", period="all")
+    listed = app.dataframe[0].value
+    assert set(listed["opening_state"]) == {"Answered within target"}
+    assert "Answered late" in set(listed["worst_state"])
+    assert "response_state" not in listed

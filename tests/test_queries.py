@@ -347,6 +347,9 @@ def test_the_conversations_report_has_one_row_each_of_every_kind(tiny):
         "c9": "answered_late",
         "c10": "",  # praise asks for nothing
     }
+    openings = rows["opening_state"].fillna("").to_dict()
+    assert openings["c6"] == "answered_in_target"
+    assert rows["response_state"].fillna("").to_dict() | {"c6": "answered_in_target"} == openings
     assert rows["first_response_minutes"].dropna().to_dict() == {"c1": 60, "c2": 600, "c6": 1, "c9": 10}
     assert rows["is_complaint"].sum() == 6
     assert rows["is_answered"].sum() == 4

@@ -202,3 +202,16 @@ def test_check_numbers_agrees_for_any_of_these_filters(demo_store_url, capsys):
     ):
         assert main(["check", "--numbers", *arguments, "--store", demo_store_url]) == 0
         assert "0 failed" in capsys.readouterr().out
+
+
+def test_rows_of_first_responses_show_the_state_of_the_opening_that_they_were_counted_by(demo):
+    engine, status = demo
+    wanted = resolved(Filter(), status)
+    for measure, states in (
+        ("in_target", {"answered_in_target"}),
+        ("unanswered", {"answered_elsewhere", "waiting", "ignored", ""}),
+        ("answered_unknown_time", {"answered_unknown_time"}),
+    ):
+        rows = selected_rows(engine, Selection(wanted, measure))
+        assert set(rows["opening_state"].fillna("")) <= states
+    assert not set(selected_rows(engine, Selection(wanted, "in_target"))["response_state"]) <= {"answered_in_target"}

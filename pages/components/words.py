@@ -340,6 +340,8 @@ COLUMN_LABELS = {
     "short_abandoned_count": "Abandoned at once",
     "average_speed_of_answer_seconds": "Average speed of answer (seconds)",
     "response_state": "State",
+    "opening_state": "State of opening",
+    "worst_state": "Worst complaint",
     "sentiment_label": "Sentiment",
     "earlier_conversation_count": "Earlier contacts",
     "last_agent": "Last answered by",

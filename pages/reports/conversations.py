@@ -35,7 +35,7 @@ with left:
     order = choices.one_of("Order", ORDERS, "rows_order") if number > 1 else "newest"
     first = (page - 1) * ROWS_PER_PAGE
     rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first, newest_first=order == "newest")
-    shown = rows[selection.shown_columns(rows_wanted, rows)]
+    shown = selection.shown(rows_wanted, rows)
     alt = f"{number} rows; choose one to read the conversation"
     turn = selection.turn_of_rows(conversation_id)
     place = tables.pick(
