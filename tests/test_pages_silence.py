@@ -272,3 +272,12 @@ def test_periods_that_the_filter_cuts_off_are_named_where_calls_are_counted(open
     assert "Not whole" not in text
     cut = said(opened_page(demo_store_url, "response_times", **{**whole, "from": "2026-10-07"}))
     assert "Not whole, so hollow: week of 5 Oct 2026." in cut
+
+
+def test_what_still_has_time_is_listed_by_the_time_left(opened_page, demo_store_url: str) -> None:
+    app = opened_page(demo_store_url, "ignored_complaints", {"worklist_state": "waiting"}, period="all")
+    left = next(table.value["minutes_to_ignored"] for table in app.dataframe if "minutes_to_ignored" in table.value)
+    assert left.is_monotonic_increasing
+    assert app.session_state["waiting_order"] != "oldest"
+    everything = opened_page(demo_store_url, "ignored_complaints", period="all")
+    assert everything.session_state["worklist_order"] == "oldest"

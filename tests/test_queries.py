@@ -257,6 +257,8 @@ def test_the_worklist_holds_the_waiting_and_the_ignored_oldest_first(tiny):
 def test_the_worklist_can_be_cut_and_put_in_order_of_its_audience(tiny):
     assert len(ignored_worklist(tiny.engine, tiny.wanted, 1)) == 1
     assert len(ignored_worklist(tiny.engine, tiny.wanted, order="audience")) == 2
+    with pytest.raises(FilterError, match="unknown order 'newest'"):
+        ignored_worklist(tiny.engine, tiny.wanted, order="newest")
 
 
 def test_the_backlog_is_who_still_waits_for_us(tiny):

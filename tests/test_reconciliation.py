@@ -215,3 +215,18 @@ def test_rows_of_first_responses_show_the_state_of_the_opening_that_they_were_co
         rows = selected_rows(engine, Selection(wanted, measure))
         assert set(rows["opening_state"].fillna("")) <= states
     assert not set(selected_rows(engine, Selection(wanted, "in_target"))["response_state"]) <= {"answered_in_target"}
+
+
+def test_the_worklist_by_time_left_begins_with_what_is_ignored_soonest(demo, demo_store_url, capsys):
+    engine, status = demo
+    wanted = resolved(Filter(states=("waiting",)), status)
+    listed = run_report(engine, "worklist", wanted, order="time_left")
+    oldest = run_report(engine, "worklist", wanted)
+    assert list(listed["minutes_to_ignored"]) == sorted(oldest["minutes_to_ignored"])
+    assert list(listed["conversation_id"]) != list(oldest["conversation_id"])
+    asked = ["report", "worklist", "--store", demo_store_url, "--state", "waiting"]
+    assert main([*asked, "--order", "time_left"]) == 0
+    printed = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["conversation_id"] for row in printed] == list(listed["conversation_id"])
+    assert main(["report", "backlog", "--store", demo_store_url, "--order", "oldest"]) == 2
+    assert "--order goes with report worklist" in capsys.readouterr().err
