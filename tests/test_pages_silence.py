@@ -281,3 +281,13 @@ def test_what_still_has_time_is_listed_by_the_time_left(opened_page, demo_store_
     assert app.session_state["waiting_order"] != "oldest"
     everything = opened_page(demo_store_url, "ignored_complaints", period="all")
     assert everything.session_state["worklist_order"] == "oldest"
+
+
+def test_where_nobody_waits_there_is_no_empty_chart_of_waits(opened_page, demo_store_url: str) -> None:
+    some = opened_page(demo_store_url, "response_times", period="all")
+    none = opened_page(demo_store_url, "response_times", period="all", team="Phone South")
+    assert "Nobody waits for a reply" in said(none)
+    assert "Open waits by age" in said(none)
+    alts = [[chart.proto.alt for chart in app.get("plotly_chart")] for app in (some, none)]
+    assert any("open now" in alt for alt in alts[0])
+    assert not any("Nobody waits" in alt for alt in alts[1])
