@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -291,3 +292,13 @@ def test_where_nobody_waits_there_is_no_empty_chart_of_waits(opened_page, demo_s
     alts = [[chart.proto.alt for chart in app.get("plotly_chart")] for app in (some, none)]
     assert any("open now" in alt for alt in alts[0])
     assert not any("Nobody waits" in alt for alt in alts[1])
+
+
+def test_targets_are_marked_of_the_channels_that_the_filter_leaves(opened_page, demo_store_url: str) -> None:
+    marked = {}
+    for team in ("", "Phone South"):
+        app = opened_page(demo_store_url, "response_times", period="all", **({"team": team} if team else {}))
+        curve = next(chart for chart in app.get("plotly_chart") if "curve" in str(chart.proto.id))
+        marked[team] = re.findall(r"target[^\"]*", str(curve.proto.spec))
+    assert len(marked[""]) > 1
+    assert marked["Phone South"] == ["target: Phone"]

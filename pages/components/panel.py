@@ -218,14 +218,17 @@ def _behind(
 
 
 def target_marks(wanted: Filter) -> dict[str, float]:
-    """The targets in force as marks on a time axis: few channels by name, else how many; the caption names all."""
+    """The targets in force as marks on a time axis: few channels by name, else how many; the caption names all.
+
+    Of the channels on which a conversation of the filter was opened, and no others.
+    """
     settings = data.status().settings
     named: dict[float, list[str]] = {}
-    chosen = wanted.channels or tuple(data.filter_options()["channel"])
+    present = set(data.response_times(wanted, ("channel",))["channel"])
     for threshold in settings.thresholds:
         if threshold.brand is None and threshold.team is None:
             for channel in threshold.channels:
-                if channel in chosen:
+                if channel in present:
                     named.setdefault(threshold.target_seconds / 60, []).append(words.value("channel", channel))
     return {_target_words(at, names): at for at, names in sorted(named.items())}
 
