@@ -28,6 +28,7 @@ from data_access.filters import Filter
 from data_access.measures import MEASURES, Selection, parse_cell
 from data_access.output import OutputError, counted, standard_output
 from data_access.queries.conversations import selected_rows
+from data_access.queries.ignored_complaints import WORKLIST_ORDERS
 from data_access.queries.options import unknown_values
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources import SOURCES, Recognised, recognise
@@ -146,6 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--measure", metavar="NAME", help="with conversations: exactly the rows of a measure")
     report.add_argument("--cell", action="append", default=[], metavar="KEY=VALUE", help="and of one cell of it")
     report.add_argument("--customer", metavar="ID", help="with journeys: the whole journey of one customer")
+    report.add_argument(
+        "--order",
+        choices=WORKLIST_ORDERS,
+        help="with worklist: oldest first (default), most seen first, or least time left until ignored first",
+    )
     _add_filters(report)
     export = command("export", _export, "write every report as CSV into a folder")
     export.add_argument("folder", type=Path, metavar="FOLDER")
@@ -545,7 +551,7 @@ def _report(options: argparse.Namespace) -> int:
     status = read_status(engine, _url(options))
     wanted = _wanted(options, engine, status)
     if options.measure:
-        if options.name != "conversations" or options.customer:
+        if options.name != "conversations" or options.customer or options.order:
             raise FilterError("--measure goes with report conversations")
         if options.measure not in MEASURES:
             raise FilterError(f"unknown measure {options.measure!r}; known are {', '.join(MEASURES)}")
@@ -554,7 +560,9 @@ def _report(options: argparse.Namespace) -> int:
     else:
         if options.cell:
             raise FilterError("--cell goes with --measure")
-        frame = run_report(engine, options.name, wanted, tuple(options.by), customer=options.customer)
+        frame = run_report(
+            engine, options.name, wanted, tuple(options.by), customer=options.customer, order=options.order
+        )
         if options.customer and frame.empty:
             _say(
                 f"note: no customer_id of the store with a contact up to then is {options.customer!r}; frontdoor "

@@ -196,6 +196,8 @@ class Filter:
             parts.append(f"{self.visibility} channels only")
         if len(parts) == 1:
             parts.append("everything")
+        if self.with_no_reply_needed:
+            parts.append("waits that ask for no reply included")
         if self.clock == "business":  # leaves nobody out, so it is said beside "everything", not in its place
             is_always = bool(self.complete_to) and not self.business_now
             hint = " (no opening hours in the settings: all hours count)" if is_always else ""

@@ -498,9 +498,9 @@ def is_within(gap: ColumnElement[int], wanted: Filter) -> Clause:
 
 
 def conversation_states(wanted: Filter) -> Select[Any]:
-    """One row per conversation: its response state at `as_of`.
+    """One row per conversation: its response state at `as_of`, and that of its opening wait, `opening_state`.
 
-    The state of its worst complaint; without a complaint, of its opening wait; null where that asked
+    The first is the state of its worst complaint; without a complaint, of its opening wait. Null where that asked
     for nothing and got nothing.
     """
     complained = and_(waits.c.first_complaint_at.is_not(None), waits.c.first_complaint_at <= wanted.now)
@@ -509,13 +509,19 @@ def conversation_states(wanted: Filter) -> Select[Any]:
         (and_(~needs_reply(waits, wanted), ~_is_true(is_answered(waits, wanted))), null()),
         else_=_severity(response_state(wanted, of_complaint=False)),
     )
-    rank = func.coalesce(
-        func.max(complaint_rank).filter(complained),
-        func.max(opening_rank).filter(waits.c.wait_number == 1),
+    opening = func.max(opening_rank).filter(waits.c.wait_number == 1)
+    worst = func.coalesce(func.max(complaint_rank).filter(complained), opening)
+    state, opening_state = (
+        case(*((rank == number, name) for number, name in enumerate(_SEVERITY)), else_=null())
+        for rank in (worst, opening)
     )
-    state = case(*((rank == number, name) for number, name in enumerate(_SEVERITY)), else_=null())
     return (
-        select(waits.c.conversation_id, waits.c.customer_id, state.label("response_state"))
+        select(
+            waits.c.conversation_id,
+            waits.c.customer_id,
+            state.label("response_state"),
+            opening_state.label("opening_state"),
+        )
         .where(waits.c.started_at <= wanted.now, waits.c.is_response_known.is_(True))
         .group_by(waits.c.conversation_id, waits.c.customer_id)
     )

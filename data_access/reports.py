@@ -198,9 +198,18 @@ REPORTS = {report.name: report for report in _ALL}
 
 
 def run_report(
-    engine: Engine, name: str, wanted: Filter, by: Sequence[str] = (), *, customer: str | None = None
+    engine: Engine,
+    name: str,
+    wanted: Filter,
+    by: Sequence[str] = (),
+    *,
+    customer: str | None = None,
+    order: str | None = None,
 ) -> pd.DataFrame:
-    """The frame of a report; `customer` gives the journey of one. Raises FilterError for unknown names and dimensions."""
+    """The frame of a report. Raises FilterError for unknown names and dimensions.
+
+    `customer` gives the journey of one, `order` is that of the worklist.
+    """
     report = REPORTS.get(name)
     if report is None:
         raise FilterError(f"unknown report {name!r}; known are {', '.join(REPORTS)}")
@@ -215,4 +224,8 @@ def run_report(
         if report.query is not _journeys:
             raise FilterError("--customer goes with report journeys")
         return _journeys(engine, wanted, (), customer)
+    if order is not None:
+        if name != "worklist":
+            raise FilterError("--order goes with report worklist")
+        return ignored_worklist(engine, wanted, order=order)
     return report.query(engine, wanted, tuple(by))

@@ -47,7 +47,7 @@ with turns.reruns.taken():
     with navigation:
         st.markdown("**Frontdoor**", width="content")
         for known in pages.values():
-            st.page_link(known, query_params=filter_bar.params())
+            st.page_link(known, query_params=filter_bar.params() if known is page else filter_bar.before_rows())
         if status.settings.simulated:
             st.badge("Simulated company, no real customers", color="orange")
     for notice in filter_bar.notices():
@@ -62,6 +62,8 @@ with turns.reruns.taken():
     if status.is_empty and st.session_state["frontdoor_page"] != "data":
         empty.empty_store()
         st.stop()
+    if page.url_path not in ("conversations", "data"):  # these show rows, and no shares of what was answered
+        empty.of_outcome(wanted)
     try:
         page.run()
     except FrontdoorError as problem:

@@ -21,6 +21,7 @@ from data_access.measures import Selection
 from data_access.queries.conversations import count_rows
 from data_access.sources.mapping import mapping_of, read_mapping
 from data_access.store import settings_file
+from pages.components import charts_age, findings_age
 
 # Two weeks to the minute. y: 18-24, o: 65+, u: age unknown. Minutes to the answer, or never.
 #            chat                  email               letter
@@ -378,3 +379,31 @@ def test_without_ages_everything_is_unknown_and_nothing_is_compared(shared_data,
     assert frame.loc["unknown", "answered_verdict"] == "not judged"
     assert frame.loc["unknown", "answered_gap_share"] == 0
     assert Filter(channels=("twitter",)).channels == tuple(by_channel(report).index)
+
+
+def _heard(*counts: int, weeks: float = 13.0, low: float = -1.0) -> pd.DataFrame:
+    frame = pd.DataFrame({"channel": ["email", "chat", "twitter"][: len(counts)], "conversation_count": counts})
+    frame["group_conversation_count"], frame["weeks"] = sum(counts), weeks
+    frame["inbound_share"], frame["answer_share"] = 0.5, 0.4
+    return frame.assign(answer_gap_per_week=21.0, answer_gap_per_week_low=low)
+
+
+def test_that_nobody_is_heard_less_is_not_said_where_too_few_wrote_to_tell():
+    few, many = (findings_age.heard(_heard(*counts), "answer", None) for counts in ((20, 29), (60, 50)))
+    assert few == "Too few on every channel to tell whether we listen where customers talk"
+    assert many.startswith("No channel stands out by more than chance")
+
+
+def test_a_gap_is_not_counted_up_to_a_week_where_the_period_is_shorter():
+    week = findings_age.heard(_heard(60, 50, weeks=6.9 / 7, low=1.0), "answer", None)
+    day = _heard(60, 50, weeks=1 / 7, low=1.0)
+    assert week.endswith("; 21 conversations a week beyond that")
+    assert findings_age.heard(day, "answer", None).endswith("; 3.0 conversations beyond that")
+    assert "week" not in findings_age.heard_counted(day, "answer")
+    notes = charts_age.heard_dumbbell(
+        day.assign(**{f"{name}_{end}": 0.5 for name in ("inbound_share", "answer_share") for end in ("low", "high")},
+                   answer_gap_per_week_high=40.0),
+        factor=findings_age.gap_factor(day),
+    ).layout.annotations  # fmt: skip
+    assert "in all" in [note.text for note in notes]
+    assert "<b>+3.0</b>" in [note.text for note in notes]

@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from data_access.estimates import wilson_interval
 from data_access.metrics import METRICS
 from data_access.vocabulary import CHANNELS, RESPONSE_STATES, SENTIMENTS
 from pages.components import charts, findings, findings_age, panel, theme, words
@@ -275,6 +276,43 @@ def test_what_reads_the_same_is_said_once_and_what_is_too_few_in_plain_words() -
         frame.assign(due_count=3), "team", "ignored_share", "due_count", "of complaints ignored"
     )
     assert few == "Too few in every group to compare them"
+
+
+def of_channels(**counts: tuple[int, int]) -> pd.DataFrame:
+    """Complaints ignored in time and now, of those due, by channel."""
+    frame = pd.DataFrame([(name, *both) for name, both in counts.items()], columns=["channel", "ignored", "due_count"])
+    frame["ignored_in_time_count"] = frame["ignored_count"] = frame["ignored"]
+    frame["complaint_count"], frame["ignored_share"] = frame["due_count"], frame["ignored"] / frame["due_count"]
+    frame["ignored_share_low"], frame["ignored_share_high"] = wilson_interval(frame["ignored"], frame["due_count"])
+    return frame
+
+
+def test_a_channel_is_named_as_failing_only_where_more_is_ignored_than_on_the_others_together() -> None:
+    quiet = of_channels(chat=(2, 49), email=(6, 9), twitter=(3, 5), phone=(0, 12))
+    assert findings.standing_out(quiet, "ignored_in_time_count", "due_count").empty
+    assert findings.no_door(quiet) == (
+        "No channel with 30 complaints or more stands out from the others. "
+        "9 ignored complaints came by channels with fewer: Email 6 of 9, Twitter 3 of 5."
+    )
+    assert findings.response_states(quiet, "channel") == "15 % of complaints are ignored now; no channel stands out"
+    loud = of_channels(chat=(2, 100), email=(40, 80), facebook=(30, 90), phone=(1, 3))
+    found = findings.standing_out(loud, "ignored_in_time_count", "due_count")
+    assert found["channel"].tolist() == ["email"]  # Facebook's third is near the share of the others
+    assert findings.response_states(loud, "channel") == "Email: 1 of 2 complaints are ignored now"
+    assert findings.no_door(of_channels(email=(3, 9))) == (
+        "No channel has the 30 complaints that it takes to judge it. "
+        "3 ignored complaints came by channels with fewer: Email 3 of 9."
+    )
+    assert findings.no_door(of_channels(chat=(0, 49))) == "No complaint old enough to be judged was ignored."
+    assert findings.no_door(of_channels(chat=(9, 40), email=(9, 40))).endswith("stands out from the others.")
+
+
+def test_a_single_group_that_can_be_judged_is_not_said_to_be_ahead_of_the_others() -> None:
+    frame = of_channels(chat=(2, 49), email=(6, 9))
+    said = findings.groups_apart(frame, "channel", "ignored_share", "due_count", "of complaints ignored")
+    assert said == "Chat: 4.1 % of complaints ignored; the others are too few to compare"
+    alone = findings.groups_apart(frame.head(1), "channel", "ignored_share", "due_count", "of complaints ignored")
+    assert alone == "Chat: 4.1 % of complaints ignored"
 
 
 def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:

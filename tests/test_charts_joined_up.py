@@ -61,7 +61,7 @@ def test_every_arrow_says_its_count_and_wait_and_a_thin_one_on_hover_only():
     figure = charts_joined_up.back_door_sankey(FLOW)
     assert {"6 · 2 d", "3 · 1 h"} <= set(texts(figure))
     assert {"Email <b>7</b>", "Phone <b>3</b>", "Twitter <b>9</b>", "Facebook <b>1</b>"} <= set(texts(figure))
-    assert all("half had waited" in text for text in figure.data[0].link.customdata)
+    assert all("half posted" in text for text in figure.data[0].link.customdata)
     thin = pd.concat([FLOW.assign(back_door_count=[600, 300, 1])])
     assert not any(text.startswith("1 · ") for text in texts(charts_joined_up.back_door_sankey(thin)))
 
@@ -118,7 +118,7 @@ def test_every_mark_of_a_figure_can_be_given_its_days():
 
 def test_the_finding_names_the_door_that_failed_most_and_the_widest_arrow():
     text = said.flow(FLOW, TOTAL, 7)
-    assert text.startswith("Email failed before 7 of 10; widest, email to Twitter: half had waited ")
+    assert text.startswith("Email failed before 7 of 10; widest, email to Twitter: half posted ")
     none = said.flow(FLOW.head(0), TOTAL, 1)
     assert (
         none

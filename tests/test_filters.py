@@ -248,6 +248,7 @@ def test_a_filter_says_in_words_what_is_shown():
     assert Filter(date_from=day, date_to=day).sentence() == "5 Jan 2026; everything"
     assert Filter(clock="business").sentence() == "All time; everything; times in business hours"
     assert Filter(clock="business", channels=("sms",)).sentence() == "All time; channel SMS; times in business hours"
+    assert Filter(with_no_reply_needed=True).sentence() == "All time; everything; waits that ask for no reply included"
     assert day_words(dt.date(2026, 12, 31)) == "31 Dec 2026"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -380,3 +381,95 @@ def test_a_limited_viewer_counts_the_rejected_rows_that_the_table_lists(
     tables = [element.value for element in app.dataframe if "reason" in element.value]
     assert next(metric.value for metric in app.metric if metric.label == "Rows rejected") == "2"
     assert [list(table["raw"].fillna("")) for table in tables] == [["", ""]]
+
+
+def _led_to(app: AppTest, label: str) -> dict[str, list[str]]:
+    """The parameters of a link of a page, by the beginning of its label."""
+    links = [link.proto for link in app.get("page_link") if link.proto.label.replace("\\", "").startswith(label)]
+    return parse_qs(links[0].query_string)
+
+
+@pytest.mark.parametrize(
+    ("page", "params"),
+    [
+        ("overview", {"channel": ["email"]}),
+        ("response_times", {"channel": ["email"], "period": ["28d"]}),
+        ("channel_mix", {}),
+    ],
+)
+def test_the_way_back_from_rows_leads_to_the_filter_one_came_with(
+    opened_page, demo_store_url: str, page: str, params: dict[str, list[str]]
+) -> None:
+    app = opened_page(demo_store_url, page, **params)
+    opened = [parse_qs(link.proto.query_string) for link in app.get("page_link")]
+    changed = [found for found in opened if "?" in found.get("back", [""])[0]]
+    assert changed
+    for name in list(app.query_params):
+        del app.query_params[name]
+    app.switch_page("reports/conversations.py")
+    for name, values in changed[0].items():
+        app.query_params[name] = values
+    app.run()
+    assert not app.exception
+    assert _led_to(app, f"Back to {PAGES[page][0]}") == params
+    assert _led_to(app, PAGES["data"][0]) == params
+
+
+@pytest.mark.parametrize(
+    ("back", "found"),
+    [
+        (
+            "overview?channel=email&channel=nowhere&conversation=c1&period=28d",
+            {"channel": ["email"], "period": ["28d"]},
+        ),
+        ("overview?from=yesterday&period=always&as_of=2020-01-01&//evil.example", {}),
+        ("//evil.example?channel=email", None),
+        ("conversations?channel=email", None),
+    ],
+)
+def test_a_way_back_written_by_hand_leads_to_a_known_page_and_filter_only(
+    opened_page, demo_store_url: str, back: str, found: dict[str, list[str]] | None
+) -> None:
+    app = opened_page(demo_store_url, "conversations", back=back)
+    assert not app.exception
+    assert ("Back to" in str([link.proto.label for link in app.get("page_link")])) == (found is not None)
+    if found is not None:
+        assert _led_to(app, "Back to Overview") == found
+
+
+def test_a_filter_chosen_among_rows_is_taken_along_on_the_way_back(opened_page, demo_store_url: str) -> None:
+    app = opened_page(demo_store_url, "conversations", period="all", back="overview?channel=email")
+    app.selectbox(key="f_grain").select("month").run()
+    assert app.query_params["back"] in ("overview", ["overview"])
+    assert _led_to(app, "Back to Overview") == {"period": ["all"], "grain": ["month"]}
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name not in ("conversations", "data")])
+def test_a_filter_by_response_state_says_on_every_page_with_figures_that_it_decides_the_shares(
+    opened_page, demo_store_url: str, page: str
+) -> None:
+    text = said(opened_page(demo_store_url, page, state=["ignored", "waiting"]))
+    assert "Filtered by outcome" in text
+    assert "Only what is ignored or waiting is counted" in text
+    assert "100 % of complaints ignored" not in text
+    if page == "overview":
+        assert "Not judged" in text
+        assert "Not compared" in text
+
+
+def test_counting_what_asks_for_no_reply_is_said_in_the_header_and_on_the_button(
+    opened_page, tiny_store_url: str
+) -> None:
+    app = opened_page(tiny_store_url, no_reply_needed="include", period="all", team="Mail")
+    assert "waits that ask for no reply included" in said(app)
+    assert "More filters (2)" in [getattr(block.proto, "popover", block.proto).label for block in app.get("popover")]
+
+
+def test_a_list_of_first_responses_shows_their_state_and_apart_from_it_that_of_complaints(
+    opened_page, tiny_store_url: str
+) -> None:
+    app = opened_page(tiny_store_url, "conversations", measure="in_target", period="all")
+    listed = app.dataframe[0].value
+    assert set(listed["opening_state"]) == {"Answered within target"}
+    assert "Answered late" in set(listed["worst_state"])
+    assert "response_state" not in listed

@@ -136,7 +136,7 @@ def test_other_days_change_the_cards_the_arrows_and_the_links_together(opened_pa
 def test_each_arrow_has_a_plain_link_with_its_wait(opened_page, joined_url: str) -> None:
     app = opened_page(joined_url, period="all")
     labels = [link.label.replace("\\", "").replace("\u00a0", " ") for link in app.page_link]
-    assert "Email → Twitter: 2, waited 2 d" in " ".join(labels).replace("48 h", "2 d")
+    assert "Email → Twitter: 2, posted after 2 d" in " ".join(labels).replace("48 h", "2 d")
     arrows = [query for query in links(app) if "front_channel" in query]
     assert len(arrows) == 2
 

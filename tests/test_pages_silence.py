@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,32 @@ def test_periods_that_the_filter_cuts_off_are_named_where_calls_are_counted(open
     assert "Not whole" not in text
     cut = said(opened_page(demo_store_url, "response_times", **{**whole, "from": "2026-10-07"}))
     assert "Not whole, so hollow: week of 5 Oct 2026." in cut
+
+
+def test_what_still_has_time_is_listed_by_the_time_left(opened_page, demo_store_url: str) -> None:
+    app = opened_page(demo_store_url, "ignored_complaints", {"worklist_state": "waiting"}, period="all")
+    left = next(table.value["minutes_to_ignored"] for table in app.dataframe if "minutes_to_ignored" in table.value)
+    assert left.is_monotonic_increasing
+    assert app.session_state["waiting_order"] != "oldest"
+    everything = opened_page(demo_store_url, "ignored_complaints", period="all")
+    assert everything.session_state["worklist_order"] == "oldest"
+
+
+def test_where_nobody_waits_there_is_no_empty_chart_of_waits(opened_page, demo_store_url: str) -> None:
+    some = opened_page(demo_store_url, "response_times", period="all")
+    none = opened_page(demo_store_url, "response_times", period="all", team="Phone South")
+    assert "Nobody waits for a reply" in said(none)
+    assert "Open waits by age" in said(none)
+    alts = [[chart.proto.alt for chart in app.get("plotly_chart")] for app in (some, none)]
+    assert any("open now" in alt for alt in alts[0])
+    assert not any("Nobody waits" in alt for alt in alts[1])
+
+
+def test_targets_are_marked_of_the_channels_that_the_filter_leaves(opened_page, demo_store_url: str) -> None:
+    marked = {}
+    for team in ("", "Phone South"):
+        app = opened_page(demo_store_url, "response_times", period="all", **({"team": team} if team else {}))
+        curve = next(chart for chart in app.get("plotly_chart") if "curve" in str(chart.proto.id))
+        marked[team] = re.findall(r"target[^\"]*", str(curve.proto.spec))
+    assert len(marked[""]) > 1
+    assert marked["Phone South"] == ["target: Phone"]

@@ -9,6 +9,9 @@ from test_leaving import stored
 from test_told import MESSAGES, _loaded
 
 from data_access.filters import Filter
+from data_access.queries.restatements import told_again
+from data_access.store import open_reader, read_status, resolved
+from pages.components.told_again import MOST_ROWS
 
 pytestmark = pytest.mark.usefixtures("no_earlier_answers", "nothing_set")
 
@@ -78,3 +81,12 @@ def test_a_filter_that_matches_nothing_says_why_and_draws_nothing(monkeypatch, t
 def test_an_empty_store_draws_nothing(monkeypatch, empty_store_url):
     app, _ = shown(monkeypatch, empty_store_url)
     assert not app.get("plotly_chart")
+
+
+def test_a_cut_list_of_restatements_says_of_how_many_it_shows_the_newest(monkeypatch, demo_store_url):
+    monkeypatch.setenv("FRONTDOOR_STORE", demo_store_url)
+    engine = open_reader(demo_store_url)
+    pairs = told_again(engine, resolved(Filter(), read_status(engine, demo_store_url)))
+    _, text = shown(monkeypatch, demo_store_url)
+    assert len(pairs) > MOST_ROWS
+    assert f"The newest {MOST_ROWS} of {len(pairs)} restatements" in text

@@ -257,6 +257,8 @@ def test_the_worklist_holds_the_waiting_and_the_ignored_oldest_first(tiny):
 def test_the_worklist_can_be_cut_and_put_in_order_of_its_audience(tiny):
     assert len(ignored_worklist(tiny.engine, tiny.wanted, 1)) == 1
     assert len(ignored_worklist(tiny.engine, tiny.wanted, order="audience")) == 2
+    with pytest.raises(FilterError, match="unknown order 'newest'"):
+        ignored_worklist(tiny.engine, tiny.wanted, order="newest")
 
 
 def test_the_backlog_is_who_still_waits_for_us(tiny):
@@ -347,6 +349,9 @@ def test_the_conversations_report_has_one_row_each_of_every_kind(tiny):
         "c9": "answered_late",
         "c10": "",  # praise asks for nothing
     }
+    openings = rows["opening_state"].fillna("").to_dict()
+    assert openings["c6"] == "answered_in_target"
+    assert rows["response_state"].fillna("").to_dict() | {"c6": "answered_in_target"} == openings
     assert rows["first_response_minutes"].dropna().to_dict() == {"c1": 60, "c2": 600, "c6": 1, "c9": 10}
     assert rows["is_complaint"].sum() == 6
     assert rows["is_answered"].sum() == 4

@@ -202,3 +202,31 @@ def test_check_numbers_agrees_for_any_of_these_filters(demo_store_url, capsys):
     ):
         assert main(["check", "--numbers", *arguments, "--store", demo_store_url]) == 0
         assert "0 failed" in capsys.readouterr().out
+
+
+def test_rows_of_first_responses_show_the_state_of_the_opening_that_they_were_counted_by(demo):
+    engine, status = demo
+    wanted = resolved(Filter(), status)
+    for measure, states in (
+        ("in_target", {"answered_in_target"}),
+        ("unanswered", {"answered_elsewhere", "waiting", "ignored", ""}),
+        ("answered_unknown_time", {"answered_unknown_time"}),
+    ):
+        rows = selected_rows(engine, Selection(wanted, measure))
+        assert set(rows["opening_state"].fillna("")) <= states
+    assert not set(selected_rows(engine, Selection(wanted, "in_target"))["response_state"]) <= {"answered_in_target"}
+
+
+def test_the_worklist_by_time_left_begins_with_what_is_ignored_soonest(demo, demo_store_url, capsys):
+    engine, status = demo
+    wanted = resolved(Filter(states=("waiting",)), status)
+    listed = run_report(engine, "worklist", wanted, order="time_left")
+    oldest = run_report(engine, "worklist", wanted)
+    assert list(listed["minutes_to_ignored"]) == sorted(oldest["minutes_to_ignored"])
+    assert list(listed["conversation_id"]) != list(oldest["conversation_id"])
+    asked = ["report", "worklist", "--store", demo_store_url, "--state", "waiting"]
+    assert main([*asked, "--order", "time_left"]) == 0
+    printed = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["conversation_id"] for row in printed] == list(listed["conversation_id"])
+    assert main(["report", "backlog", "--store", demo_store_url, "--order", "oldest"]) == 2
+    assert "--order goes with report worklist" in capsys.readouterr().err

@@ -68,7 +68,7 @@ def test_a_duration_in_a_table_fits_the_shortest_and_the_longest_and_names_no_un
     assert shown["average_speed_of_answer_seconds"].dt.total_seconds().tolist() == [23] * 5
     assert shown["p25_minutes_waited"].isna().all()
     labels = [heading["label"] for heading in tables.columns(shown).values()]
-    assert labels == ["Answered within", "Average speed of answer", "A quarter had waited less than"]
+    assert labels == ["Answered within", "Average speed of answer", "A quarter posted within"]
     assert "minutes" not in words.column("median_minutes_never_labelled").removesuffix(" (minutes)")
 
 

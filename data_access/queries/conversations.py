@@ -90,8 +90,14 @@ def _columns(wanted: Filter, state: ColumnElement[Any], rows: Table = conversati
     }
 
 
-def _with_states(wanted: Filter, *of: ColumnElement[bool]) -> tuple[Any, ColumnElement[Any]]:
-    """Conversations beside their states, and the state; from the waits of these conditions, by default all."""
+def _of_conversations(wanted: Filter, states: Any) -> _Columns:
+    """The columns of conversations that stand beside their states."""
+    columns = _columns(wanted, states.response_state)
+    return columns | {"opening_state": (states.opening_state, "text")}
+
+
+def _with_states(wanted: Filter, *of: ColumnElement[bool]) -> tuple[Any, Any]:
+    """Conversations beside their states, and the columns of these; from the waits of these conditions, else all."""
     states = conversation_states(wanted).where(*of).subquery("states")
     joined = conversations.outerjoin(
         states,
@@ -100,13 +106,14 @@ def _with_states(wanted: Filter, *of: ColumnElement[bool]) -> tuple[Any, ColumnE
             states.c.conversation_id == conversations.c.conversation_id,
         ),
     )
-    return joined, states.c.response_state
+    return joined, states.c
 
 
 def conversations_rows(engine: Engine, wanted: Filter) -> pd.DataFrame:
     """Every conversation of the filter, of every kind, never cut. One row each, oldest first.
 
-    `response_state` is that of the worst complaint, else of the opening wait; empty where nothing was asked.
+    `response_state` is that of the worst complaint, else of the opening wait; `opening_state` is that of the opening
+    wait, to which `first_response_minutes` belongs. Empty where nothing was asked.
     """
     return selected_rows(engine, Selection(wanted, "all_conversations"), newest_first=False)
 
@@ -137,14 +144,14 @@ def _selected(
     )
     if table is conversations:
         if shown is not None:
-            joined, state = _with_states(wanted, waits.c.customer_id.in_(select(shown.c.customer_id)))
+            joined, states = _with_states(wanted, waits.c.customer_id.in_(select(shown.c.customer_id)))
         elif stretch is not None:
             # No wait begins before its conversation does.
             mine = select(table.c.customer_id).where(*clauses)
-            joined, state = _with_states(wanted, waits.c.started_at >= stretch[0], waits.c.customer_id.in_(mine))
+            joined, states = _with_states(wanted, waits.c.started_at >= stretch[0], waits.c.customer_id.in_(mine))
         else:
-            joined, state = _with_states(wanted)
-        columns = _columns(wanted, state)
+            joined, states = _with_states(wanted)
+        columns = _of_conversations(wanted, states)
     else:
         of_complaint = measure.owning == "first_complaint_at"
         is_backlog = measure.name == "open_waits"
@@ -283,7 +290,7 @@ def _visible(wanted: Filter) -> ColumnElement[bool]:
 # What a viewer may know of another team's conversation, and of its events, beside that they are not shown.
 _KNOWN_TO_ALL = (
     "conversation_id", "customer_id", "kind", "channel", "age_group", "opened_at", "first_response_at",
-    "first_response_minutes", "is_answered", "response_state",
+    "first_response_minutes", "is_answered", "response_state", "opening_state",
 )  # fmt: skip
 _EVENTS_KNOWN_TO_ALL = ("occurred_at", "direction", "author_kind", "is_visible", "needs_reply")
 
@@ -345,8 +352,8 @@ def customer_conversations(engine: Engine, wanted: Filter, customer_id: str) -> 
 
     Of those outside the viewer's scope only channel, times and state are told.
     """
-    joined, state = _with_states(wanted)
-    columns = _for_the_viewer(wanted, _columns(wanted, state), _KNOWN_TO_ALL)
+    joined, states = _with_states(wanted)
+    columns = _for_the_viewer(wanted, _of_conversations(wanted, states), _KNOWN_TO_ALL)
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)
@@ -379,8 +386,8 @@ def customer_facts(engine: Engine, wanted: Filter, customer_id: str) -> pd.DataF
 
 def conversation_of(engine: Engine, wanted: Filter, conversation_id: str) -> pd.DataFrame:
     """One conversation as a row of `conversations`; empty where there is none or the viewer may not know of it."""
-    joined, state = _with_states(wanted)
-    columns = _for_the_viewer(wanted, _columns(wanted, state), _KNOWN_TO_ALL)
+    joined, states = _with_states(wanted)
+    columns = _for_the_viewer(wanted, _of_conversations(wanted, states), _KNOWN_TO_ALL)
     statement = (
         select(*(expression.label(name) for name, (expression, _) in columns.items()))
         .select_from(joined)

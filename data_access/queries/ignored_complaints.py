@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Engine, and_, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from data_access import dialects
+from data_access.errors import FilterError
 from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
 from data_access.frames import (
@@ -54,6 +55,7 @@ _WORKLIST_KINDS = {
     "last_agent": "text",
     "is_bot_answered": "flag",
 }
+WORKLIST_ORDERS = ("oldest", "audience", "time_left")
 _STATE_COUNTS = tuple(f"{name}_count" for name in RESPONSE_STATES)
 
 
@@ -126,10 +128,13 @@ def ignored_worklist(
 ) -> pd.DataFrame:
     """Complaints still unanswered at `as_of`, waiting or ignored. One row per complaint, oldest first.
 
-    `order="audience"` puts the most seen first. `minutes_to_ignored` counts down and is negative once
+    `order="audience"` puts the most seen first, `"time_left"` what is ignored soonest, or has been for longest; raises
+    FilterError for any other. `minutes_to_ignored` counts down and is negative once
     ignored; `earlier_conversation_count` are the customer's conversations before this one, `last_agent` is who
     answered last before the wait.
     """
+    if order not in WORKLIST_ORDERS:
+        raise FilterError(f"unknown order {order!r}; known are {', '.join(WORKLIST_ORDERS)}")
     w = waits.c
     now = wanted.censored_at(waits)
     of_wait: dict[str, ColumnElement[Any]] = {
@@ -161,4 +166,8 @@ def ignored_worklist(
 
 def _worklist_order(columns: Any, order: str) -> list[ColumnElement[Any]]:
     by_age = [columns.complained_at, columns.conversation_id, columns.wait_number]
-    return [columns.audience.desc(), *by_age] if order == "audience" else by_age
+    if order == "audience":
+        return [columns.audience.desc(), *by_age]
+    if order == "time_left":  # what has no limit comes last, whatever the engine does with null
+        return [case((columns.minutes_to_ignored.is_(None), 1), else_=0), columns.minutes_to_ignored, *by_age]
+    return by_age

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from data_access.estimates import SMALL_SAMPLE
 from data_access.filters import Filter
 from pages.components import cards, data, findings, selection, words
 
@@ -17,6 +16,9 @@ def changes(wanted: Filter) -> None:
     """The three largest tested changes of a channel, or why there is none; all channels stand on the cards."""
     if wanted.date_from is None or wanted.date_to is None:
         st.text("Choose a period with two ends to compare it with the one before.")
+        return
+    if wanted.states:
+        st.text("Not compared: the filter by response state decides what is answered or ignored.")
         return
     before = f"the {cards.length_words(wanted)} before"
     found = data.changes(wanted)
@@ -40,16 +42,17 @@ def changes(wanted: Filter) -> None:
 
 
 def failing_doors(channels: pd.DataFrame, wanted: Filter) -> None:
-    """The channels where the largest part of complaints is ignored."""
-    judged = (
-        channels[(channels["due_count"] >= SMALL_SAMPLE) & (channels["ignored_share"] > 0)]
-        if len(channels)
-        else channels
-    )
-    worst = judged.sort_values("ignored_share_low", ascending=False).head(LARGEST)
-    if worst.empty:
-        st.text("No channel has enough ignored complaints to be named.")
+    """The channels where clearly more complaints are ignored than on all others; a single one as it is."""
+    if wanted.states:
+        st.text("Not judged: the filter by response state decides what is ignored.")
         return
+    due = channels[channels["due_count"] > 0]
+    worst = findings.standing_out(due, "ignored_in_time_count", "due_count").head(LARGEST)
+    if len(due) == 1:
+        st.text("Only one channel here, so there is no other to compare it with.")
+        worst = due[due["ignored_in_time_count"] > 0]
+    elif worst.empty:
+        st.text(findings.no_door(channels))
     for row in worst.to_dict("records"):
         where, part = words.value("channel", row["channel"]), words.part_of(row["ignored_share"], "complaints")
         of_due = f"{words.count(row['ignored_in_time_count'])} of {words.count(row['due_count'])}"

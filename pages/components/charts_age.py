@@ -101,12 +101,18 @@ def standardised_dumbbell(
 
 @drawn
 def heard_dumbbell(
-    data_frame: pd.DataFrame, listened: str = "answer", group: str | None = None, *, measure: str = "answered"
+    data_frame: pd.DataFrame,
+    listened: str = "answer",
+    group: str | None = None,
+    *,
+    measure: str = "answered",
+    factor: float = 1.0,
 ) -> Drawing:
     """Share of the conversations (hollow) against share of what was heard (filled), per channel of a group.
 
     At the right the gap in conversations per week, above 0 where customers talk more than anybody listens. The
-    frame is in the order of the gap; grey under n = 30.
+    frame is in the order of the gap; grey under n = 30. `factor` other than 1 makes it the gap of a period that is
+    shorter than a week.
     """
     shown = data_frame.head(HEARD_ROWS)
     figure = charts._figure(86 + 30 * max(len(shown), 1))
@@ -154,7 +160,9 @@ def heard_dumbbell(
             marker={"size": 10, "symbol": symbol, "color": theme.CONTEXT,
                     "line": {"width": 2, "color": theme.CONTEXT}},
         )  # fmt: skip
-    gap, gap_low, gap_high = (shown[f"{listened}_gap_per_week{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+    gap, gap_low, gap_high = (
+        shown[f"{listened}_gap_per_week{end}"].to_numpy(float) * factor for end in ("", "_low", "_high")
+    )
     for row, (value, low, high, k) in enumerate(zip(gap, gap_low, gap_high, n, strict=True)):
         is_sure = k >= SMALL_SAMPLE and not low <= 0 <= high
         text = words.signed(value)
@@ -164,7 +172,7 @@ def heard_dumbbell(
         )  # fmt: skip
     figure.add_annotation(
         x=1, xref="paper", y=1, yref="paper", xanchor="left", yanchor="bottom", xshift=6, showarrow=False,
-        text="a week", font={"size": 11},
+        text="a week" if factor == 1 else "in all", font={"size": 11},
     )  # fmt: skip
     figure.update_xaxes(range=[0, min(1.02, top * 1.06 + 0.01)], tickformat=theme.SHARE_TICKS, nticks=6)
     figure.update_layout(legend=charts._legend(), margin={"t": 34, "r": 62})

@@ -61,7 +61,7 @@ def back_door_sankey(data_frame: pd.DataFrame, height: int = 360) -> Drawing:
             "color": [charts._faded(theme.color("channel", channel), 0.32) for channel in links["front_channel"]],
             "customdata": [
                 f"{_named(row['front_channel'])} to {_named(row['channel'])}: {row['back_door_count']:,}; "
-                f"half had waited {words.minutes(row['median_minutes_waited'])} or longer, the middle half "
+                f"half posted {words.minutes(row['median_minutes_waited'])} or more after it, the middle half "
                 f"{words.minutes(row['p25_minutes_waited'])} to {words.minutes(row['p75_minutes_waited'])}"
                 for row in links.to_dict("records")
             ],

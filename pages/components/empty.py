@@ -66,6 +66,17 @@ def nothing(wanted: Filter, what: str = "conversations") -> None:
     )
 
 
+def of_outcome(wanted: Filter) -> None:
+    """That a filter by response state decides beforehand what the shares of answered and ignored say."""
+    if wanted.states:
+        states = " or ".join(words.in_sentence(words.value("state", state)) for state in wanted.states)
+        st.info(
+            f"Only what is {states} is counted, so shares of answered or ignored say nothing. "
+            "Take the response state out of the filter to see them.",
+            title="Filtered by outcome",
+        )
+
+
 def no_rows(wanted: Selection) -> None:
     """A selection without rows: its cell can be what leaves none, so it is said, and can be left behind."""
     if wanted.measure == "contacts" and not wanted.cell:

@@ -10,6 +10,7 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
@@ -19,6 +20,7 @@ from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS
 from data_access.zones import local
 from pages.components import address, auth, theme, words
 from pages.components.choices import is_choice
+from pages.components.navigation import PAGES
 
 PERIODS = {
     "7d": "Last 7 days",
@@ -43,6 +45,8 @@ _LISTS = {
     "state": "states",
 }
 _NAMES = ("period", "from", "to", "grain", *_LISTS, "visibility", "no_reply_needed", "clock", "as_of")
+_PERIOD = ("period", "from", "to")
+ROWS = "conversations"
 _OWN_OF_ROWS = ("measure", "cell", "conversation", "back")
 _STALE_SECONDS = 2.0
 _CURRENT, _PARAMS, _NOTICES, _ADOPTED = "filter_current", "filter_params", "filter_notices", "filter_adopted"
@@ -70,6 +74,7 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
         _multiselect("Channel", "channel", choices, width=300)
         chosen = sum(bool(st.session_state[f"f_{name}"]) for name in _LISTS if name != "channel")
         chosen += st.session_state["f_visibility"] != "all"
+        chosen += bool(st.session_state["f_no_reply_needed"])
         with st.popover(f"More filters ({chosen})" if chosen else "More filters", key="more_filters"):
             for name, label in (
                 ("brand", "Brand"),
@@ -89,7 +94,9 @@ def show(status: StoreStatus, options: Mapping[str, list[str]]) -> Filter:
             st.toggle(
                 "Count what asks for no reply",
                 key="f_no_reply_needed",
-                help="Thanks, praise and closing words count as waits, too.",
+                help="Thanks, praise and closing words count as waits, too: on Response times under By definition and "
+                "under Teams and agents, on Joined-up service as private contacts that failed. All other figures stay "
+                "as they are: nobody waits for a reply to thanks now.",
             )
     wanted = _filter(status)
     _write_url()
@@ -122,8 +129,47 @@ def params_of(wanted: Filter) -> Params:
     found: Params = {
         name: (value,) if isinstance(value, str) else tuple(value) for name, value in wanted.to_params().items()
     }
+    if (wanted.date_from, wanted.date_to) == (bar.date_from, bar.date_to):
+        found = {name: value for name, value in found.items() if name not in _PERIOD}
+        return {**{name: value for name, value in params().items() if name in _PERIOD}, **found}
     found["period"] = ("custom",) if wanted.date_from or wanted.date_to else ("all",)
     return found
+
+
+def way_back(wanted: Filter) -> str:
+    """The page that is open, for the link back from rows; with its filter, where the link there changes it."""
+    page = str(st.session_state.get("frontdoor_page", ""))
+    if page not in PAGES or page == ROWS:
+        return ""
+    own = params()
+    return page if params_of(wanted) == own else f"{page}?{urlencode(own, doseq=True)}"
+
+
+def came_from() -> tuple[str, Params]:
+    """The page from which rows were opened and the filter it had; ("", the bar's own) where it is not known.
+
+    The address is anybody's to write: only a known page and a filter that can be read are followed.
+    """
+    page, has_filter, query = st.query_params.get("back", "").partition("?")
+    if page not in PAGES or page == ROWS:
+        return "", params()
+    return page, _filter_of(query) if has_filter else params()
+
+
+def before_rows() -> Params:
+    """The parameters for the navigation: those of the bar, or of the page that opened rows by another filter."""
+    return came_from()[1] if st.session_state.get("frontdoor_page") == ROWS else params()
+
+
+def _filter_of(query: str) -> Params:
+    """What can be read of the filter in an address."""
+    url: Params = {name: tuple(values) for name, values in parse_qs(query).items() if name in _NAMES}
+    preset = url.pop("period", ("",))[0]
+    wanted, _ = Filter.from_params(url)
+    found: Params = {
+        name: (value,) if isinstance(value, str) else tuple(value) for name, value in wanted.to_params().items()
+    }
+    return {"period": (preset,), **found} if preset in PERIODS else found
 
 
 def without(name: str, changes: Mapping[str, tuple[str, ...]] | None = None) -> Params:
@@ -264,6 +310,8 @@ def _write_url() -> None:
     before = _url()
     if wanted != before:
         others = {name: st.query_params.get_all(name) for name in st.query_params if _is_of_page(name)}
+        if "back" in others:  # a filter that was chosen among the rows is taken along
+            others["back"] = [others["back"][0].partition("?")[0]]
         st.query_params.from_dict({**others, **{name: list(values) for name, values in wanted.items()}})
     state[_PARAMS] = wanted
     state[_ADOPTED] = {"values": _values(), "before": before, "at": time.monotonic()}
@@ -303,6 +351,8 @@ def _plain(wanted: Filter) -> Filter:
         business_now=(),
         unknown_time_counts_as="",
         within_days=0,
+        restated_similarity=0.0,
+        silent_after_days=0,
         scope_teams=None,
         scope_brands=None,
     )
@@ -312,10 +362,13 @@ __all__ = [
     "CHANNELS",
     "DEFAULT_PERIOD",
     "PERIODS",
+    "before_rows",
+    "came_from",
     "current",
     "dates_of",
     "notices",
     "params",
     "params_of",
     "show",
+    "way_back",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_access.estimates import SMALL_SAMPLE, discoveries, lead_p_value
+from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, lead_p_value
 from data_access.vocabulary import UNKNOWN
 from pages.components import theme, words
 from pages.components.keeping import kept
@@ -78,7 +78,9 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     top, bottom, is_clear = ends(judged, share)
     best = words.shortened(words.value(dimension, top[dimension]), 40)
     if len(judged) == 1:
-        return f"{best}: {words.percent(top[share])} {done}"
+        others = data_frame[(data_frame[count] > 0) & ~data_frame[dimension].isin([UNKNOWN, top[dimension]])]
+        few = "; the others are too few to compare" if len(others) else ""
+        return f"{best}: {words.percent(top[share])} {done}{few}"
     worst = words.shortened(words.inside(dimension, bottom[dimension]), 40)
     if not is_clear:
         return f"No clear difference: {words.between(judged[share].min(), judged[share].max())} {done}"
@@ -86,6 +88,43 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     if top[share] < judged[share].max() or bottom[share] > judged[share].min():
         return f"{best}: {words.percent(top[share])} {done}, clearly more than {worst}: {words.percent(bottom[share])}"
     return f"{best}: {words.percent(top[share])} {done}; {worst}: {words.percent(bottom[share])}"
+
+
+def standing_out(data_frame: pd.DataFrame, part: str, whole: str) -> pd.DataFrame:
+    """The groups of which a larger part is counted than of all others together, by more than chance; surest first.
+
+    The interval of the difference (Newcombe, 95 %) leaves out zero: so the lower limit of the group's own share lies
+    above the share of the others.
+    """
+    counted, all_counted = float(data_frame[part].sum()), float(data_frame[whole].sum())
+    lead = []
+    for k, n in data_frame[[part, whole]].astype(float).itertuples(index=False):
+        is_judged = n >= SMALL_SAMPLE and all_counted > n
+        lead.append(combined_shares([1.0, -1.0], [k, counted - k], [n, all_counted - n])[1] if is_judged else 0.0)
+    found = data_frame.assign(lead=lead)
+    return found[found["lead"] > 0].sort_values("lead", ascending=False, kind="stable").drop(columns="lead")
+
+
+def no_door(channels: pd.DataFrame) -> str:
+    """That no channel fails clearly more often than the others, and what the channels too small to judge add."""
+    if not channels["ignored_in_time_count"].sum():
+        return "No complaint old enough to be judged was ignored."
+    large = channels["due_count"] >= SMALL_SAMPLE
+    said = (
+        f"No channel with {SMALL_SAMPLE} complaints or more stands out from the others."
+        if large.any()
+        else f"No channel has the {SMALL_SAMPLE} complaints that it takes to judge it."
+    )
+    small: Any = channels[~large & (channels["ignored_in_time_count"] > 0)]
+    if small.empty:
+        return said
+    named = [
+        f"{words.value('channel', row['channel'])} {words.count(row['ignored_in_time_count'])} "
+        f"of {words.count(row['due_count'])}"
+        for row in small.sort_values("ignored_in_time_count", ascending=False, kind="stable").to_dict("records")
+    ]
+    number = words.counted(small["ignored_in_time_count"].sum(), "ignored complaint")
+    return f"{said} {number} came by channels with fewer: {', '.join(named)}."
 
 
 def ends(judged: pd.DataFrame, share: str) -> tuple[Row, Row, bool]:
@@ -149,16 +188,20 @@ def calls(total: Row) -> str:
 
 @kept
 def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
-    """Where most complaints are ignored now."""
+    """Where clearly more complaints are ignored now than elsewhere."""
     judged: Any = data_frame[data_frame["complaint_count"] >= SMALL_SAMPLE]
     if judged.empty:
         return "Too few complaints in every group to compare"
     part = judged["ignored_count"] / judged["complaint_count"]
     if not part.max():
         return "No complaint is ignored now"
-    worst = judged.loc[part.idxmax()]
-    label = words.shortened(words.value(dimension, worst[dimension]), 40)
-    return f"{label}: {words.part_of(float(part.max()), 'complaints')} are ignored now"
+    is_only = int((data_frame["complaint_count"] > 0).sum()) == 1
+    worst: Any = judged if is_only else standing_out(data_frame, "ignored_count", "complaint_count")
+    if worst.empty:
+        share = data_frame["ignored_count"].sum() / data_frame["complaint_count"].sum()
+        return f"{words.percent(share)} of complaints are ignored now; no {dimension.replace('_', ' ')} stands out"
+    label, share = words.shortened(words.value(dimension, worst.iloc[0][dimension]), 40), part[worst.index[0]]
+    return f"{label}: {words.part_of(float(share), 'complaints')} are ignored now"
 
 
 @kept

@@ -16,6 +16,7 @@ from pages.components.keeping import kept
 DONE = {"answered": "are answered", "in_hour": "are answered within an hour"}
 _NOUN = {"answer": "of the answers", "seen": "of what a human saw", "read": "of what the scorer read"}
 _VERB = {"answer": "answered", "seen": "seen by a human", "read": "read by the scorer"}
+_NEARLY_A_WEEK = 6 / 7
 Row = Any  # one row of a frame
 
 
@@ -111,18 +112,31 @@ def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
         return f"Nothing was {_VERB[listened]} here: there is nothing to compare the conversations with"
     if (frame["conversation_count"] == frame["group_conversation_count"]).all():
         return "Only one channel here: there is no other to which we could listen more or less"
-    sure: Any = frame[(frame["conversation_count"] >= SMALL_SAMPLE) & (frame[f"{gap}_low"] > 0)]
+    judged = frame["conversation_count"] >= SMALL_SAMPLE
+    if not judged.any():
+        return "Too few on every channel to tell whether we listen where customers talk"
+    sure: Any = frame[judged & (frame[f"{gap}_low"] > 0)]
     if sure.empty:
-        return "We listen where customers talk: no channel stands out by more than chance"
+        return "No channel stands out by more than chance: customers talk about as much as we listen"
     row = sure.sort_values(gap, ascending=False).iloc[0]
+    rate = f"{words.decimal(row[gap] * gap_factor(frame))} conversations{' a week' if is_weekly(frame) else ''}"
     where = words.value("channel", row["channel"])
     if group:
         where = f"{words.shortened(words.value(group, row[group]), 28)}, {words.in_sentence(where)}"
     return (
         f"{where}: {words.percent(row['inbound_share'])} of the conversations, "
-        f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; "
-        f"{words.decimal(row[gap])} conversations a week beyond that"
+        f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; {rate} beyond that"
     )
+
+
+def is_weekly(frame: pd.DataFrame) -> bool:
+    """The frame spans a week, of which the last day may not be over: less is not counted up to one."""
+    return bool(len(frame)) and float(frame["weeks"].iloc[0]) > _NEARLY_A_WEEK
+
+
+def gap_factor(frame: pd.DataFrame) -> float:
+    """What makes gaps of the conversations that there were out of gaps a week, where that is shorter."""
+    return 1.0 if is_weekly(frame) or frame.empty else float(frame["weeks"].iloc[0])
 
 
 @kept
@@ -130,10 +144,14 @@ def heard_counted(frame: pd.DataFrame, listened: str) -> str:
     """What the gap means, on how many conversations and weeks it stands."""
     total = int(frame["conversation_count"].sum())
     weeks = float(frame["weeks"].iloc[0]) if len(frame) else 0.0
+    gap = (
+        f"A week: the difference times the conversations per week ({words.decimal(weeks)} weeks)"
+        if is_weekly(frame)
+        else "In all: the difference times the conversations"
+    )
     return (
         f"Hollow: the channel's share of {words.counted_as(total, 'conversations opened by customers')}; filled: "
-        f"its share {_NOUN[listened]}. A week: the difference times the conversations per week "
-        f"({words.decimal(weeks)} weeks): so many more come by this channel than its share stands for; "
+        f"its share {_NOUN[listened]}. {gap}: so many more come by this channel than its share stands for; "
         "bold where beyond chance, else grey. Dots grey under 30."
     )
 

@@ -61,7 +61,8 @@ def flow(frame: pd.DataFrame, total: Row, days: int) -> str:
     arrow = f"{words.in_sentence(front)} to {words.in_sentence(public)}"
     if top["back_door_count"] < FEWEST_HALVED:
         return f"{start}; widest, {arrow}"
-    return f"{start}; widest, {arrow}: half had waited {words.minutes(top['median_minutes_waited'])} or longer"
+    after = words.minutes(top["median_minutes_waited"])
+    return f"{start}; widest, {arrow}: half posted {after} or more after the failed contact"
 
 
 def flow_counted(total: Row, days: int) -> str:
@@ -70,7 +71,7 @@ def flow_counted(total: Row, days: int) -> str:
         f"Complaints in public ({words.count(total['back_door_count'])} of {words.count(total['known_private_count'])}"
         " of customers known on a private channel) after a private contact in the "
         f"{words.counted(days, 'day')} before that had passed its target without any human reply; on each arrow how "
-        "many, and the median time they had waited when they posted. Each counts once, under its longest wait. "
+        "many, and the median time from that contact to the post. Each counts once, under the contact furthest back. "
         f"Known: {words.percent(total['known_private_share'])} of "
         f"{words.counted_as(total['public_complaint_count'], 'complaints in public')}."
     )

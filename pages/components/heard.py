@@ -26,10 +26,11 @@ def show(wanted: Filter) -> None:
     measure = _MEASURES[listened]
     dimensions = (group, "channel") if group else ("channel",)
     cut = len(order) - charts_age.HEARD_ROWS
+    weekly = [] if findings_age.is_weekly(order) else [name for name in order if "_per_week" in str(name)]
     panel.chart(
         "heard_or_not",
-        charts_age.heard_dumbbell(order, listened, group, measure=measure),
-        order,
+        charts_age.heard_dumbbell(order, listened, group, measure=measure, factor=findings_age.gap_factor(order)),
+        order.drop(columns=weekly),
         wanted,
         finding=findings_age.heard(order, listened, group),
         counted=findings_age.heard_counted(order, listened)
@@ -40,7 +41,7 @@ def show(wanted: Filter) -> None:
                 order[order[f"{_COUNT[listened]}_count"] > 0], dimensions, measure, prefix=f"{LISTENERS[listened]}: "
             ),
         ],
-        charted=("inbound_share", f"{listened}_share", f"{listened}_gap_per_week"),
+        charted=("inbound_share", f"{listened}_share", *([] if weekly else [f"{listened}_gap_per_week"])),
     )
 
 

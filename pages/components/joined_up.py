@@ -170,7 +170,7 @@ def flow(looked: Looked) -> None:
     arrows = [
         Cell(
             f"{words.value('channel', row['front_channel'])} → {words.value('channel', row['channel'])}: "
-            f"{words.count(row['back_door_count'])}, waited {words.minutes(row['median_minutes_waited'])}",
+            f"{words.count(row['back_door_count'])}, posted after {words.minutes(row['median_minutes_waited'])}",
             "back_door",
             (("front_channel", row["front_channel"]), ("channel", row["channel"]), *looked.cell),
         )

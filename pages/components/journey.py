@@ -122,19 +122,25 @@ def show(wanted: Filter, conversation_id: str) -> None:
 _NO_ANSWER = {"answered_unknown_time": "at an unknown time", "answered_elsewhere": "none here"}
 
 
+def _state(row: Any) -> str:
+    """The state of a conversation, which of one with a complaint is not that of its first answer."""
+    state = words.value("state", row["response_state"]) if pd.notna(row["response_state"]) else "No reply needed"
+    return f"Complaint {words.in_sentence(state)}" if pd.notna(row["is_complaint"]) and row["is_complaint"] else state
+
+
 def _head(wanted: Filter, head: Any, zone: str) -> None:
     facts = data.customer_facts(wanted, str(head["customer_id"]))
     name = facts.iloc[0]["display_name"] if len(facts) and pd.notna(facts.iloc[0]["display_name"]) else None
     handle = facts.iloc[0]["handle"] if len(facts) and pd.notna(facts.iloc[0]["handle"]) else None
-    state = words.value("state", head["response_state"]) if pd.notna(head["response_state"]) else "No reply needed"
-    st.markdown(f"**{words.markdown(words.value('channel', head['channel']))}: {words.markdown(state)}**")
+    title = f"{words.value('channel', head['channel'])}: {_state(head)}"
+    st.markdown(f"**{words.markdown(title)}**")
     parts = [
         str(name or handle or "Customer without a name"),
         f"age {words.value('age_group', head['age_group']).lower()}",
     ]
     parts += [str(head[column]) for column in ("brand", "team") if pd.notna(head[column])]
     parts += [words.value("topic", head["topic"])] if pd.notna(head["topic"]) and head["topic"] != "unknown" else []
-    first = words.minutes(head["first_response_minutes"], _NO_ANSWER.get(str(head["response_state"]), "none so far"))
+    first = words.minutes(head["first_response_minutes"], _NO_ANSWER.get(str(head["opening_state"]), "none so far"))
     st.text(f"{' · '.join(parts)}\nOpened {words.moment(head['opened_at'], zone)}; first answer: {first}")
 
 
@@ -167,8 +173,7 @@ def _others(wanted: Filter, head: Any, zone: str) -> None:
         return
     panel.title(f"{words.counted(len(others), 'other conversation')} of this customer")
     for row in others.tail(MOST_OTHERS).to_dict("records"):
-        state = words.value("state", row["response_state"]) if pd.notna(row["response_state"]) else "No reply needed"
         when = "before" if row["opened_at"] < head["opened_at"] else "after"
         channel = words.value("channel", row["channel"])
-        label = f"{channel}, {words.moment(row['opened_at'], zone)}, {when}: {state.lower()}"
+        label = f"{channel}, {words.moment(row['opened_at'], zone)}, {when}: {words.in_sentence(_state(row))}"
         selection.conversation_link(label, wanted, str(row["conversation_id"]))

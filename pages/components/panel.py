@@ -22,6 +22,8 @@ PUBLIC = PUBLIC_CHANNELS
 MOST_CURVES = 8
 MOST_LEFT_OUT = 5  # groups without a curve that the caption names
 MOST_NAME_LETTERS = 20  # of the channels of one target: more run out of a narrow chart
+OF_OUTCOME = "Filtered by outcome: these shares say nothing"
+_OF_ANSWERS = ("complaints_ignored_in_time", "target_due")
 Row = Any  # one row of a frame
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
 
@@ -89,7 +91,9 @@ def share_over_time(
         charts.share_by_period_line(data_frame, share, count, measure=measure, grain=grain, color=color, cut=cut),
         data_frame,
         wanted,
-        finding=findings.over_time(data_frame, share, count, done, grain, cut),
+        finding=OF_OUTCOME
+        if _is_decided(wanted, measure)
+        else findings.over_time(data_frame, share, count, done, grain, cut),
         counted=counted + provisional(data_frame, grain) + hollow(data_frame, wanted),
         cells=lambda: selection.cells(data_frame, ("period",), measure, grain=grain),
         charted=(share, count),
@@ -121,7 +125,9 @@ def share_by_group(
         charts.share_bar(data_frame, dimension, share, count, measure=measure, color=color),
         data_frame,
         wanted,
-        finding=findings.groups_apart(data_frame, dimension, share, count, done),
+        finding=OF_OUTCOME
+        if _is_decided(wanted, measure)
+        else findings.groups_apart(data_frame, dimension, share, count, done),
         counted=f"{counted}, by {dimension_words(dimension)}; under {SMALL_SAMPLE} greyed{cut}.",
         cells=lambda: (
             selection.part_and_whole(data_frame, dimension, measure, whole)
@@ -130,6 +136,11 @@ def share_by_group(
         ),
         charted=(share, count),
     )
+
+
+def _is_decided(wanted: Filter, measure: str) -> bool:
+    """A filter by response state decides what the share will be: nothing is found out by it."""
+    return bool(wanted.states) and measure in _OF_ANSWERS
 
 
 def caption(wanted: Filter, counted: str) -> str:
@@ -207,14 +218,17 @@ def _behind(
 
 
 def target_marks(wanted: Filter) -> dict[str, float]:
-    """The targets in force as marks on a time axis: few channels by name, else how many; the caption names all."""
+    """The targets in force as marks on a time axis: few channels by name, else how many; the caption names all.
+
+    Of the channels on which a conversation of the filter was opened, and no others.
+    """
     settings = data.status().settings
     named: dict[float, list[str]] = {}
-    chosen = wanted.channels or tuple(data.filter_options()["channel"])
+    present = set(data.response_times(wanted, ("channel",))["channel"])
     for threshold in settings.thresholds:
         if threshold.brand is None and threshold.team is None:
             for channel in threshold.channels:
-                if channel in chosen:
+                if channel in present:
                     named.setdefault(threshold.target_seconds / 60, []).append(words.value("channel", channel))
     return {_target_words(at, names): at for at, names in sorted(named.items())}
 

@@ -18,7 +18,7 @@ ROWS_PAGE = "reports/conversations.py"
 _HANDLED = "selection_handled"
 # Of rows that are conversations, and of rows that are waits: these begin with the moment by which they are in order,
 # and what a conversation says of its first response would contradict the wait's own.
-_OF_CONVERSATIONS = ("opened_at", "channel", "response_state", "first_response_minutes", "is_complaint")
+_OF_CONVERSATIONS = ("opened_at", "channel", "opening_state", "first_response_minutes", "is_complaint", "worst_state")
 _OF_WAITS = ("channel", "response_state", "waited_minutes", "response_at", "is_complaint")
 _OF_BOTH = (
     "front_channel",
@@ -71,10 +71,18 @@ def part_and_whole(data_frame: pd.DataFrame, dimension: str, part: str, whole: s
     ]
 
 
-def shown_columns(selected: Selection, rows: pd.DataFrame) -> list[str]:
-    """The columns of selected rows that are shown: those in which anything stands."""
-    of_rows = (measure_named(selected.measure).owning, *_OF_WAITS) if "wait_number" in rows else _OF_CONVERSATIONS
-    return [name for name in (*of_rows, *_OF_BOTH) if name in rows and rows[name].notna().any()]
+def shown(selected: Selection, rows: pd.DataFrame) -> pd.DataFrame:
+    """Selected rows as they are listed: the columns in which anything stands.
+
+    The state of a conversation is that of its worst complaint, which says nothing of the first response beside it:
+    so it stands under a heading of its own, and only where the conversation holds a complaint.
+    """
+    if "wait_number" in rows:
+        names = (measure_named(selected.measure).owning, *_OF_WAITS)
+    else:
+        names = _OF_CONVERSATIONS
+        rows = rows.assign(worst_state=rows["response_state"].where(rows["is_complaint"]))
+    return rows[[name for name in (*names, *_OF_BOTH) if name in rows and rows[name].notna().any()]]
 
 
 def cell_text(value: object) -> str:
@@ -88,9 +96,8 @@ def params(selection: Selection) -> dict[str, Any]:
     found["measure"] = selection.measure
     if selection.cell:
         found["cell"] = [f"{key}={value}" for key, value in selection.cell]
-    page = st.session_state.get("frontdoor_page")
-    if page and page != "conversations":
-        found["back"] = page
+    if back := filter_bar.way_back(selection.filter):
+        found["back"] = back
     return found
 
 

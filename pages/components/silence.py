@@ -321,6 +321,25 @@ def _with_expected(frame: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     return frame.merge(later[columns], on="period", how="left")
 
 
+def backlog(ages: pd.DataFrame, waiting: Any, wanted: Filter) -> None:
+    """Open waits by age; where nobody waits, that alone."""
+    said = findings.backlog(waiting)
+    counted = "Open waits by age, whenever they began: a reply is needed, and no human gave one, here or elsewhere."
+    if not waiting["open_count"]:
+        panel.title(said)
+        st.caption(words.markdown(panel.caption(wanted, counted)))
+        return
+    panel.chart(
+        "backlog_by_age",
+        charts.backlog_by_age_bar(ages),
+        ages,
+        wanted,
+        finding=said,
+        counted=counted,
+        cells=lambda: selection.cells(ages, ("age",), "open_waits"),
+    )
+
+
 def listed(wanted: Filter) -> Filter:
     """The filter of the worklist: all unanswered, those with time left, or the ignored."""
     if wanted.states:

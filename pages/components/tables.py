@@ -24,6 +24,8 @@ _LABELLED = {
     "blamed_channel": "channel",
     "answered_elsewhere_on": "channel",
     "response_state": "state",
+    "opening_state": "state",
+    "worst_state": "state",
     "state": "state",
     "kind": "kind",
     "topic": "topic",

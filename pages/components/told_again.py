@@ -74,8 +74,9 @@ def side_by_side(wanted: Filter) -> None:
         alt="What was told again; choose a row",
         most_height=300,
     )
-    more = "the newest of more" if len(rows) > MOST_ROWS else "all"
-    text = f"{words.counted(len(listed), 'restatement')}, {more}. Choose a row to read both texts."
+    everything = words.counted(data.restatements(wanted).iloc[0]["restatement_count"], "restatement")
+    shown = f"The newest {MOST_ROWS} of {everything}" if len(rows) > MOST_ROWS else f"{everything}, all"
+    text = f"{shown}. Choose a row to read both texts."
     st.caption(words.markdown(panel.caption(wanted, text)))
     if chosen is not None:
         _pair(wanted, listed.iloc[chosen], zone)

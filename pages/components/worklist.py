@@ -9,7 +9,7 @@ from data_access.measures import Selection
 from pages.components import choices, data, downloads, panel, selection, tables, words
 
 MOST_ROWS = 200
-ORDERS = {"oldest": "Oldest first", "audience": "Most seen first"}
+ORDERS = {"oldest": "Oldest first", "audience": "Most seen first", "time_left": "Least time left first"}
 COLUMNS = (
     "channel",
     "brand",
@@ -28,8 +28,14 @@ _SHORT = tuple(name for name in COLUMNS if name not in ("response_state", "minut
 
 
 def show(wanted: Filter) -> None:
-    """All that wait or are ignored, oldest or most seen first, with their CSV."""
-    order = choices.one_of("Order", ORDERS, "worklist_order")
+    """All that wait or are ignored in a chosen order, with their CSV.
+
+    Where all still have time, the least time left comes first: a choice of its own, so that neither changes the other.
+    """
+    if wanted.states == ("waiting",):
+        order = choices.one_of("Order", ORDERS, "waiting_order", first="time_left")
+    else:
+        order = choices.one_of("Order", ORDERS, "worklist_order")
     found = data.ignored_worklist(wanted, MOST_ROWS + 1, order)
     if found.empty:
         st.text("No complaint of this filter is waiting or ignored.")
@@ -48,7 +54,7 @@ def show(wanted: Filter) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if chosen is not None:
             selection.conversation_link("Open the chosen conversation", wanted, listed.iloc[chosen]["conversation_id"])
-        downloads.worklist(wanted, order or "oldest", "ignored_worklist")
+        downloads.worklist(wanted, order, "ignored_worklist")
     text = f"{which}. Choose a row for a link to its conversation."
     st.caption(words.markdown(panel.caption(wanted, text)))
 

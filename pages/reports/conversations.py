@@ -9,11 +9,11 @@ wanted = filter_bar.current()
 rows_wanted, problems = selection.from_url(wanted)
 for problem in problems:
     st.warning(words.markdown(f"Left out of the link: {problem}"))
-back = st.query_params.get("back", "")
+back, filter_there = filter_bar.came_from()
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-    if back in PAGES and back != "conversations":
+    if back:
         label = f"Back to {PAGES[back][0]}"
-        st.page_link(f"reports/{back}.py", label=label, query_params=filter_bar.params(), icon=":material/arrow_back:")
+        st.page_link(f"reports/{back}.py", label=label, query_params=filter_there, icon=":material/arrow_back:")
     number = data.count_rows(rows_wanted)
     if number and (rows_wanted.measure != "contacts" or rows_wanted.cell):
         selection.all_link(wanted)
@@ -35,7 +35,7 @@ with left:
     order = choices.one_of("Order", ORDERS, "rows_order") if number > 1 else "newest"
     first = (page - 1) * ROWS_PER_PAGE
     rows = data.selected_rows(rows_wanted, ROWS_PER_PAGE, first, newest_first=order == "newest")
-    shown = rows[selection.shown_columns(rows_wanted, rows)]
+    shown = selection.shown(rows_wanted, rows)
     alt = f"{number} rows; choose one to read the conversation"
     turn = selection.turn_of_rows(conversation_id)
     place = tables.pick(

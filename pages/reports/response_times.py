@@ -67,11 +67,7 @@ with left:
         )  # fmt: skip
 with right:
     silence.in_target_or_published(data.response_times(wanted, ("channel",)), wanted, OF_DUE)
-    panel.chart(
-        "backlog_by_age", charts.backlog_by_age_bar(ages), ages, now, finding=findings.backlog(waiting),
-        counted="Open waits by age, whenever they began: a reply is needed, and no human gave one, here or elsewhere.",
-        cells=lambda: cells(ages, ("age",), "open_waits"),
-    )  # fmt: skip
+    silence.backlog(ages, waiting, now)
 solved = data.resolution_times(wanted).iloc[0]
 if solved["resolved_count"]:
     told = findings.resolution(solved, list(data.resolution_times(wanted, ("channel",))["channel"]))
