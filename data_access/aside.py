@@ -107,6 +107,7 @@ def put_aside(connection: Connection) -> Iterator[Aside]:
     folder = parts_folder(Path(str(found.scalar())))
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        yield Aside(connection, folder)
+        with dialects.files_uncached(connection):
+            yield Aside(connection, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -118,7 +118,7 @@ _SAME_OPENING = 600  # seconds between a ticket and the message that opens it, a
 
 PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
 
-PARTS_AT_ONCE = 16  # whose events are copied in one pass over all of them: each has a file open, and rows in memory
+PARTS_AT_ONCE = 8  # whose events are copied in one pass over all of them: each has a file open, and rows in memory
 
 _Keep = Callable[[Table, Select[Any]], None]
 

@@ -389,6 +389,13 @@ def in_any_order(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def files_uncached(connection: Connection) -> Iterator[None]:
+    """Let DuckDB keep nothing of the files that it reads, for a while: the system does that, outside its memory."""
+    with _setting(connection, "enable_external_file_cache", "false"):
+        yield
+
+
+@contextlib.contextmanager
 def rows_in_partitions(connection: Connection, rows: int) -> Iterator[None]:
     """How many rows DuckDB holds in each thread before it writes them where they belong, for a while: else 524,288."""
     with _setting(connection, "partitioned_write_flush_threshold", str(rows)):

@@ -80,8 +80,7 @@ def fairness(wanted: Filter) -> None:
         finding=findings_age.fairness(frame, of),
         counted=f"{_COUNTED[of]}; 95 % intervals; at the right, how many. Dotted: all customers as they are; "
         "dashed, to be compared with the filled marks: all on the channels that every group uses, "
-        f"{covered} of conversations{findings_age.left_out(frame)}."
-        + (findings_age.unknown_age(frame) if of == "answered" else ""),
+        f"{covered} of conversations{findings_age.left_out(frame)}." + findings_age.unknown_age(frame, of),
         cells=lambda: selection.cells(frame, ("age_group",), _MEASURES[of]),
         charted=(raw, same, count),
     )

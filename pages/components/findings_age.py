@@ -88,16 +88,19 @@ def left_out(frame: pd.DataFrame) -> str:
 
 
 @kept
-def unknown_age(frame: pd.DataFrame) -> str:
-    """How many are of unknown age, and how far they could move a group; empty where every age is known."""
+def unknown_age(frame: pd.DataFrame, of: str = "answered") -> str:
+    """How many are of unknown age, and how far they could move a group's answered share; empty where all are known."""
     total = int(frame["conversation_count"].sum())
     ageless = int(frame.loc[frame["age_group"] == UNKNOWN, "conversation_count"].sum())
     known = _judged(frame)
     if not ageless or known.empty:
         return ""
+    start = f" {words.percent(ageless / total)} are of unknown age"
+    if of != "answered":
+        return f"{start}."
     worst: Row = known.sort_values("answered_share").iloc[0]
     return (
-        f" {words.percent(ageless / total)} are of unknown age: if all were {worst['age_group']}, their answered "
+        f"{start}: if all were {worst['age_group']}, their answered "
         f"share of {words.percent(worst['answered_share'])} would be {words.percent(worst['unknown_all_share'])}; "
         f"whoever they are, it is "
         f"{words.between(worst['unknown_worst_share'], worst['unknown_best_share'])}."
