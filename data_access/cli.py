@@ -551,8 +551,10 @@ def _report(options: argparse.Namespace) -> int:
     status = read_status(engine, _url(options))
     wanted = _wanted(options, engine, status)
     if options.measure:
-        if options.name != "conversations" or options.customer or options.order:
+        if options.name != "conversations" or options.customer:
             raise FilterError("--measure goes with report conversations")
+        if options.order:
+            raise FilterError("--order goes with report worklist")
         if options.measure not in MEASURES:
             raise FilterError(f"unknown measure {options.measure!r}; known are {', '.join(MEASURES)}")
         selection = Selection(wanted, options.measure, parse_cell(options.cell))

@@ -75,7 +75,7 @@ from data_access.schema import (
     waits,
 )
 from data_access.store import write_info
-from data_access.vocabulary import PUBLIC_CHANNELS, UNKNOWN
+from data_access.vocabulary import PUBLIC_CHANNELS, SAME_OPENING, UNKNOWN
 
 _CLOSED_STATUSES = ("closed", "solved", "resolved", "done", "completed")
 _FAR_PAST, _FAR_FUTURE = dt.datetime.min + dt.timedelta(days=1), dt.datetime.max - dt.timedelta(days=365)
@@ -113,8 +113,6 @@ _READ = (
     "text",
     *_SHARED,
 )
-
-_SAME_OPENING = 600  # seconds between a ticket and the message that opens it, as for the first comment of one
 
 PART_EVENTS = 250_000  # events that are derived at once in `dialects.ENGINE_MB`, or all of one bucket of customers
 
@@ -633,7 +631,7 @@ def _tells_silence(is_ticket: ColumnElement[bool], at: ColumnElement[dt.datetime
     later than the ticket, as in an export of what is new, leave a gap.
     """
     first_message, opened_at = func.min(case((~is_ticket, at))), func.min(case((is_ticket, at)))
-    begins_with_it = first_message <= dialects.add_seconds(opened_at, literal(_SAME_OPENING))
+    begins_with_it = first_message <= dialects.add_seconds(opened_at, literal(int(SAME_OPENING.total_seconds())))
     return or_(opened_at.is_(None), func.coalesce(begins_with_it, false()))
 
 

@@ -29,6 +29,7 @@ from data_access.vocabulary import (
 Clause = ColumnElement[bool]
 _WITH_US = ("customer_opened", "fragment")
 MAX_CELL = 1e12
+_DAY_SECONDS = 86_400
 _ONLY_OF = {
     "age": waits,
     "state": waits,
@@ -41,8 +42,8 @@ _WHOLE_NUMBERS = {
     "hour": (0, 23),
     "weekday": (1, 7),
     "within_days": (1, MOST_WINDOW_DAYS),
-    "gave_up_within": (0, 3600),
-    "gave_up_after": (0, 3600),
+    "gave_up_within": (0, _DAY_SECONDS),
+    "gave_up_after": (0, _DAY_SECONDS),
 }
 HOUR_SECONDS = 3600
 DIMENSIONS = (
@@ -569,8 +570,6 @@ def is_restated(wanted: Filter) -> Clause:
 
 
 # --- fell silent --------------------------------------------------------------------------------------
-
-_DAY_SECONDS = 86_400
 
 
 def silent_from(wanted: Filter) -> ColumnElement[dt.datetime]:

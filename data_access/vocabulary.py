@@ -1,5 +1,10 @@
 """The fixed words of the product: channels, kinds, states, and their natural order."""
 
+import datetime as dt
+
+SAME_OPENING = dt.timedelta(minutes=10)
+"""So far apart a ticket and the first of its messages may be: what begins later has a gap before it."""
+
 CHANNELS = (
     "phone",
     "email",

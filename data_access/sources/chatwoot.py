@@ -11,6 +11,8 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
+from data_access.sources.states import is_deleted
+from data_access.vocabulary import SAME_OPENING
 
 CHANNELS = {
     "webwidget": "chat", "api": "chat", "email": "email", "facebookpage": "facebook", "twitterprofile": "twitter",
@@ -22,8 +24,7 @@ TYPES = {"incoming": INCOMING, "outgoing": OUTGOING, "activity": ACTIVITY, "temp
     str(number): number for number in range(4)
 }
 FAILED = frozenset({"failed", "3"})
-# What is read of a conversation begins later than this after it was opened: its beginning is not in the files.
-SAME_OPENING = dt.timedelta(minutes=10)
+DELETED = "content_attributes.deleted"
 PARTS = (
     Part("conversations", frozenset({"id", "inbox_id", "status", "meta"}), frozenset({"conversations"})),
     Part("messages", frozenset({"id", "message_type", "created_at", "conversation_id"}), frozenset({"messages"})),
@@ -155,7 +156,7 @@ def _message(row: Row, known: Lookup) -> dict[str, Any] | None:
         "agent": agent,
         "occurred_at": row.needed_moment("created_at"),
         # What was deleted has "This message was deleted" for its text.
-        "text": None if _is_deleted(row) else plain(row.text("content")),
+        "text": None if is_deleted(row, DELETED) else plain(row.text("content")),
         "is_visible": _is_visible(row, kind),
     }
 
@@ -164,17 +165,12 @@ def _is_of_user(row: Row) -> bool:
     return (row.text("sender_type", "sender.type") or "").lower() == "user"
 
 
-def _is_deleted(row: Row) -> bool:
-    deleted = row.get("content_attributes.deleted")
-    return deleted is True or str(deleted).lower() == "true"
-
-
 def _is_visible(row: Row, kind: int) -> bool:
     """The customer can have seen it: a note, or what was never delivered or is deleted, is no answer."""
     if row.flag("private") is True:
         return False
     is_undelivered = (row.text("status") or "").lower() in FAILED
-    return kind == INCOMING or not (is_undelivered or _is_deleted(row))
+    return kind == INCOMING or not (is_undelivered or is_deleted(row, DELETED))
 
 
 SOURCE = Source(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, version_of
+from data_access.sources.states import Newest, tells_silence, version_of
 
 CHANNELS = {
     "1": "email", "2": "web_form", "3": "phone", "4": "forum", "5": "twitter", "6": "facebook", "7": "chat",
@@ -163,7 +162,7 @@ def _ticket(
         "first_response_at": answered_at,
         "is_answered": True if answered_at else None,
         "responder_agent": agent if answered_at else None,
-        "is_response_known": knows and _tells_reply(event, answered_at),
+        "is_response_known": knows and (answered_at is not None or tells_silence(event["channel"])),
     }
     return event, fact
 
@@ -203,13 +202,9 @@ def _exported(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "first_response_at": answered_at,
         "is_answered": True if answered_at else None,
         "responder_agent": agent if answered_at else None,
-        "is_response_known": "initial response time" in row.values and _tells_reply(event, answered_at),
+        "is_response_known": "initial response time" in row.values
+        and (answered_at is not None or tells_silence(event["channel"])),
     }
-
-
-def _tells_reply(event: Mapping[str, Any], answered_at: dt.datetime | None) -> bool:
-    """Replies are written, calls are spoken: that a call has none does not say that nobody took it."""
-    return answered_at is not None or event["channel"] != "phone"
 
 
 def _notes(part: str, row: Row) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import is_deleted
+from data_access.sources.states import is_deleted, tells_silence
 
 CHANNELS = {
     "conversation": "chat", "chat": "chat", "push": "chat", "email": "email", "facebook": "facebook",
@@ -209,8 +209,9 @@ def _opening(
     if resolved is None and (last_close := (closed.get(key) or (None,))[0]):
         resolved = dt.datetime.fromisoformat(last_close)
     state = row.text("state")
-    # Replies are written, calls are spoken: that a call has none does not say that nobody took it.
-    tells_reply = event["channel"] != "phone" and (isinstance(inner, list) or parts.tell_all_of(key, opened_at, state))
+    tells_reply = tells_silence(event["channel"]) and (
+        isinstance(inner, list) or parts.tell_all_of(key, opened_at, state)
+    )
     fact: dict[str, Any] = {
         "status": state,
         "resolved_at": max(resolved, opened_at) if resolved and state == "closed" else None,

@@ -1,4 +1,4 @@
-"""Of records that stand in an export once for each of their changes, the newest state; and what is gone."""
+"""The newest state of records that an export repeats for each change; what is deleted; what silence says."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ def version_of(row: Row, *columns: str) -> str:
     return ""
 
 
-def is_deleted(row: Row) -> bool:
-    """A connector keeps what was deleted at its source, and marks it."""
-    return str(row.get("_fivetran_deleted")).strip().lower() in ("true", "t", "1")
+def is_deleted(row: Row, mark: str = "_fivetran_deleted") -> bool:
+    """What was deleted at its source, but kept with a mark; by default that of a connector."""
+    return str(row.get(mark)).strip().lower() in ("true", "t", "1")
+
+
+def tells_silence(channel: object) -> bool:
+    """Replies are written, calls are spoken: that a call has none does not say that nobody took it."""
+    return channel != "phone"
 
 
 class Newest:

@@ -15,7 +15,8 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, is_deleted, version_of
+from data_access.sources.states import Newest, is_deleted, tells_silence, version_of
+from data_access.vocabulary import SAME_OPENING
 
 CHANNELS = {
     "web": "web_form", "web_form": "web_form", "mobile": "web_form", "mobile_sdk": "web_form",
@@ -30,7 +31,6 @@ CHANNELS = {
 SOLVED = frozenset({"solved", "closed"})
 # The first comment bears the ticket's own time; Zendesk may write it a moment later.
 SAME_MOMENT = dt.timedelta(seconds=5)
-SAME_TEXT = dt.timedelta(minutes=10)
 PARTS = (
     Part("tickets", frozenset({"id", "requester_id", "submitter_id", "created_at", "status"}), frozenset({"tickets"})),
     Part("comments", frozenset({"id", "ticket_id", "body", "public"}), frozenset({"comments"})),
@@ -191,7 +191,7 @@ def _ticket(
     minutes, solved, _ = metrics.get(key) or (None,) * 3
     # Every ticket has its description as its first comment: without that, other comments of it may be missing, too.
     first = firsts.get(key)
-    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) - opened_at <= SAME_TEXT
+    has_comments = first is not None and dt.datetime.fromisoformat(first[0]) - opened_at <= SAME_OPENING
     fact: dict[str, Any] = {"status": status, "is_response_known": has_comments or key in metrics}
     if solved is not None:
         fact["resolved_at"] = max(dt.datetime.fromisoformat(solved), opened_at)
@@ -202,7 +202,7 @@ def _ticket(
             "is_answered": True,
             "responder_agent": _named(assignee, users),
         }
-    elif channel == "phone":
+    elif not tells_silence(channel):
         fact |= _call(submitter if submitter != requester else None, users)
     return event, fact
 
@@ -210,7 +210,7 @@ def _ticket(
 def _call(submitter: str | None, users: Lookup) -> dict[str, Any]:
     """What a call tells without a reply: an agent who wrote it down took it; else it may have been taken or not.
 
-    Replies are written, calls are spoken: that there is none says nothing. Zendesk itself submits as user -1.
+    Zendesk itself submits as user -1.
     """
     is_taken = submitter is not None and _role(submitter, users) in ("agent", None)
     if not is_taken:
@@ -237,7 +237,7 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     agent = row.text("assignee_name")
     channel = CHANNELS.get(via, "other")
     # A call that an agent wrote down was taken; of another without a reply nobody knows.
-    is_call = channel == "phone" and minutes is None
+    is_call = minutes is None and not tells_silence(channel)
     is_taken = is_call and (row.text("submitter_role") or "").lower() in ("agent", "admin")
     event = {
         "external_id": f"ticket:{key}",
@@ -291,7 +291,7 @@ def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[s
     is_first = (firsts.get(key) or (None, None))[1] == row.text("id")
     is_same_text = (text or "").split() == (description or "").split()
     is_description = (
-        abs(at - opened_at) <= SAME_TEXT if is_same_text else not text and abs(at - opened_at) <= SAME_MOMENT
+        abs(at - opened_at) <= SAME_OPENING if is_same_text else not text and abs(at - opened_at) <= SAME_MOMENT
     )
     if is_first and is_description and author in (submitter, requester, None):
         return None

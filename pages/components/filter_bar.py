@@ -126,14 +126,16 @@ def params_of(wanted: Filter) -> Params:
     bar = current()
     if _plain(wanted) == _plain(bar):
         return params()
-    found: Params = {
-        name: (value,) if isinstance(value, str) else tuple(value) for name, value in wanted.to_params().items()
-    }
+    found = _plain_params(wanted)
     if (wanted.date_from, wanted.date_to) == (bar.date_from, bar.date_to):
         found = {name: value for name, value in found.items() if name not in _PERIOD}
         return {**{name: value for name, value in params().items() if name in _PERIOD}, **found}
     found["period"] = ("custom",) if wanted.date_from or wanted.date_to else ("all",)
     return found
+
+
+def _plain_params(wanted: Filter) -> Params:
+    return {name: (value,) if isinstance(value, str) else tuple(value) for name, value in wanted.to_params().items()}
 
 
 def way_back(wanted: Filter) -> str:
@@ -166,9 +168,7 @@ def _filter_of(query: str) -> Params:
     url: Params = {name: tuple(values) for name, values in parse_qs(query).items() if name in _NAMES}
     preset = url.pop("period", ("",))[0]
     wanted, _ = Filter.from_params(url)
-    found: Params = {
-        name: (value,) if isinstance(value, str) else tuple(value) for name, value in wanted.to_params().items()
-    }
+    found = _plain_params(wanted)
     return {"period": (preset,), **found} if preset in PERIODS else found
 
 

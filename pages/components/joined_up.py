@@ -164,8 +164,7 @@ def flow(looked: Looked) -> None:
     ended = said.stopped(data.status().complete_to, data.status().as_of, looked.days)
     counted = said.flow_counted(total, looked.days) + ended
     if frame.empty:
-        panel.title(sentence)
-        st.caption(words.markdown(panel.caption(wanted, counted)))
+        panel.told(wanted, sentence, counted)
         return
     arrows = [
         Cell(

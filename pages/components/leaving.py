@@ -27,8 +27,7 @@ def show(wanted: Filter) -> None:
     counted = findings.silent_counted(row, shown.silent_after_days, shown.within_days)
     finding = findings.fell_silent(row, shown.silent_after_days)
     if not row["strata_count"]:
-        panel.title(finding)
-        st.caption(words.markdown(panel.caption(wanted, counted)))
+        panel.told(wanted, finding, counted)
         return
     panel.chart(
         "fell_silent",

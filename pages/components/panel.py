@@ -143,6 +143,12 @@ def _is_decided(wanted: Filter, measure: str) -> bool:
     return bool(wanted.states) and measure in _OF_ANSWERS
 
 
+def told(wanted: Filter, finding: str, counted: str) -> None:
+    """A finding with what it counts, where there is nothing to draw."""
+    title(finding)
+    st.caption(words.markdown(caption(wanted, counted)))
+
+
 def caption(wanted: Filter, counted: str) -> str:
     """What is counted, as of when, in which zone."""
     shown = data.scoped(wanted)

@@ -326,8 +326,7 @@ def backlog(ages: pd.DataFrame, waiting: Any, wanted: Filter) -> None:
     said = findings.backlog(waiting)
     counted = "Open waits by age, whenever they began: a reply is needed, and no human gave one, here or elsewhere."
     if not waiting["open_count"]:
-        panel.title(said)
-        st.caption(words.markdown(panel.caption(wanted, counted)))
+        panel.told(wanted, said, counted)
         return
     panel.chart(
         "backlog_by_age",
