@@ -123,7 +123,7 @@ _scores = Table(
 _seen = Table(
     "stage_seen",
     _work,
-    *(Column(name, _stage.c[name].type) for name in ("interaction_id", "content_hash", "file", "line")),
+    *(Column(name, _stage.c[name].type) for name in ("interaction_id", "content_hash", "changed_at", "file", "line")),
     prefixes=["TEMPORARY"],
 )
 # Replies whose question had not come when they were loaded.
@@ -585,6 +585,10 @@ class _Slice:
         """Store what is staged: new rows, corrections, and what they show of customers."""
         connection, settings = self._connection, self._settings
         self._stage_waiting()
+        tells_changes = dialects.has_rows(connection, _said_when_changed())
+        if tells_changes:
+            is_stored = self._was_loaded or not self._is_first
+            self.result.stored_count += _drop_older(connection, is_stored=is_stored, has_facts=self._has_facts)
         if not self._is_first:
             self.rejects += _reject_seen(connection, self._order)
         self.rejects += _reject_duplicates(connection, self._order)
@@ -592,7 +596,7 @@ class _Slice:
             from_file = select(*(_stage.c[c.name] for c in _seen.columns)).where(_stage.c.is_from_file.is_(True))
             dialects.insert_rows(connection, _seen, from_file)
         self.rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
-        is_replaced = self._order.is_succession and not self._is_first
+        is_replaced = (self._order.is_succession or tells_changes) and not self._is_first
         if self._was_loaded or is_replaced or dialects.has_rows(connection, _not_from_file()):
             _classify(connection)
         _find_customers(connection, settings)
@@ -603,6 +607,8 @@ class _Slice:
         if self._has_facts and (self._was_loaded or is_replaced):
             _keep_told_responses(connection)
         _merge(connection, counts)
+        if tells_changes and (self._was_loaded or is_replaced):
+            _remember_changes(connection)
         if self._has_facts:
             _merge_facts(connection)
         dialects.commit_copy(connection)
@@ -662,6 +668,9 @@ def _make_ready(batch: Batch, order: LoadOrder, started: dt.datetime, run: int, 
         content = [columns[name] for name in _CONTENT_FIELDS if name not in _THREAD_FIELDS]
     else:
         content = [columns[name] for name in (*_CONTENT_FIELDS, "conversation", "brand")]
+    too_late = pc.greater(columns["changed_at"], pa.scalar(started + FUTURE_TOLERANCE, pa.timestamp("us")))
+    if pc.any(too_late).as_py():  # by a wrong clock no later state would ever count
+        columns["changed_at"] = pc.if_else(too_late, pa.scalar(None, pa.timestamp("us")), columns["changed_at"])
     told = {name: facts[name].combine_chunks() for name in facts.column_names} if facts is not None else {}
     conversations = columns["conversation"].dictionary_encode()
     staged = {
@@ -699,6 +708,70 @@ def _arrow(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table([as_array(columns[name], schema.field(name).type) for name in names], names=names)
 
 
+def _said_when_changed() -> Select[Any]:
+    """Staged rows of which the source says when it last changed them."""
+    return select(_stage.c.interaction_id).where(_stage.c.changed_at.is_not(None))
+
+
+def _drop_older(connection: Connection, *, is_stored: bool, has_facts: bool) -> int:
+    """Take states of a row that are older than another off the stage: the order of loads and lines decides nothing.
+
+    What an older state tells of the response to a ticket is kept where the stored one cannot tell it; how many.
+    """
+    s, i = _stage.c, interactions.c
+    newest = (
+        select(s.interaction_id, func.max(s.changed_at).label("at"))
+        .where(s.changed_at.is_not(None))
+        .group_by(s.interaction_id)
+        .having(func.count() > 1)
+        .subquery("newest")
+    )
+    has_newer = exists().where(newest.c.interaction_id == s.interaction_id, s.changed_at < newest.c.at)
+    connection.execute(delete(_stage).where(has_newer))
+    if not is_stored:
+        return 0
+    is_older = and_(i.interaction_id == s.interaction_id, s.changed_at < i.changed_at)
+    count = _fill_responses(connection, is_older) if has_facts else 0
+    connection.execute(delete(_stage).where(exists().where(is_older)))
+    return count
+
+
+def _fill_responses(connection: Connection, is_older: ColumnElement[bool]) -> int:
+    """Give stored tickets whose newest state cannot tell a response what an older state now tells of it; how many."""
+    f, s, stored, told = _stage_facts.c, _stage.c, reported_facts.c, _told.c
+    names = ["interaction_id", *_RESPONSE_NAMES]
+    dialects.create_temporary(connection, _told)
+    found = (
+        select(*(f[name] for name in names))
+        .join(_stage, s.place == f.place)
+        .join(interactions, is_older)
+        .join(reported_facts, stored.interaction_id == f.interaction_id)
+        .where(f.is_response_known.is_not(False), stored.is_response_known.is_(False))
+    )
+    dialects.insert_rows(connection, _told, found)
+    count = int(connection.scalar(select(func.count()).select_from(_told)) or 0)
+    if count:
+        of_told = stored.interaction_id == told.interaction_id
+        customers_told = select(stored.customer_id).join(_told, of_told).distinct()
+        dialects.insert_rows(connection, derive.touched, customers_told)
+        connection.execute(
+            update(reported_facts).where(of_told).values({name: told[name] for name in _RESPONSE_NAMES})
+        )
+    _told.drop(connection)
+    return count
+
+
+def _remember_changes(connection: Connection) -> None:
+    """What came again as it is stored, but of a later change, is as new as that: no state between them replaces it."""
+    s, i = _stage.c, interactions.c
+    is_newer = and_(s.change == "same", or_(i.changed_at.is_(None), s.changed_at > i.changed_at))
+    connection.execute(
+        update(interactions)
+        .where(i.interaction_id == s.interaction_id, is_newer, s.changed_at.is_not(None))
+        .values(changed_at=s.changed_at)
+    )
+
+
 def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]:
     """Within one file the first row of an id counts; a later one with other content is rejected.
 
@@ -725,9 +798,10 @@ def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]
 
 
 def _reject_seen(connection: Connection, order: LoadOrder) -> list[Reject]:
-    """The same against the slices of the file that are stored already."""
+    """The same against the slices of the file that are stored already; a newer state of a row is no duplicate."""
     s, seen = _stage.c, _seen.c
-    again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True))
+    is_newer = func.coalesce(s.changed_at > seen.changed_at, false())
+    again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True), ~is_newer)
     if order.is_succession:  # what an earlier file said is corrected, as by a load of its own
         again = and_(again, seen.file == s.file)
     if not dialects.has_rows(connection, select(s.interaction_id).join(_seen, again)):

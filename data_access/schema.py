@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -162,6 +162,9 @@ interactions = Table(
     _column("is_addressed", Boolean, "False where it names no company account", null=False),
     _column("is_parent_missing", Boolean, "It answers something that is not in the data", null=False),
     _column("is_outreach", Boolean, "The source marks it as opened by the company", null=False),
+    _column(
+        "changed_at", DateTime, "When the source last changed it, UTC: an older state that is loaded later is none"
+    ),
     _column("content_hash", Text, "Hash of all that the source gave; equal means unchanged", null=False),
     _column("load_run", Integer, "Load that stored this version", null=False),
     comment="One row per event",

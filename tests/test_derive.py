@@ -97,6 +97,88 @@ def test_any_order_and_split_of_the_files_gives_the_rows_of_one_load(sources, at
         assert one[table] == other[table], table
 
 
+STATES = mapping_of(
+    {
+        "source": "desk",
+        "grain": "conversation",
+        "columns": {name: name for name in (
+            "id", "opened_at", "first_response_at", "resolved_at", "status", "team", "customer", "changed_at"
+        )},
+        "constants": {"channel": "email"},
+    },
+    "desk.toml",
+)  # fmt: skip
+
+
+def _states_of_a_ticket(number: int, dice: random.Random) -> list[dict[str, str]]:
+    """A ticket as it was after each of its changes; some change nothing that is read."""
+    state = {"id": f"t{number}", "opened_at": f"2025-03-0{number} 09:00", "status": "open", "team": "a"}
+    state["customer"] = f"c{dice.randint(1, 2)}"
+    states = []
+    for hour in range(dice.randint(1, 5)):
+        at = f"2025-03-1{number} {10 + hour}:00"
+        change = dice.choice(("", "answered", "solved", "team", "customer"))
+        if change == "answered":
+            state["first_response_at"] = at
+        elif change == "solved":
+            state |= {"status": "solved", "resolved_at": at}
+        elif change:
+            state[change] = dice.choice(("c1", "c2", "c3"))
+        states.append(state := {**state, "changed_at": at})
+    return states
+
+
+def _write_states(path: Path, states: list[dict[str, str]]) -> LoadOrder:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(STATES.columns))
+        writer.writeheader()
+        writer.writerows(states)
+    return LoadOrder(path, "csv", STATES)
+
+
+@settings(max_examples=6 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_states_of_tickets_in_any_order_give_the_rows_of_the_newest(tmp_path_factory, monkeypatch, seed):
+    """Also where they stand in several files, slices and loads, and where one comes again."""
+    folder, dice = tmp_path_factory.mktemp("states"), random.Random(seed)
+    tickets = [_states_of_a_ticket(number, dice) for number in range(1, 6)]
+    wanted, url = f"duckdb:///{folder / 'wanted'}", f"duckdb:///{folder / 'store'}"
+    load(wanted, [_write_states(folder / "newest.csv", [states[-1] for states in tickets])])
+    known = [state for states in tickets for state in states]
+    known += dice.choices(known, k=3)
+    dice.shuffle(known)
+    monkeypatch.setattr(loader, "SLICE_ROWS", dice.choice((1, 100)))
+    monkeypatch.setattr("data_access.sources.mapped.BATCH_ROWS", dice.choice((2, 100)))
+    place = 0
+    while place < len(known):
+        parts = [dice.randint(1, 6) for _ in range(dice.randint(1, 2))]
+        orders = []
+        for size in parts:
+            orders.append(_write_states(folder / f"{place}.csv", known[place : place + size]))
+            place += size
+        total = load(url, [order for order in orders if len(order.path.read_text().splitlines()) > 1])
+        assert (total.rejected_count, total.read_count) == (0, min(sum(parts), len(known) - place + sum(parts)))
+    tables = (interactions, reported_facts, waits, conversations, stored_customers)
+    assert rows_of(url, *tables) == rows_of(wanted, *tables)
+
+
+def test_on_every_engine_the_newest_state_counts_and_nothing_between_replaces_it(new_store_url, tmp_path):
+    first = dict.fromkeys(STATES.columns, "") | {"id": "t1", "opened_at": "2025-03-01 09:00", "status": "open"}
+    solved = first | {"status": "solved"}
+    for hour, state in ((10, first), (14, first), (12, solved), (9, solved)):
+        load(
+            new_store_url, [_write_states(tmp_path / f"{hour}.csv", [state | {"changed_at": f"2025-03-02 {hour}:00"}])]
+        )
+        stored = frame_of(new_store_url, interactions)["changed_at"].tolist()
+        assert (stored, frame_of(new_store_url, conversations)["status"].tolist()) == (
+            [pd.Timestamp(2025, 3, 2, 10 if hour == 10 else 14)],
+            ["open"],
+        )
+    load(new_store_url, [_write_states(tmp_path / "late.csv", [solved | {"changed_at": "2199-03-02 15:00"}])])
+    load(new_store_url, [_write_states(tmp_path / "later.csv", [first | {"changed_at": "2025-03-02 15:00"}])])
+    assert frame_of(new_store_url, conversations)["status"].tolist() == ["open"]  # a time to come is none
+
+
 def test_a_full_rebuild_gives_the_rows_that_the_loads_gave(at_once, twcs_store_url, tmp_path):
     for name, url in (("demo", at_once), ("twcs", twcs_store_url)):
         shutil.copytree(url.removeprefix("duckdb:///"), tmp_path / name)

@@ -168,6 +168,57 @@ def test_of_a_zendesk_ticket_on_several_pages_the_newest_state_counts_whatever_t
     assert counts == (2, 0, 2, 0)  # the order of the pages changes nothing
 
 
+def _at_states(system: str, *, is_old: bool) -> dict[str, object]:
+    """Files of one ticket as they were at 9 o'clock, when nothing had been done, or at 11."""
+    changed, kept = ("2026-01-07T09:00:00Z", "old") if is_old else ("2026-01-07T11:00:00Z", "new")
+    if system == "zendesk":
+        ticket = {**ZENDESK_JSON["tickets.json"]["tickets"][0], "group_id": kept}
+        state = {**ticket, "updated_at": changed, "status": "open" if is_old else "solved"}
+        return {"tickets.json": {"tickets": [state], "users": ZENDESK_JSON["tickets.json"]["users"]}}
+    if system == "freshdesk":
+        ticket = {**FRESHDESK["tickets.json"][0], "updated_at": changed, "group_id": kept}
+        return {"tickets.json": [{**ticket, "status": 2 if is_old else 4}]}
+    if system == "intercom":
+        talk = INTERCOM_JSON["conversations.json"]["conversations"][0]
+        state = {**talk, "updated_at": changed, "state": "open" if is_old else "closed", "team_assignee_id": kept}
+        return {"conversations.json": {"conversations": [state]}}
+    request = {**GEOREPORT["requests.json"][0], "updated_datetime": changed, "agency_responsible": kept}
+    return {"requests.json": [{**request, "status": "open" if is_old else "closed"}]}
+
+
+@pytest.mark.parametrize("system", ["zendesk", "freshdesk", "intercom", "open311"])
+def test_an_older_state_that_is_loaded_later_changes_nothing(loaded, system):
+    old, new = (_at_states(system, is_old=is_old) for is_old in (True, False))
+    assert loaded(old)[1][1] > 0
+    at_first = rows_of(loaded.url)
+    loaded(new)
+    newest = rows_of(loaded.url)
+    assert newest != at_first
+    for state in (old, new, old):
+        status, counts, _ = loaded(state)
+        assert (status, counts[1], counts[3]) == (0, 0, 0)
+        assert rows_of(loaded.url) == newest
+    assert set(frame_of(loaded.url, conversations)["team"]) == {"new"}
+
+
+def test_an_older_export_still_tells_the_responses_that_the_newest_state_of_a_ticket_cannot(loaded):
+    """A list of tickets came first, without comments; then the whole export of the day before."""
+    tickets = ZENDESK["tickets.csv"]
+    header, *rows = tickets.splitlines()
+    dated = {
+        name: "\n".join([f"{header},updated_at", *(f"{row},{at}" for row in rows)])
+        for name, at in (("old", "2026-01-06T00:00:00Z"), ("new", "2026-01-07T00:00:00Z"))
+    }
+    loaded({"tickets.csv": dated["new"], "users.csv": ZENDESK["users.csv"]})
+    assert not any(frame_of(loaded.url, conversations)["is_response_known"])
+    counts = loaded(ZENDESK | {"tickets.csv": dated["old"]})[1]
+    told = rows_of(loaded.url)
+    assert loaded.conversation("1")["first_response_seconds"] == 3600
+    assert all(loaded.conversation(name)["is_response_known"] for name in ("1", "2"))
+    assert loaded(ZENDESK | {"tickets.csv": dated["old"]})[1] == (counts[0], 0, counts[0] - 2, 2)
+    assert rows_of(loaded.url) == told
+
+
 def test_what_a_connector_marks_as_deleted_in_zendesk_is_no_comment_and_asks_for_no_reply(loaded):
     """The users who are gone still say who wrote: an answer of a former agent is one."""
 
@@ -331,7 +382,7 @@ def test_json_in_utf_16_as_powershell_writes_it_is_recognised(loaded, encoding, 
 
 def test_intercom_tables_make_the_newest_state_of_a_conversation_and_its_parts(loaded):
     status, counts, _ = loaded(INTERCOM)
-    assert (status, counts) == (0, (5, 5, 0, 0))  # two conversations, three parts with words
+    assert (status, counts) == (0, (6, 5, 1, 0))  # two conversations, an older state of one, three parts
     assert loaded.events(*KINDS) == [
         ("conversation:50", "inbound", "customer", None, True),
         ("part:60", "outbound", "bot", None, True),
@@ -1218,7 +1269,7 @@ def test_requests_of_which_no_answer_is_known_open_no_rows_of_a_response_measure
     [
         ("helpdesk_formats/zendesk_ticket_metrics", "zendesk", (5849, 5849, 0, 0)),
         ("helpdesk_formats/dbt_zendesk", "zendesk", (30, 10, 0, 20)),
-        ("helpdesk_formats/dbt_intercom", "intercom", (3, 2, 0, 1)),
+        ("helpdesk_formats/dbt_intercom", "intercom", (10, 2, 7, 1)),
         ("helpdesk_formats/freshdesk_v2_json", "freshdesk", (10, 3, 7, 0)),
         ("cfpb/complaints_sample.csv", "cfpb", (6623, 6623, 0, 0)),
         ("sf311/sf311.csv", "open311", (10000, 9952, 0, 48)),

@@ -46,6 +46,7 @@ EVENT_SCHEMA = pa.schema(
         ("team", _TEXT),
         ("brand", _TEXT),
         ("occurred_at", _TIME),
+        ("changed_at", _TIME),
         ("text", _TEXT),
         ("language", _TEXT),
         ("sentiment_label", _TEXT),

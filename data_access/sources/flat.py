@@ -14,6 +14,7 @@ from data_access.sources.base import Batch, Part, Reject, Source
 from data_access.sources.delimited import Record
 from data_access.sources.mapping import Mapping, mapping_of
 from data_access.sources.records import Row, column_names, form_of, look_through, moment, read_rows
+from data_access.sources.states import changed_at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +137,7 @@ _SF_QUERY = _city(
         "topic": "category",
         "text": "complaint_type",
         "channel": "source",
+        "changed_at": "resolution_action_updated_date",
     }
 )
 _DATASF = _city(
@@ -148,6 +150,7 @@ _DATASF = _city(
         "topic": "category",
         "text": "request type",
         "channel": "source",
+        "changed_at": "updated",
     }
 )
 _GEOREPORT = _city(
@@ -159,18 +162,24 @@ _GEOREPORT = _city(
         "team": "agency_responsible",
         "topic": "service_name",
         "text": "description",
+        "changed_at": "updated_datetime",
     }
 )
 
 
-def _local(*columns: str) -> Callable[[Row], dict[str, str]]:
+def _local(*columns: str, changed: str) -> Callable[[Row], dict[str, str]]:
     """San Francisco's times are local, whatever they are labelled."""
 
+    def time_of(row: Row, column: str) -> str:
+        text = (row.text(column) or "").removesuffix(" UTC").removesuffix("Z")
+        return f"{_us_time(text, column).isoformat()}Z" if text else ""
+
     def fields(row: Row) -> dict[str, str]:
-        found = {"source": _CITY_CHANNELS.get((row.text("source") or "").lower(), "other")}
-        for column in columns:
-            text = (row.text(column) or "").removesuffix(" UTC").removesuffix("Z")
-            found[column] = f"{_us_time(text, column).isoformat()}Z" if text else ""
+        found = {column: time_of(row, column) for column in columns}
+        found["source"] = _CITY_CHANNELS.get((row.text("source") or "").lower(), "other")
+        found[changed] = ""
+        with contextlib.suppress(ValueError):  # a broken time of a change is no reason to lose the record
+            found[changed] = time_of(row, changed)
         return found
 
     return fields
@@ -188,9 +197,11 @@ def _us_time(text: str, column: str) -> dt.datetime:
 def _georeport_fields(row: Row) -> dict[str, str]:
     closed = row.moment("updated_datetime") if (row.text("status") or "").lower() == "closed" else None
     opened = row.moment("requested_datetime")
+    changed = changed_at(row, "updated_datetime")
     return {
         "requested_datetime": f"{opened.isoformat()}Z" if opened else "",
         "closed_datetime": f"{closed.isoformat()}Z" if closed else "",
+        "updated_datetime": f"{changed.isoformat()}Z" if changed else "",
     }
 
 
@@ -201,9 +212,11 @@ OPEN311 = Source(
     read=_read(
         [
             _Shape(
-                frozenset({"unique_key", "created_date", "status"}), _SF_QUERY, _local("created_date", "closed_date")
+                frozenset({"unique_key", "created_date", "status"}),
+                _SF_QUERY,
+                _local("created_date", "closed_date", changed="resolution_action_updated_date"),
             ),
-            _Shape(frozenset({"caseid", "opened", "status"}), _DATASF, _local("opened", "closed")),
+            _Shape(frozenset({"caseid", "opened", "status"}), _DATASF, _local("opened", "closed", changed="updated")),
             _Shape(frozenset({"service_request_id", "requested_datetime"}), _GEOREPORT, _georeport_fields),
         ],
         "open311",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, tells_silence, version_of
+from data_access.sources.states import Newest, changed_at, tells_silence, version_of
 
 CHANNELS = {
     "1": "email", "2": "web_form", "3": "phone", "4": "forum", "5": "twitter", "6": "facebook", "7": "chat",
@@ -38,6 +39,7 @@ TICKETS = ("tickets", "wrapped tickets", "ticket export")
 _NOTES = ("conversations", "notes")
 # What conversations need to know of their ticket.
 _KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel", "team", "brand")
+_CHANGED = ("updated_at", "last update time", "last updated time")
 
 
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
@@ -72,7 +74,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             return
         event, fact = _ticket(ticket, people, groups, talked)
         if key not in tickets:
-            tickets[key] = tuple(event[name] for name in _KEPT)
+            tickets[key] = (*(event[name] for name in _KEPT), version)
         openings.add(row, file, event, fact)
 
     def add_conversation(part: str, file: str | None, row: Row) -> None:
@@ -81,7 +83,9 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
                 key = note.needed("ticket_id")
                 told = tickets.get(key)
                 if told is not None:
-                    events.add(note, file, _conversation(note, dict(zip(_KEPT, told, strict=True)), people))
+                    ticket = dict(zip(_KEPT, told[:-1], strict=True))
+                    ticket["changed_at"] = dt.datetime.fromisoformat(told[-1]) if told[-1] else None
+                    events.add(note, file, _conversation(note, ticket, people))
                 elif part == "conversations":  # else it stands in its ticket, which was rejected
                     raise ValueError(f"ticket {key} of this conversation is not in the files")
             except ValueError as problem:
@@ -104,9 +108,9 @@ def _remember_person(part: str, row: Row, people: Lookup) -> None:
 def _state(part: str, row: Row) -> tuple[Row, str, str]:
     """A ticket, its id, and when it was last changed. Raises ValueError where it is none, or has no id."""
     if part == "ticket export":
-        return row, row.needed("ticket id"), version_of(row, "last update time", "last updated time")
+        return row, row.needed("ticket id"), version_of(row, *_CHANGED)
     ticket = _unwrapped(row) if part == "wrapped tickets" else row
-    return ticket, ticket.needed("id"), version_of(ticket, "updated_at")
+    return ticket, ticket.needed("id"), version_of(ticket, *_CHANGED)
 
 
 def _unwrapped(row: Row) -> Row:
@@ -144,8 +148,10 @@ def _ticket(
         "team": groups.get(group, group) if group else None,
         "brand": product,
         "occurred_at": opened_at,
+        "changed_at": changed_at(row, *_CHANGED),
         "text": "\n".join(filter(None, (subject, body))) or None,
         "needs_reply": False if row.flag("spam") or row.flag("deleted") else None,
+        "is_complaint": False if row.flag("spam") else None,  # a complaint that somebody deleted stays one
         "is_outreach": is_ours,
     }
     status = row.text("status")
@@ -193,6 +199,7 @@ def _exported(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "team": row.text("group"),
         "brand": row.text("product"),
         "occurred_at": opened_at,
+        "changed_at": changed_at(row, *_CHANGED),
         "text": row.text("subject"),
         "is_outreach": is_ours,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import is_deleted, tells_silence
+from data_access.sources.states import Newest, changed_at, is_deleted, tells_silence, version_of
 
 CHANNELS = {
     "conversation": "chat", "chat": "chat", "push": "chat", "email": "email", "facebook": "facebook",
     "twitter": "twitter", "instagram": "instagram", "whatsapp": "whatsapp",
     "sms": "sms", "phone_call": "phone", "phone_switch": "phone",
 }  # fmt: skip
-CUSTOMERS = frozenset({"user", "lead", "contact"})
+CUSTOMERS = frozenset({"user", "lead", "contact", "visitor"})
 KINDS = {"admin": "agent", "team": "agent", "bot": "bot", "fin": "bot", "operator": "bot"}
 # Parts that only the company sees.
 NOTES = frozenset({"note", "note_and_reopen", "call_summary"})
@@ -37,12 +38,16 @@ PARTS = (
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of the tables of one export. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "intercom", encoding)
-    people, known, closed = Lookup(), Lookup(), Lookup()
+    people, known, closed, states = Lookup(), Lookup(), Lookup(), Newest()
     parts = _Parts()
     teams: dict[str, str] = {}
     openings, events = Building(), Building()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
+        if part == "conversations":
+            with contextlib.suppress(ValueError):  # told when it is read as an event
+                states.see(row.needed("id"), version_of(row, "updated_at"))
+            return
         try:
             _remember(part, row, people, closed, teams)
             if part == "parts":
@@ -52,12 +57,13 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
                 raise
 
     def add_conversation(_part: str, file: str | None, row: Row) -> None:
-        key, version = row.needed("id"), row.text("updated_at") or ""
-        if (known.get(key) or ("",))[0] != version:
-            return  # an older state of the same conversation
+        key, version = row.needed("id"), version_of(row, "updated_at")
+        if states.has_newer(key, version):
+            return
         event, fact, inner = _opening(row, people, closed, teams, parts)
         told = {name: event[name] for name in _KEPT}
-        known[key] = (version, "read", *told.values())
+        known[key] = (version, *told.values())
+        told["changed_at"] = event["changed_at"]
         openings.add(row, file, event, fact)
         for child in inner:
             try:
@@ -68,17 +74,20 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     def add_part(_part: str, file: str | None, row: Row) -> None:
         if not _is_said(row):
             return
-        told = known.get(row.needed("conversation_id"))
-        if told is None or len(told) < 2:
+        conversation = known.get(row.needed("conversation_id"))
+        if conversation is None:
             raise ValueError(f"conversation {row.text('conversation_id')} of this part is not in the files")
-        events.add(row, file, _said_part(row, dict(zip(_KEPT, told[2:], strict=True)), people))
+        version, *values = conversation
+        told = dict(zip(_KEPT, values, strict=True))
+        told["changed_at"] = dt.datetime.fromisoformat(version) if version else None
+        events.add(row, file, _said_part(row, told, people))
 
-    described = ("contacts", "contact links", "admins", "teams", "team members", "parts")
+    described = ("contacts", "contact links", "admins", "teams", "team members", "parts", "conversations")
     yield from openings.take(files, described, remember)
-    _keep_newest(files, known)
     yield from openings.take(files, ("conversations",), add_conversation, beside=events)
+    yield states.rest()
     yield from events.take(files, ("parts",), add_part)
-    for lookup in (people, known, closed, parts.of):
+    for lookup in (people, known, closed, states, parts.of):
         lookup.close()
 
 
@@ -108,18 +117,6 @@ class _Parts:
 
 
 _KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel", "team", "brand")
-
-
-def _keep_newest(files: Files, known: Lookup) -> None:
-    """History tables hold a conversation many times: only its newest state counts."""
-    for _part, _file, row in files.rows("conversations"):
-        try:
-            key, version = row.needed("id"), row.text("updated_at") or ""
-        except ValueError:
-            continue  # told when it is read
-        before = known.get(key)
-        if before is None or before[0] < version:
-            known[key] = (version,)
 
 
 def _remember(part: str, row: Row, people: Lookup, closed: Lookup, teams: dict[str, str]) -> None:
@@ -194,6 +191,7 @@ def _opening(
         "team": teams.get(team, team) if team and team != "0" else None,
         "brand": row.text("brand", "source.brand"),
         "occurred_at": opened_at,
+        "changed_at": changed_at(row, "updated_at"),
         "text": "\n".join(filter(None, (subject, body))) or None,
         "needs_reply": False if is_deleted(row) else None,
         # What the company or its automation sends first is outreach, also where a bot sends it.

@@ -400,6 +400,7 @@ def _shared_columns(rows: _Rows) -> dict[str, pa.Array]:
         "audience": rows.count_of("audience"),
         "is_outreach": pc.fill_null(rows.boolean("outreach"), False),
         "topic": _each(rows.text("topic"), _as_name),
+        "changed_at": rows.time("changed_at"),
     }
     for field in (
         "customer",

@@ -36,6 +36,7 @@ SHARED_FIELDS = (
     "blamed_channel",
     "audience",
     "outreach",
+    "changed_at",
 )
 INTERACTION_FIELDS = ("id", "occurred_at", "author_kind", "reply_to", "is_internal", *SHARED_FIELDS)
 CONVERSATION_FIELDS = (

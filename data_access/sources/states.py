@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 
 from data_access.sources.base import Batch
 from data_access.sources.files import Lookup
 from data_access.sources.records import Row
 
 
-def version_of(row: Row, *columns: str) -> str:
-    """When a record was last changed, as UTC text that sorts by time; empty where it does not say."""
+def changed_at(row: Row, *columns: str) -> dt.datetime | None:
+    """When a record was last changed, UTC; None where it does not say."""
     with contextlib.suppress(ValueError):  # a broken time of a change is no reason to lose the record
-        at = row.moment(*columns)
-        return at.isoformat() if at is not None else ""
-    return ""
+        return row.moment(*columns)
+    return None
+
+
+def version_of(row: Row, *columns: str) -> str:
+    """The same as text that sorts by time; empty where it does not say."""
+    at = changed_at(row, *columns)
+    return at.isoformat() if at is not None else ""
 
 
 def is_deleted(row: Row, mark: str = "_fivetran_deleted") -> bool:

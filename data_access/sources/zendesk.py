@@ -15,7 +15,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, is_deleted, tells_silence, version_of
+from data_access.sources.states import Newest, changed_at, is_deleted, tells_silence, version_of
 from data_access.vocabulary import SAME_OPENING
 
 CHANNELS = {
@@ -28,6 +28,7 @@ CHANNELS = {
     "facebook_message": "facebook", "instagram_dm": "instagram",
     "sms": "sms", "whatsapp": "whatsapp", "forum": "forum", "topic": "forum", "google_play": "review",
 }  # fmt: skip
+_CHANGED = ("updated_at", "updated_timestamp")
 SOLVED = frozenset({"solved", "closed"})
 # The first comment bears the ticket's own time; Zendesk may write it a moment later.
 SAME_MOMENT = dt.timedelta(seconds=5)
@@ -70,7 +71,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             description = plain(row.text("description"))
             told = (event["occurred_at"].isoformat(), description, event["channel"], event["team"])
             people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
-            tickets[row.needed("id")] = (*told, event["brand"], *people)
+            tickets[row.needed("id")] = (*told, event["brand"], *people, version_of(row, *_CHANGED))
         openings.add(row, file, event, fact)
 
     def add_comments(part: str, file: str | None, row: Row) -> None:
@@ -94,7 +95,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
 def _state(part: str, row: Row) -> tuple[str, str]:
     """Which record this is, and when it was last changed. Raises ValueError where it has no id."""
     key = row.needed("ticket_id" if part == "metrics" else "id")
-    return f"{part}:{key}", version_of(row, "updated_at", "updated_timestamp")
+    return f"{part}:{key}", version_of(row, *_CHANGED)
 
 
 def _keep_first(comment: Row, firsts: Lookup) -> None:
@@ -182,6 +183,7 @@ def _ticket(
         "team": names["groups"].get(group, group) if group else None,
         "brand": names["brands"].get(brand, brand) if brand else None,
         "occurred_at": opened_at,
+        "changed_at": changed_at(row, *_CHANGED),
         "text": shown,
         "is_visible": is_public or not is_ours,
     }
@@ -249,6 +251,7 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "team": row.text("ticket_group", "group_name"),
         "brand": row.text("ticket_brand", "brand_name"),
         "occurred_at": opened_at,
+        "changed_at": changed_at(row, *_CHANGED),
         "text": row.text("description", "subject"),
     }
     answered_at = _after(opened_at, minutes) if minutes is not None else None
@@ -286,7 +289,7 @@ def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[s
     ticket = tickets.get(key)
     if ticket is None:
         raise ValueError(f"ticket {key} of this comment is not in the files: load tickets and comments together")
-    opened, description, channel, team, brand, requester, submitter, assignee = ticket
+    opened, description, channel, team, brand, requester, submitter, assignee, version = ticket
     opened_at = dt.datetime.fromisoformat(opened)
     is_first = (firsts.get(key) or (None, None))[1] == row.text("id")
     is_same_text = (text or "").split() == (description or "").split()
@@ -314,6 +317,7 @@ def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[s
         "team": team,
         "brand": brand,
         "occurred_at": at,
+        "changed_at": dt.datetime.fromisoformat(version) if version else None,  # its team is that of the ticket
         "text": text,
         "is_visible": is_public is not False,
     }
