@@ -478,7 +478,9 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
     }
     if not rows:
         return
-    known = set(connection.scalars(select(rejected_rows.c.reject_id).where(rejected_rows.c.source == order.source)))
+    r = rejected_rows.c
+    known = set(connection.scalars(select(r.reject_id).where(r.source == order.source)))
+    _see_again(connection, [key for key in rows if key in known], run)
     new = {key: reject for key, reject in rows.items() if key not in known}
     new = forgotten.without_forgotten_raw(connection, new, order.source)
     names = {reject.file or order.path.name for reject in new.values()}
@@ -486,6 +488,7 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
     columns: dict[str, list[Any]] = {
         "reject_id": list(new),
         "load_run": [run] * len(new),
+        "last_load_run": [run] * len(new),
         "source": [order.source] * len(new),
         "file": [_clean(stored[reject.file or order.path.name]) for reject in new.values()],
         "line": [reject.line for reject in new.values()],
@@ -494,6 +497,17 @@ def _keep_rejects(connection: Connection, rejects: Sequence[Reject], order: Load
     }
     schema = dialects.arrow_schema(rejected_rows)
     dialects.bulk_insert(connection, rejected_rows, pa.table(columns, schema=schema))
+
+
+def _see_again(connection: Connection, ids: list[str], run: int) -> None:
+    """Rejected rows that stand in the file once more: what a later load of it does not see is mended."""
+    if not ids:
+        return
+    dialects.create_temporary(connection, _keys)
+    dialects.bulk_insert(connection, _keys, _arrow(_keys, {"a": ids}))
+    r = rejected_rows.c
+    connection.execute(update(rejected_rows).where(r.reject_id.in_(select(_keys.c.a))).values(last_load_run=run))
+    _keys.drop(connection)
 
 
 def _clean(value: str | None) -> str | None:

@@ -56,6 +56,7 @@ def _first_inbound(before: Table) -> ColumnElement[Any]:
 # Table and column to what the rows of a version without the column hold in it; null where it is not named.
 _FILLS: dict[tuple[str, str], Callable[[Table], ColumnElement[Any]]] = {
     ("reported_facts", "interaction_id"): _first_inbound,
+    ("rejected_rows", "last_load_run"): lambda before: before.c.load_run,
 }
 
 

@@ -365,6 +365,7 @@ rejected_rows = Table(
     metadata,
     _column("reject_id", Text, "Hash of source, file, line, reason and raw text", key=True),
     _column("load_run", Integer, "Load that saw it first", null=False),
+    _column("last_load_run", Integer, "Newest load that saw it", null=False),
     _column("source", Text, "Name under which the file was loaded", null=False),
     _column("file", Text, "File name", null=False),
     _column("line", BigInteger, "Line on which the record begins; 1 is the header", null=False),

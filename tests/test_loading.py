@@ -22,6 +22,8 @@ from data_access import dialects
 from data_access.errors import FrontdoorError, SourceError, StoreError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, load, rebuild, rehearse, rescore
+from data_access.queries.data_quality import rejected_counts
+from data_access.queries.data_quality import rejected_rows as rejected_rows_listed
 from data_access.reports import run_report
 from data_access.schema import (
     agents,
@@ -73,6 +75,24 @@ def test_every_load_is_recorded_with_its_file_source_and_counts(url, tmp_path):
     assert runs[columns].to_numpy().tolist() == [[3, 2, 0, 1], [3, 0, 2, 1], [1, 1, 0, 0]]
     assert runs["started_at"].iloc[0] == pd.Timestamp("2025-06-01 12:00")
     assert (runs["finished_at"] >= runs["started_at"]).all()
+
+
+def test_a_row_is_still_rejected_until_its_file_is_loaded_without_it(new_store_url, tmp_path):
+    def still() -> list[tuple[str, int, bool]]:
+        engine = open_reader(new_store_url)
+        wanted = resolved(Filter(), read_status(engine, new_store_url))
+        frame = rejected_rows_listed(engine, wanted)
+        assert rejected_counts(engine, wanted) == (len(frame), frame["is_still_rejected"].sum())
+        engine.dispose()
+        return list(frame[["file", "line", "is_still_rejected"]].itertuples(index=False, name=None))
+
+    bad = row(3, channel="fax")
+    load(new_store_url, [order(tmp_path / "a.csv", row(1) + bad), order(tmp_path / "b.csv", bad)])
+    assert still() == [("b.csv", 2, True), ("a.csv", 3, True)]
+    load(new_store_url, [order(tmp_path / "a.csv", row(1) + bad + row(2, channel="telex"))])
+    assert still() == [("a.csv", 4, True), ("b.csv", 2, True), ("a.csv", 3, True)]
+    load(new_store_url, [order(tmp_path / "a.csv", row(1) + row(3) + row(2, channel="telex"))])
+    assert still() == [("a.csv", 4, True), ("b.csv", 2, True), ("a.csv", 3, False)]
 
 
 def test_the_result_adds_up_over_the_files_of_one_load(url, tmp_path):

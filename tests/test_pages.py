@@ -13,7 +13,7 @@ from data_access.cli import main
 from data_access.filters import Filter
 from data_access.measures import Selection
 from data_access.queries.conversations import count_rows, selected_rows
-from data_access.queries.data_quality import rejected_count, rejected_rows
+from data_access.queries.data_quality import rejected_counts, rejected_rows
 from data_access.queries.ignored_complaints import ignored_complaints
 from data_access.store import open_reader, read_status, resolved
 from pages.components import tables
@@ -370,7 +370,8 @@ def test_the_card_of_rejected_rows_counts_each_once_and_leads_to_their_table(
     assert [element.proto.anchor for element in app.subheader if element.value == "Rejected rows"] == ["rejected-rows"]
     engine = open_reader(store_with_rejects)
     wanted = resolved(Filter(), read_status(engine, store_with_rejects))
-    assert rejected_count(engine, wanted) == len(rejected_rows(engine, wanted)) == 2
+    assert rejected_counts(engine, wanted) == (2, 2)
+    assert rejected_rows(engine, wanted)["is_still_rejected"].tolist() == [True, True]
 
 
 def test_a_limited_viewer_counts_the_rejected_rows_that_the_table_lists(

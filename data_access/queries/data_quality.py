@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import CompoundSelect, Engine, and_, func, or_, select, union_all
+from sqlalchemy import CompoundSelect, Engine, and_, exists, func, or_, select, union_all
+from sqlalchemy.sql.elements import ColumnElement
 
 from data_access.estimates import share
 from data_access.filters import Filter
@@ -35,17 +36,22 @@ def loads(engine: Engine) -> pd.DataFrame:
 
 
 def rejected_rows(engine: Engine, wanted: Filter, limit: int | None = None) -> pd.DataFrame:
-    """One row per rejected record, newest load first. The raw text is shown only to viewers without limits."""
+    """One row per rejected record; those that still stand in their file first, then by newest load.
+
+    `is_still_rejected`: the newest load of the file saw it, too. The raw text is shown only to viewers without limits.
+    """
     r = rejected_rows_table.c
     is_limited = wanted.scope_teams is not None or wanted.scope_brands is not None
     raw = func.substr(r.raw, 1, 0 if is_limited else 2000)
-    statement = select(r.load_run, r.source, r.file, r.line, r.reason, raw.label("raw")).order_by(
-        r.load_run.desc(), r.file, r.line
+    still = _is_still_rejected().label("is_still_rejected")
+    statement = select(r.load_run, still, r.source, r.file, r.line, r.reason, raw.label("raw")).order_by(
+        still.desc(), r.load_run.desc(), r.file, r.line, r.reject_id
     )
     if limit is not None:
         statement = statement.limit(limit)
     kinds = {
         "load_run": "count",
+        "is_still_rejected": "flag",
         "source": "text",
         "file": "text",
         "line": "count",
@@ -55,10 +61,20 @@ def rejected_rows(engine: Engine, wanted: Filter, limit: int | None = None) -> p
     return typed(fetch(engine, statement), kinds)
 
 
-def rejected_count(engine: Engine, wanted: Filter) -> int:
-    """How many rows `rejected_rows` has uncut: each record once, however often its file was loaded."""
-    r = rejected_rows_table.c
-    return int(fetch(engine, select(func.count(r.reject_id).label("n"))).iloc[0]["n"])
+def _is_still_rejected() -> ColumnElement[bool]:
+    """No later load of the file, or of the folder of files, that brought the record was without it."""
+    seen, later = load_runs.alias("seen"), load_runs.alias("later")
+    is_same = and_(later.c.source == seen.c.source, later.c.file == seen.c.file, later.c.load_run > seen.c.load_run)
+    mended = exists().where(seen.c.load_run == rejected_rows_table.c.last_load_run, is_same)
+    return ~mended.correlate(rejected_rows_table)
+
+
+def rejected_counts(engine: Engine, wanted: Filter) -> tuple[int, int]:
+    """How many rows `rejected_rows` has uncut, each record once; and how many of them are still rejected."""
+    still = select(_is_still_rejected().label("is_still")).select_from(rejected_rows_table).subquery("still")
+    statement = select(func.count().label("n"), func.count().filter(still.c.is_still).label("still"))
+    row = fetch(engine, statement.select_from(still)).iloc[0]
+    return int(row["n"]), int(row["still"])
 
 
 def sources(engine: Engine) -> pd.DataFrame:

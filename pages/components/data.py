@@ -613,9 +613,9 @@ def rejected_rows(wanted: Filter, limit: int | None = None) -> pd.DataFrame:
     return _frame(data_quality_query.rejected_rows, wanted, limit)
 
 
-def rejected_count(wanted: Filter) -> int:
-    """How many rejected records there are, each once."""
-    return cast("int", _ask(data_quality_query.rejected_count, scoped(wanted)))
+def rejected_counts(wanted: Filter) -> tuple[int, int]:
+    """How many rejected records there are, each once, and how many still stand in the newest load of their file."""
+    return cast("tuple[int, int]", _ask(data_quality_query.rejected_counts, scoped(wanted)))
 
 
 def rejected_later(wanted: Filter) -> Callable[[], pd.DataFrame]:

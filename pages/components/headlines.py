@@ -194,9 +194,14 @@ REJECTED_ANCHOR = "rejected-rows"
 
 
 def data(
-    status: Any, zone: str, loads: pd.DataFrame, rejected: int, sources: pd.DataFrame, coverage: pd.DataFrame
+    status: Any,
+    zone: str,
+    loads: pd.DataFrame,
+    rejected: tuple[int, int],
+    sources: pd.DataFrame,
+    coverage: pd.DataFrame,
 ) -> list[Card]:
-    """Freshness, rejects, what is set aside, and the coverage that limits most."""
+    """Freshness, rejects (all of them, those of them still rejected), what is set aside, and the worst coverage."""
     known: Any = coverage.set_index("item").to_dict("index")
     addressed, ages = known["addressed_to_us"], known["age_known"]
     everything = counted(int(addressed["conversation_count"]), "conversation")
@@ -205,9 +210,9 @@ def data(
         Card("Data as of", moment(status.as_of, zone),
              f"{counted(len(sources), 'source')}, store version {status.version}", everything,
              "all_conversations", "as_of"),
-        Card("Rows rejected", count(rejected),
-             f"from {counted(len(loads), 'load')}; each once, however often its file was loaded",
-             "listed below with reasons" if rejected else "none to list", "", "rejected_count", count(rejected),
+        Card("Rows rejected", count(rejected[0]),
+             f"each once, however often its file was loaded; {count(rejected[1])} still, in its newest load",
+             "listed below with reasons" if rejected[0] else "none to list", "", "rejected_count", count(rejected[0]),
              "rejected rows in the store, whatever the filter", anchor=REJECTED_ANCHOR),
         Card("Not addressed to us", count(aside), "kept, and counted in no other figure",
              counted(aside, "conversation"), "not_addressed", "not_addressed"),

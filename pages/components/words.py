@@ -306,6 +306,7 @@ COLUMN_LABELS = {
     "p90_minutes_answered": "90th percentile, answered only (minutes)",
     "median_minutes_all": "Median, silence included (minutes)",
     "is_provisional": "Provisional",
+    "is_still_rejected": "Still rejected",
     "minutes": "Answered within (minutes)",
     "median_minutes_waited": "Time to the post, median (minutes)",
     "p25_minutes_waited": "A quarter posted within (minutes)",

@@ -20,7 +20,7 @@ wanted = filter_bar.current()
 zone = data.scoped(wanted).zone
 status = data.status()
 loads, sources, coverage = data.loads(), data.sources(), data.coverage(wanted)
-rejected = data.rejected_count(wanted)
+rejected = data.rejected_counts(wanted)
 cards.row(headlines.data(status, zone, loads, rejected, sources, coverage), wanted)
 
 left, right = st.columns(2, gap="medium")
@@ -57,8 +57,8 @@ with right:
     else:
         tables.show(rejects, zone, alt="Rejected rows with reasons", most_height=220)
         downloads.rejected(wanted)
-        if rejected > len(rejects):
-            st.caption(f"The first {words.count(len(rejects))} of {words.count(rejected)}; the CSV has all.")
+        if rejected[0] > len(rejects):
+            st.caption(f"The first {words.count(len(rejects))} of {words.count(rejected[0])}; the CSV has all.")
 
 st.subheader("Label texts and see how far the scorer is off")
 labelling.show()
