@@ -16,14 +16,17 @@ import pyarrow.compute as pc
 
 # What Excel, LibreOffice and Google Sheets take for a formula, also behind blanks. Source: OWASP, CSV injection.
 _FORMULA = re.compile(r"^[\s\x00]*[=+\-@\uff0b\uff0d\uff1d\uff20]|^[\t\r\n]")
-_SPECIAL = r'^[^A-Za-z0-9]|[",\r\n]'  # perhaps a formula, or wants quotes
+# Where lists are separated by semicolons, a spreadsheet splits our lines there, and sees none of our quotes.
+_INNER_FORMULA = re.compile(r"(?<=[\s\S])([;\t\r\n][\s\x00]*)(?=[=+\-@\uff0b\uff0d\uff1d\uff20])")
+_SPECIAL = r'^[^A-Za-z0-9]|[",;\t\r\n]'  # perhaps a formula, or wants quotes
 _QUOTED = re.compile(r'[",\r\n]')
 _CHUNK_ROWS = 20_000
 
 
 def defused(text: str) -> str:
-    """The text with an apostrophe before it where a spreadsheet would run it as a formula."""
-    return "'" + text if _FORMULA.match(text) else text
+    """The text with an apostrophe before all of it that a spreadsheet would run as a formula."""
+    inner = _INNER_FORMULA.sub(r"\1'", text)
+    return "'" + inner if _FORMULA.match(text) else inner
 
 
 def _cell(value: Any, name: str) -> Any:

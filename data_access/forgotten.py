@@ -120,8 +120,9 @@ def without_forgotten_events(connection: Connection, stage: Table, rules: Identi
     rejects: list[Reject] = []
     for conversation_id, at in past_ids.items():
         past = and_(s.conversation_id == conversation_id, s.occurred_at <= at)
-        lines = connection.scalars(select(s.line).where(past, s.is_from_file.is_(True)).order_by(s.line))
-        rejects += [Reject(line, f"its customer was forgotten on {at:%Y-%m-%d}", "") for line in lines]
+        places = select(s.line, s.file).where(past, s.is_from_file.is_(True)).order_by(s.file, s.line)
+        reason = f"its customer was forgotten on {at:%Y-%m-%d}"
+        rejects += [Reject(line, reason, "", file) for line, file in connection.execute(places)]
         connection.execute(delete(stage).where(past))
     return rejects
 

@@ -33,6 +33,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal,
     null,
     or_,
     select,
@@ -57,6 +58,7 @@ from data_access.scoring import SCORE_COLUMNS, SUPPLIED_FIELDS, TextRow, scored_
 from data_access.sources import SOURCES
 from data_access.sources.base import (
     BATCH_ROWS,
+    EARLIEST,
     FUTURE_TOLERANCE,
     Batch,
     Reject,
@@ -96,7 +98,7 @@ _stage_facts = Table(
     prefixes=["TEMPORARY"],
 )
 _FACT_NAMES = [c.name for c in reported_facts.columns if c.name != "customer_id"]
-_RESPONSE_NAMES = ("is_answered", "first_response_at", "responder_agent", "is_response_known")
+_RESPONSE_NAMES = ("is_answered", "first_response_at", "responder_agent", "is_response_known", "response_changed_at")
 _told = Table(
     "stage_told",
     _work,
@@ -564,7 +566,11 @@ class _Slice:
         self._crowds = dict[str, int]()
         self._is_first, self._has_facts = True, False
         i = interactions.c
-        self._was_loaded = dialects.has_rows(connection, select(i.interaction_id).where(i.source == order.source))
+        of_source = select(i.interaction_id).where(i.source == order.source)
+        self._was_loaded = dialects.has_rows(connection, of_source)
+        # Whether any state of a row says when it was changed: then the newest counts, else the last.
+        self._is_dated = self._was_loaded and dialects.has_rows(connection, of_source.where(i.changed_at.is_not(None)))
+        self._undated_count = 0
         self._waiting = list[pa.Table]()
         self._begin()
 
@@ -599,18 +605,26 @@ class _Slice:
         """Store what is staged: new rows, corrections, and what they show of customers."""
         connection, settings = self._connection, self._settings
         self._stage_waiting()
-        tells_changes = dialects.has_rows(connection, _said_when_changed())
-        if tells_changes:
+        if not self._is_dated:
+            self._is_dated = dialects.has_rows(
+                connection, select(_stage.c.place).where(_stage.c.changed_at.is_not(None))
+            )
+        if self._is_dated:
             is_stored = self._was_loaded or not self._is_first
-            self.result.stored_count += _drop_older(connection, is_stored=is_stored, has_facts=self._has_facts)
+            told, undated = _drop_older(connection, is_stored=is_stored, has_facts=self._has_facts)
+            self.result.stored_count += told
+            self._undated_count += undated
         if not self._is_first:
             self.rejects += _reject_seen(connection, self._order)
         self.rejects += _reject_duplicates(connection, self._order)
         if not is_last:
+            if self._is_dated and not self._is_first:  # of a row that came before only its newest state is known
+                newer = select(_stage.c.interaction_id).where(_stage.c.is_from_file.is_(True))
+                connection.execute(delete(_seen).where(_seen.c.interaction_id.in_(newer)))
             from_file = select(*(_stage.c[c.name] for c in _seen.columns)).where(_stage.c.is_from_file.is_(True))
             dialects.insert_rows(connection, _seen, from_file)
         self.rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
-        is_replaced = (self._order.is_succession or tells_changes) and not self._is_first
+        is_replaced = (self._order.is_succession or self._is_dated) and not self._is_first
         if self._was_loaded or is_replaced or dialects.has_rows(connection, _not_from_file()):
             _classify(connection)
         _find_customers(connection, settings)
@@ -621,8 +635,8 @@ class _Slice:
         if self._has_facts and (self._was_loaded or is_replaced):
             _keep_told_responses(connection)
         _merge(connection, counts)
-        if tells_changes and (self._was_loaded or is_replaced):
-            _remember_changes(connection)
+        if self._is_dated and (self._was_loaded or is_replaced):
+            _remember_changes(connection, has_facts=self._has_facts)
         if self._has_facts:
             _merge_facts(connection)
         dialects.commit_copy(connection)
@@ -636,6 +650,7 @@ class _Slice:
         if is_last:
             self.result.notes += _note_on_times(self._misdated_count, self._misdated)
             self.result.notes += _note_on_crowds(self._crowds)
+            self.result.notes += _note_on_undated(self._undated_count)
         for table in (_stage, _stage_facts, _known, _scores):
             table.drop(connection)
         self._is_first = False
@@ -682,9 +697,6 @@ def _make_ready(batch: Batch, order: LoadOrder, started: dt.datetime, run: int, 
         content = [columns[name] for name in _CONTENT_FIELDS if name not in _THREAD_FIELDS]
     else:
         content = [columns[name] for name in (*_CONTENT_FIELDS, "conversation", "brand")]
-    too_late = pc.greater(columns["changed_at"], pa.scalar(started + FUTURE_TOLERANCE, pa.timestamp("us")))
-    if pc.any(too_late).as_py():  # by a wrong clock no later state would ever count
-        columns["changed_at"] = pc.if_else(too_late, pa.scalar(None, pa.timestamp("us")), columns["changed_at"])
     told = {name: facts[name].combine_chunks() for name in facts.column_names} if facts is not None else {}
     conversations = columns["conversation"].dictionary_encode()
     staged = {
@@ -700,6 +712,8 @@ def _make_ready(batch: Batch, order: LoadOrder, started: dt.datetime, run: int, 
     told_of = {name: column for name, column in staged.items() if column.null_count < count}
     if facts is not None:
         del told["conversation"]
+        is_known = pc.fill_null(told["is_response_known"], True)
+        told["response_changed_at"] = pc.if_else(is_known, columns["changed_at"], pa.scalar(None, pa.timestamp("us")))
         told |= {name: staged[name] for name in ("conversation_id", "interaction_id", "source", "place")}
     return _Ready(
         _arrow(_stage, told_of),
@@ -722,68 +736,94 @@ def _arrow(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table([as_array(columns[name], schema.field(name).type) for name in names], names=names)
 
 
-def _said_when_changed() -> Select[Any]:
-    """Staged rows of which the source says when it last changed them."""
-    return select(_stage.c.interaction_id).where(_stage.c.changed_at.is_not(None))
+def _version(state: Any) -> ColumnElement[dt.datetime]:
+    """When a state of a row was changed; one that does not say it is older than any that does."""
+    return func.coalesce(state.changed_at, literal(EARLIEST))
 
 
-def _drop_older(connection: Connection, *, is_stored: bool, has_facts: bool) -> int:
-    """Take states of a row that are older than another off the stage: the order of loads and lines decides nothing.
+def _drop_older(connection: Connection, *, is_stored: bool, has_facts: bool) -> tuple[int, int]:
+    """Take states of a row that are older than another, staged or stored, off the stage.
 
-    What an older state tells of the response to a ticket is kept where the stored one cannot tell it; how many.
+    What is told of the response to a ticket is kept of the newest state that can tell it. How many stored rows an
+    older state told a response, and how many states that do not say when they were changed differ from the dated ones
+    that were kept.
     """
-    s, i = _stage.c, interactions.c
+    s, i, f, stored, told = _stage.c, interactions.c, _stage_facts.c, reported_facts.c, _told.c
     newest = (
-        select(s.interaction_id, func.max(s.changed_at).label("at"))
-        .where(s.changed_at.is_not(None))
+        select(s.interaction_id, func.max(_version(s)).label("at"))
         .group_by(s.interaction_id)
         .having(func.count() > 1)
         .subquery("newest")
     )
-    has_newer = exists().where(newest.c.interaction_id == s.interaction_id, s.changed_at < newest.c.at)
-    connection.execute(delete(_stage).where(has_newer))
-    if not is_stored:
-        return 0
-    is_older = and_(i.interaction_id == s.interaction_id, s.changed_at < i.changed_at)
-    count = _fill_responses(connection, is_older) if has_facts else 0
+    is_older = and_(newest.c.interaction_id == s.interaction_id, _version(s) < newest.c.at)
+    if has_facts:
+        _take_responses(connection, select(s.place).where(exists().where(is_older)))
+        untold = and_(f.interaction_id == told.interaction_id, f.is_response_known.is_(False))
+        connection.execute(update(_stage_facts).where(untold).values({name: told[name] for name in _RESPONSE_NAMES}))
+        _told.drop(connection)
     connection.execute(delete(_stage).where(exists().where(is_older)))
-    return count
+    if not is_stored:
+        return 0, 0
+    is_older = and_(i.interaction_id == s.interaction_id, _version(s) < i.changed_at)
+    told_count = 0
+    if has_facts:
+        _take_responses(connection, select(s.place).join(interactions, is_older).where(~forgotten.is_forgotten()))
+        is_newer = func.coalesce(
+            told.response_changed_at > stored.response_changed_at, told.response_changed_at.is_not(None)
+        )
+        better = and_(stored.interaction_id == told.interaction_id, or_(stored.is_response_known.is_(False), is_newer))
+        dialects.insert_rows(
+            connection, derive.touched, select(stored.customer_id).where(exists().where(better)).distinct()
+        )
+        told_count = int(connection.scalar(select(func.count()).select_from(reported_facts).join(_told, better)) or 0)
+        if told_count:
+            values = {name: told[name] for name in _RESPONSE_NAMES}
+            connection.execute(update(reported_facts).where(better).values(values))
+        _told.drop(connection)
+    undated = and_(is_older, s.changed_at.is_(None), s.is_from_file.is_(True), s.content_hash != i.content_hash)
+    undated_count = int(connection.scalar(select(func.count()).select_from(_stage).join(interactions, undated)) or 0)
+    connection.execute(delete(_stage).where(exists().where(is_older)))
+    return told_count, undated_count
 
 
-def _fill_responses(connection: Connection, is_older: ColumnElement[bool]) -> int:
-    """Give stored tickets whose newest state cannot tell a response what an older state now tells of it; how many."""
-    f, s, stored, told = _stage_facts.c, _stage.c, reported_facts.c, _told.c
+def _take_responses(connection: Connection, places: Select[Any]) -> None:
+    """Make the table of what the newest of these staged states that can tell it says of each ticket's response."""
+    f = _stage_facts.c
     names = ["interaction_id", *_RESPONSE_NAMES]
     dialects.create_temporary(connection, _told)
-    found = (
-        select(*(f[name] for name in names))
-        .join(_stage, s.place == f.place)
-        .join(interactions, is_older)
-        .join(reported_facts, stored.interaction_id == f.interaction_id)
-        .where(f.is_response_known.is_not(False), stored.is_response_known.is_(False))
-    )
+    newest_first = (func.coalesce(f.response_changed_at, literal(EARLIEST)).desc(), f.place)
+    rank = func.row_number().over(partition_by=f.interaction_id, order_by=newest_first)
+    known = and_(f.is_response_known.is_not(False), f.place.in_(places))
+    ranked = select(*(f[name] for name in names), rank.label("rank")).where(known).subquery("ranked")
+    found = select(*(ranked.c[name] for name in names)).where(ranked.c.rank == 1)
     dialects.insert_rows(connection, _told, found)
-    count = int(connection.scalar(select(func.count()).select_from(_told)) or 0)
-    if count:
-        of_told = stored.interaction_id == told.interaction_id
-        customers_told = select(stored.customer_id).join(_told, of_told).distinct()
-        dialects.insert_rows(connection, derive.touched, customers_told)
-        connection.execute(
-            update(reported_facts).where(of_told).values({name: told[name] for name in _RESPONSE_NAMES})
-        )
-    _told.drop(connection)
-    return count
 
 
-def _remember_changes(connection: Connection) -> None:
+def _note_on_undated(count: int) -> list[str]:
+    """What a load says of states without a time of change beside stored ones that have it."""
+    if not count:
+        return []
+    return [
+        f"{count:,} × a row that does not say when it was changed, and differs from what is stored with such a time: "
+        "the stored one was kept"
+    ]
+
+
+def _remember_changes(connection: Connection, *, has_facts: bool) -> None:
     """What came again as it is stored, but of a later change, is as new as that: no state between them replaces it."""
-    s, i = _stage.c, interactions.c
-    is_newer = and_(s.change == "same", or_(i.changed_at.is_(None), s.changed_at > i.changed_at))
+    s, i, f, stored = _stage.c, interactions.c, _stage_facts.c, reported_facts.c
+    is_newer = and_(s.change == "same", s.changed_at > _version(i))
     connection.execute(
-        update(interactions)
-        .where(i.interaction_id == s.interaction_id, is_newer, s.changed_at.is_not(None))
-        .values(changed_at=s.changed_at)
+        update(interactions).where(i.interaction_id == s.interaction_id, is_newer).values(changed_at=s.changed_at)
     )
+    if has_facts:
+        is_newer = f.response_changed_at > func.coalesce(stored.response_changed_at, literal(EARLIEST))
+        is_same = exists().where(s.place == f.place, s.change == "same")
+        connection.execute(
+            update(reported_facts)
+            .where(stored.interaction_id == f.interaction_id, is_newer, is_same)
+            .values(response_changed_at=f.response_changed_at)
+        )
 
 
 def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]:
@@ -814,8 +854,7 @@ def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]
 def _reject_seen(connection: Connection, order: LoadOrder) -> list[Reject]:
     """The same against the slices of the file that are stored already; a newer state of a row is no duplicate."""
     s, seen = _stage.c, _seen.c
-    is_newer = func.coalesce(s.changed_at > seen.changed_at, false())
-    again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True), ~is_newer)
+    again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True), _version(s) <= _version(seen))
     if order.is_succession:  # what an earlier file said is corrected, as by a load of its own
         again = and_(again, seen.file == s.file)
     if not dialects.has_rows(connection, select(s.interaction_id).join(_seen, again)):

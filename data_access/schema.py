@@ -187,6 +187,7 @@ reported_facts = Table(
     _column("abandoned_seconds", Integer, "Seconds until the customer gave up"),
     _column("talk_seconds", Integer, "Seconds of talk"),
     _column("is_response_known", Boolean, "False where the source cannot tell whether anybody answered"),
+    _column("response_changed_at", DateTime, "Time of change of the state that tells the response, UTC"),
     comment="One row per ticket or call of which the source says what became of it, but not by which events",
 )
 

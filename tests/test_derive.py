@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from stored_rows import frame_of, rows_of
 from data_access import customers, derive, dialects, loader
 from data_access.config import read_settings
 from data_access.demo import write_demo_sources
-from data_access.loader import LoadOrder, load, rebuild
+from data_access.loader import LoadOrder, LoadResult, load, rebuild
 from data_access.schema import conversations, customer_identities, interactions, rejected_rows, reported_facts, waits
 from data_access.schema import customers as stored_customers
 from data_access.sources import blocks, threads
-from data_access.sources.mapping import mapping_of, read_mapping
+from data_access.sources.mapping import Mapping, mapping_of, read_mapping
 from data_access.store import open_reader, open_writer, settings_file
 
 
@@ -97,86 +98,164 @@ def test_any_order_and_split_of_the_files_gives_the_rows_of_one_load(sources, at
         assert one[table] == other[table], table
 
 
-STATES = mapping_of(
-    {
-        "source": "desk",
-        "grain": "conversation",
-        "columns": {name: name for name in (
-            "id", "opened_at", "first_response_at", "resolved_at", "status", "team", "customer", "changed_at"
-        )},
-        "constants": {"channel": "email"},
-    },
-    "desk.toml",
-)  # fmt: skip
+_TOLD = ("id", "opened_at", "status", "team", "customer", "changed_at")
+_ANSWERED = ("first_response_at", "resolved_at")
 
 
-def _states_of_a_ticket(number: int, dice: random.Random) -> list[dict[str, str]]:
-    """A ticket as it was after each of its changes; some change nothing that is read."""
+def _states_mapping(*names: str) -> Mapping:
+    raw = {"source": "desk", "grain": "conversation", "columns": {name: name for name in names}}
+    return mapping_of(raw | {"constants": {"channel": "email"}}, "desk.toml")
+
+
+# An export with answers, and a list of tickets that cannot tell whether anybody answered.
+STATES, LIST = _states_mapping(*_TOLD, *_ANSWERED), _states_mapping(*_TOLD)
+
+
+def _states_of_a_ticket(number: int, dice: random.Random) -> list[tuple[Mapping, dict[str, str]]]:
+    """A ticket as it was after each of its changes, in the export or in the list; some change nothing that is read.
+
+    Before the first change that is dated it may have stood there without a time.
+    """
     state = {"id": f"t{number}", "opened_at": f"2025-03-0{number} 09:00", "status": "open", "team": "a"}
     state["customer"] = f"c{dice.randint(1, 2)}"
-    states = []
+    states = [(dice.choice((STATES, LIST)), state)] if dice.random() < 0.3 else []
     for hour in range(dice.randint(1, 5)):
         at = f"2025-03-1{number} {10 + hour}:00"
         change = dice.choice(("", "answered", "solved", "team", "customer"))
         if change == "answered":
-            state["first_response_at"] = at
+            state = {**state, "first_response_at": at}
         elif change == "solved":
-            state |= {"status": "solved", "resolved_at": at}
+            state = {**state, "status": "solved", "resolved_at": at}
         elif change:
-            state[change] = dice.choice(("c1", "c2", "c3"))
-        states.append(state := {**state, "changed_at": at})
+            state = {**state, change: dice.choice(("c1", "c2", "c3"))}
+        state = {**state, "changed_at": at}
+        states.append((dice.choice((STATES, STATES, LIST)), state))
     return states
 
 
-def _write_states(path: Path, states: list[dict[str, str]]) -> LoadOrder:
+def _write_states(path: Path, mapping: Mapping, states: Sequence[dict[str, str]]) -> LoadOrder:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(STATES.columns))
+        writer = csv.DictWriter(file, list(mapping.columns), extrasaction="ignore")
         writer.writeheader()
         writer.writerows(states)
-    return LoadOrder(path, "csv", STATES)
+    return LoadOrder(path, "csv", mapping)
 
 
-@settings(max_examples=6 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**6))
-def test_states_of_tickets_in_any_order_give_the_rows_of_the_newest(tmp_path_factory, monkeypatch, seed):
-    """Also where they stand in several files, slices and loads, and where one comes again."""
-    folder, dice = tmp_path_factory.mktemp("states"), random.Random(seed)
-    tickets = [_states_of_a_ticket(number, dice) for number in range(1, 6)]
-    wanted, url = f"duckdb:///{folder / 'wanted'}", f"duckdb:///{folder / 'store'}"
-    load(wanted, [_write_states(folder / "newest.csv", [states[-1] for states in tickets])])
-    known = [state for states in tickets for state in states]
-    known += dice.choices(known, k=3)
-    dice.shuffle(known)
-    monkeypatch.setattr(loader, "SLICE_ROWS", dice.choice((1, 100)))
-    monkeypatch.setattr("data_access.sources.mapped.BATCH_ROWS", dice.choice((2, 100)))
-    place = 0
-    while place < len(known):
-        parts = [dice.randint(1, 6) for _ in range(dice.randint(1, 2))]
-        orders = []
-        for size in parts:
-            orders.append(_write_states(folder / f"{place}.csv", known[place : place + size]))
-            place += size
-        total = load(url, [order for order in orders if len(order.path.read_text().splitlines()) > 1])
-        assert (total.rejected_count, total.read_count) == (0, min(sum(parts), len(known) - place + sum(parts)))
+def test_states_of_tickets_in_any_order_give_the_rows_of_those_that_came_in_theirs(tmp_path, monkeypatch):
+    """Also where several stand in one file, in slices of it, or in several loads, and where one comes again."""
+    slices: list[int] = []
+    store = loader._Slice.store
+    monkeypatch.setattr(
+        loader._Slice, "store", lambda self, **named: (slices.append(self.count), store(self, **named))
+    )
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 1)
+    monkeypatch.setattr(loader, "SLICE_ROWS", 1)
     tables = (interactions, reported_facts, waits, conversations, stored_customers)
-    assert rows_of(url, *tables) == rows_of(wanted, *tables)
+
+    @settings(max_examples=8 * TIMES, deadline=None)
+    @given(seed=st.integers(0, 10**6))
+    def check(seed: int) -> None:
+        folder, dice = tmp_path / f"{len(slices)}-{seed}", random.Random(seed)
+        folder.mkdir()
+        in_order, url = f"duckdb:///{folder / 'in-order'}", f"duckdb:///{folder / 'store'}"
+        tickets = [_states_of_a_ticket(number, dice) for number in range(1, 6)]
+        for place, states in enumerate(itertools.zip_longest(*tickets)):
+            orders = [
+                _write_states(folder / f"{place}-{n}", *_alone(one)) for n, one in enumerate(filter(None, states))
+            ]
+            load(in_order, orders)
+        known = [one for states in tickets for one in states]
+        known += dice.choices(known, k=3)
+        dice.shuffle(known)
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", dice.choice((150, 1 << 20)))
+        while known:
+            size = dice.randint(1, 8)
+            part, known = known[:size], known[size:]
+            orders = [
+                _write_states(folder / f"{len(known)}-{name}.csv", mapping, found)
+                for name, mapping in (("export", STATES), ("list", LIST))
+                if (found := [state for of, state in part if of is mapping])
+            ]
+            result = load(url, orders)
+            assert (result.rejected_count, result.read_count) == (0, len(part))
+            assert min(result.stored_count, result.unchanged_count) >= 0
+        one, other = rows_of(in_order, *tables), rows_of(url, *tables)
+        for table in one:
+            assert one[table] == other[table], table
+
+    check()
+    assert max(map(len, _runs(slices))) > 1  # some file was stored in several slices
+
+
+def _alone(one: tuple[Mapping, dict[str, str]]) -> tuple[Mapping, list[dict[str, str]]]:
+    return one[0], [one[1]]
+
+
+def _runs(counts: list[int]) -> list[list[int]]:
+    """Slices file by file: each file ends with a slice that may be empty."""
+    return [list(group) for is_full, group in itertools.groupby(counts, key=bool) if is_full] or [[]]
+
+
+def test_of_equally_undated_rows_beside_dated_ones_each_counts_once(tmp_path, monkeypatch):
+    """Read = stored + there already + rejected, also where slices hold several states of one row."""
+    monkeypatch.setattr(loader, "SLICE_ROWS", 1)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 150)
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 1)
+    first = {"id": "t1", "opened_at": "2025-03-01 09:00", "status": "open"}
+    fill = [first | {"id": f"f{n}", "team": "long enough to be a block of its own" * 3} for n in range(6)]
+    dated = [
+        first | {"team": "x", "changed_at": "2025-03-02 10:00"},
+        first | {"team": "y", "changed_at": "2025-03-02 11:00"},
+    ]
+    undated = first | {"team": "z"}
+    for n, states in enumerate(itertools.permutations([*dated, undated])):
+        url = f"duckdb:///{tmp_path / str(n)}"
+        rows = [
+            row for state, pair in zip(states, (fill[:2], fill[2:4], fill[4:]), strict=True) for row in (state, *pair)
+        ]
+        result = load(url, [_write_states(tmp_path / f"{n}.csv", STATES, rows)])
+        assert (result.read_count, result.rejected_count) == (9, 0)
+        assert result.unchanged_count == 9 - result.stored_count >= 0
+        frame = frame_of(url, interactions).set_index("external_id")
+        assert (len(frame), frame.loc["t1", "team"]) == (7, "y")
 
 
 def test_on_every_engine_the_newest_state_counts_and_nothing_between_replaces_it(new_store_url, tmp_path):
-    first = dict.fromkeys(STATES.columns, "") | {"id": "t1", "opened_at": "2025-03-01 09:00", "status": "open"}
-    solved = first | {"status": "solved"}
+    first = {"id": "t1", "opened_at": "2025-03-01 09:00", "status": "open"}
+    solved = first | {"status": "solved", "first_response_at": "2025-03-02 08:00"}
+
+    def load_state(name: str, state: dict[str, str], at: str, mapping: Mapping = STATES) -> LoadResult:
+        path = tmp_path / f"{name}.csv"
+        return load(new_store_url, [_write_states(path, mapping, [state | {"changed_at": at}])])
+
     for hour, state in ((10, first), (14, first), (12, solved), (9, solved)):
-        load(
-            new_store_url, [_write_states(tmp_path / f"{hour}.csv", [state | {"changed_at": f"2025-03-02 {hour}:00"}])]
-        )
+        load_state(str(hour), state, f"2025-03-02 {hour}:00")
         stored = frame_of(new_store_url, interactions)["changed_at"].tolist()
-        assert (stored, frame_of(new_store_url, conversations)["status"].tolist()) == (
-            [pd.Timestamp(2025, 3, 2, 10 if hour == 10 else 14)],
-            ["open"],
-        )
-    load(new_store_url, [_write_states(tmp_path / "late.csv", [solved | {"changed_at": "2199-03-02 15:00"}])])
-    load(new_store_url, [_write_states(tmp_path / "later.csv", [first | {"changed_at": "2025-03-02 15:00"}])])
-    assert frame_of(new_store_url, conversations)["status"].tolist() == ["open"]  # a time to come is none
+        assert stored == [pd.Timestamp(2025, 3, 2, 10 if hour == 10 else 14)]
+        assert frame_of(new_store_url, conversations)["status"].tolist() == ["open"]
+    before = rows_of(new_store_url, interactions, reported_facts)
+    assert load_state("future", solved, "2199-03-02 15:00").rejected_count == 1
+    assert frame_of(new_store_url, rejected_rows)["reason"].tolist() == [
+        "it was changed at 2199-03-02 15:00:00 UTC, in the future: are time format and zone right?"
+    ]
+    result = load_state("undated", solved, "")
+    assert (result.unchanged_count, result.notes) == (
+        1,
+        [
+            "1 × a row that does not say when it was changed, and differs from what is stored with such a time: the "
+            "stored one was kept"
+        ],
+    )
+    assert load_state("undated-too", first, "").notes == []
+    assert rows_of(new_store_url, interactions, reported_facts) == before
+    load_state("list", first | {"status": "pending"}, "2025-03-02 16:00", LIST)
+    assert (
+        load_state("older", solved, "2025-03-02 15:00").stored_count == 1
+    )  # it tells a response, which the list cannot
+    (found,) = frame_of(new_store_url, conversations).itertuples()
+    assert (found.status, found.first_response_at) == ("pending", pd.Timestamp(2025, 3, 2, 8))
+    assert load_state("older still", first, "2025-03-02 13:00").stored_count == 0
+    assert frame_of(new_store_url, conversations)["first_response_at"].tolist() == [found.first_response_at]
 
 
 def test_a_full_rebuild_gives_the_rows_that_the_loads_gave(at_once, twcs_store_url, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from conftest import TINY_MAPPING
 from hypothesis import given
 from hypothesis import strategies as st
+from source_files import FRESHDESK
 from sqlalchemy import create_engine, func, select, text
 from stored_rows import frame_of, rows_of
 
@@ -29,7 +31,16 @@ from data_access.forget import TABLES, _band, forget, made_up_age
 from data_access.forgotten import tokens
 from data_access.loader import LoadOrder, load, rebuild, rescore
 from data_access.reports import REPORTS, run_report
-from data_access.schema import conversations, customers, interactions, load_runs, metadata, rejected_rows, waits
+from data_access.schema import (
+    conversations,
+    customers,
+    interactions,
+    load_runs,
+    metadata,
+    rejected_rows,
+    reported_facts,
+    waits,
+)
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved, store_folder
 
@@ -215,6 +226,31 @@ def test_loading_the_same_files_again_brings_nothing_back(store, tmp_path):
     assert rows_of(store) == rows
     rebuild(store)
     assert rows_of(store) == rows
+
+
+def _freshdesk(folder: Path, name: str, *files: list[dict[str, object]]) -> LoadOrder:
+    (folder / name).mkdir()
+    for number, tickets in enumerate(files):
+        (folder / name / f"{number}.json").write_text(json.dumps(tickets), encoding="utf-8")
+    return LoadOrder(folder / name, "freshdesk")
+
+
+def test_of_a_forgotten_customer_an_older_export_tells_nothing_and_rejects_name_their_file(new_store_url, tmp_path):
+    ticket = FRESHDESK["tickets.json"][0]
+    listed = {name: value for name, value in ticket.items() if name != "stats"} | {
+        "updated_at": "2026-01-07T09:00:00Z"
+    }
+    load(new_store_url, [_freshdesk(tmp_path, "list", [listed])], now=NOW)
+    forget(new_store_url, [f"id:freshdesk={ticket['requester_id']}"], now=NOW)
+    before = rows_of(new_store_url, interactions, reported_facts, waits)
+    assert not frame_of(new_store_url, reported_facts)["is_response_known"].any()
+    older = ticket | {"updated_at": "2026-01-06T09:00:00Z"}
+    assert older["stats"]["first_responded_at"]
+    unknown = [{**older, "id": number} for number in (901, 902)]
+    result = load(new_store_url, [_freshdesk(tmp_path, "export", [unknown[0]], [unknown[1]], [older])], now=NOW)
+    assert (result.read_count, result.unchanged_count, result.rejected_count) == (3, 1, 2)
+    assert rows_of(new_store_url, interactions, reported_facts, waits) == before
+    assert sorted(frame_of(new_store_url, rejected_rows)["file"]) == ["0.json", "1.json"]
 
 
 def test_an_older_message_of_a_forgotten_customer_is_rejected_without_its_text_and_a_later_one_is_new(store, tmp_path):

@@ -20,12 +20,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from stored_rows import differing, frame_of, rows_of
 
+from data_access import loader
 from data_access.cli import main
 from data_access.errors import MappingError, SourceError
 from data_access.filters import Filter
 from data_access.loader import LoadOrder, LoadResult, load
 from data_access.reports import run_report
 from data_access.schema import conversations, customers, interactions, rejected_rows, reported_facts, waits
+from data_access.sources import blocks
 from data_access.sources.mapped import _Rows
 from data_access.sources.mapping import FIELDS, mapping_of, read_mapping
 from data_access.store import open_reader, read_status, resolved
@@ -373,11 +375,18 @@ def test_what_a_customer_says_stays_though_it_is_dated_before_what_it_answers(lo
 
 
 def test_replies_before_questions_are_found_across_batches(load_text, monkeypatch):
-    monkeypatch.setattr("data_access.sources.mapped.BATCH_ROWS", 1)
+    batches = []
+    make_ready = loader._make_ready
+    monkeypatch.setattr(
+        loader, "_make_ready", lambda batch, *rest: (batches.append(batch), make_ready(batch, *rest))[1]
+    )
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 60)
+    monkeypatch.setattr(blocks, "_LEAST_BLOCK", 1)
     load_text(
         REPLIES + "1,c,email,inbound,,2025-05-05T09:00:00Z\n3,c,email,inbound,,2025-05-05T09:30:00Z\n"
         "2,c,email,outbound,1,2025-05-05T08:59:59Z\n"
     )
+    assert sum(batch.read_count > 0 for batch in batches) > 1
     assert frame_of(load_text.url, conversations)["has_reported_answer"].tolist() == [True]
 
 

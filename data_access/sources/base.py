@@ -242,7 +242,7 @@ def without_impossible_times(
 
     One time in the future, also one of an answer or a solution, would move *as of* for everybody.
     """
-    times = [(events, "occurred_at", "it happened")]
+    times = [(events, "occurred_at", "it happened"), (events, "changed_at", "it was changed")]
     if facts is not None:
         times += [(facts, "first_response_at", "it was answered"), (facts, "resolved_at", "it was resolved")]
     reasons: dict[int, str] = {}

@@ -11,7 +11,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, changed_at, tells_silence, version_of
+from data_access.sources.states import changed_at, tells_silence, version_of
 
 CHANNELS = {
     "1": "email", "2": "web_form", "3": "phone", "4": "forum", "5": "twitter", "6": "facebook", "7": "chat",
@@ -46,14 +46,13 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     """Batches of the files of one account. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "freshdesk", encoding)
     people, tickets, talked, groups = Lookup(), Lookup(), Lookup(), dict[str, str]()
-    openings, events, states = Building(), Building(), Newest()
+    openings, events = Building(), Building()
     with_notes: set[str] = set()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
         if part in TICKETS:
             with contextlib.suppress(ValueError):  # told when it is read as an event
-                ticket, key, version = _state(part, row)
-                states.see(key, version)
+                ticket, key = _state(part, row)
                 if any(isinstance(ticket.get(name), list) for name in _NOTES):
                     talked[key] = ()
                     with_notes.add(part)
@@ -66,16 +65,15 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             _remember_person(part, row, people)
 
     def add_ticket(part: str, file: str | None, row: Row) -> None:
-        ticket, key, version = _state(part, row)
-        if states.has_newer(key, version):
-            return
+        ticket, key = _state(part, row)
         if part == "ticket export":
             openings.add(row, file, *_exported(row))
             return
         event, fact = _ticket(ticket, people, groups, talked)
-        if key not in tickets:
-            tickets[key] = (*(event[name] for name in _KEPT), version)
         openings.add(row, file, event, fact)
+        known, version = tickets.get(key), version_of(ticket, *_CHANGED)
+        if known is None or known[-1] < version:
+            tickets[key] = (*(event[name] for name in _KEPT), version)
 
     def add_conversation(part: str, file: str | None, row: Row) -> None:
         for note in _notes(part, row):
@@ -93,9 +91,8 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
 
     yield from openings.take(files, ("contacts", "agents", "groups", "conversations", *TICKETS), remember)
     yield from openings.take(files, TICKETS, add_ticket)
-    yield states.rest()
     yield from events.take(files, ("conversations", *sorted(with_notes)), add_conversation)
-    for lookup in (people, tickets, talked, states):
+    for lookup in (people, tickets, talked):
         lookup.close()
 
 
@@ -105,12 +102,12 @@ def _remember_person(part: str, row: Row, people: Lookup) -> None:
     people[row.needed("id")] = (*told, row.text(f"{inside}phone"))
 
 
-def _state(part: str, row: Row) -> tuple[Row, str, str]:
-    """A ticket, its id, and when it was last changed. Raises ValueError where it is none, or has no id."""
+def _state(part: str, row: Row) -> tuple[Row, str]:
+    """A ticket and its id. Raises ValueError where it is none, or has no id."""
     if part == "ticket export":
-        return row, row.needed("ticket id"), version_of(row, *_CHANGED)
+        return row, row.needed("ticket id")
     ticket = _unwrapped(row) if part == "wrapped tickets" else row
-    return ticket, ticket.needed("id"), version_of(ticket, *_CHANGED)
+    return ticket, ticket.needed("id")
 
 
 def _unwrapped(row: Row) -> Row:
@@ -223,7 +220,7 @@ def _notes(part: str, row: Row) -> Iterator[Row]:
         yield row
         return
     try:
-        ticket, key, _ = _state(part, row)
+        ticket, key = _state(part, row)
     except ValueError:
         return  # told when the ticket was read
     for name in _NOTES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, changed_at, is_deleted, tells_silence, version_of
+from data_access.sources.states import changed_at, is_deleted, tells_silence, version_of
 
 CHANNELS = {
     "conversation": "chat", "chat": "chat", "push": "chat", "email": "email", "facebook": "facebook",
@@ -38,16 +37,12 @@ PARTS = (
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of the tables of one export. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "intercom", encoding)
-    people, known, closed, states = Lookup(), Lookup(), Lookup(), Newest()
+    people, known, closed = Lookup(), Lookup(), Lookup()
     parts = _Parts()
     teams: dict[str, str] = {}
     openings, events = Building(), Building()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
-        if part == "conversations":
-            with contextlib.suppress(ValueError):  # told when it is read as an event
-                states.see(row.needed("id"), version_of(row, "updated_at"))
-            return
         try:
             _remember(part, row, people, closed, teams)
             if part == "parts":
@@ -58,11 +53,11 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
 
     def add_conversation(_part: str, file: str | None, row: Row) -> None:
         key, version = row.needed("id"), version_of(row, "updated_at")
-        if states.has_newer(key, version):
-            return
         event, fact, inner = _opening(row, people, closed, teams, parts)
         told = {name: event[name] for name in _KEPT}
-        known[key] = (version, *told.values())
+        before = known.get(key)
+        if before is None or before[0] < version:
+            known[key] = (version, *told.values())
         told["changed_at"] = event["changed_at"]
         openings.add(row, file, event, fact)
         for child in inner:
@@ -82,12 +77,11 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
         told["changed_at"] = dt.datetime.fromisoformat(version) if version else None
         events.add(row, file, _said_part(row, told, people))
 
-    described = ("contacts", "contact links", "admins", "teams", "team members", "parts", "conversations")
+    described = ("contacts", "contact links", "admins", "teams", "team members", "parts")
     yield from openings.take(files, described, remember)
     yield from openings.take(files, ("conversations",), add_conversation, beside=events)
-    yield states.rest()
     yield from events.take(files, ("parts",), add_part)
-    for lookup in (people, known, closed, states, parts.of):
+    for lookup in (people, known, closed, parts.of):
         lookup.close()
 
 

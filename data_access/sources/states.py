@@ -36,8 +36,7 @@ def tells_silence(channel: object) -> bool:
 class Newest:
     """The newest version of each key, told in a first pass, so that a second one passes over what is older.
 
-    An export of changes repeats a ticket on every page on which it changed; neither the order of the pages nor the
-    names of their files say which state is the last. What is equally new is left to the loader.
+    Only for records whose time of change is not that of the row they become; of rows the loader keeps the newest.
     """
 
     def __init__(self) -> None:

@@ -52,9 +52,9 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     openings, events, states = Building(), Building(), Newest()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
-        if part in ("tickets", "metrics"):
+        if part == "metrics":
             with contextlib.suppress(ValueError):  # told when it is read as an event
-                states.see(*_state(part, row))
+                states.see(row.needed("ticket_id"), version_of(row, *_CHANGED))
         elif part in ("comments", "ticket events"):
             for comment in _comments(part, row):
                 _keep_first(comment, firsts)
@@ -62,17 +62,19 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             _remember(part, row, names, users, metrics)
 
     def add_ticket(part: str, file: str | None, row: Row) -> None:
-        if states.has_newer(*_state(part, row)):
-            return
         if part == "metrics":
-            event, fact = _metric_row(row)
-        else:
-            event, fact = _ticket(row, names, users, metrics, firsts)
+            if not states.has_newer(row.needed("ticket_id"), version_of(row, *_CHANGED)):
+                openings.add(row, file, *_metric_row(row))
+            return
+        event, fact = _ticket(row, names, users, metrics, firsts)
+        openings.add(row, file, event, fact)
+        key, version = row.needed("id"), version_of(row, *_CHANGED)
+        known = tickets.get(key)
+        if known is None or known[-1] <= version:
             description = plain(row.text("description"))
             told = (event["occurred_at"].isoformat(), description, event["channel"], event["team"])
             people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
-            tickets[row.needed("id")] = (*told, event["brand"], *people, version_of(row, *_CHANGED))
-        openings.add(row, file, event, fact)
+            tickets[key] = (*told, event["brand"], *people, version)
 
     def add_comments(part: str, file: str | None, row: Row) -> None:
         for comment in _comments(part, row):
@@ -83,19 +85,13 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             except ValueError as problem:
                 events.reject(comment, file, problem)
 
-    described = ("users", "groups", "brands", "metric sets", "comments", "ticket events", "tickets", "metrics")
+    described = ("users", "groups", "brands", "metric sets", "comments", "ticket events", "metrics")
     yield from openings.take(files, described, remember)
     yield from openings.take(files, ("tickets", "metrics"), add_ticket)
     yield states.rest()
     yield from events.take(files, ("comments", "ticket events"), add_comments)
     for lookup in (users, tickets, metrics, firsts, states):
         lookup.close()
-
-
-def _state(part: str, row: Row) -> tuple[str, str]:
-    """Which record this is, and when it was last changed. Raises ValueError where it has no id."""
-    key = row.needed("ticket_id" if part == "metrics" else "id")
-    return f"{part}:{key}", version_of(row, *_CHANGED)
 
 
 def _keep_first(comment: Row, firsts: Lookup) -> None:
@@ -250,8 +246,7 @@ def _metric_row(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "author_kind": "customer",
         "team": row.text("ticket_group", "group_name"),
         "brand": row.text("ticket_brand", "brand_name"),
-        "occurred_at": opened_at,
-        "changed_at": changed_at(row, *_CHANGED),
+        "occurred_at": opened_at,  # no time of change: of what the row lacks the ticket's own states tell
         "text": row.text("description", "subject"),
     }
     answered_at = _after(opened_at, minutes) if minutes is not None else None
