@@ -601,28 +601,33 @@ class _Slice:
         dialects.commit_copy(self._connection)
         self._committed = self._place
 
+    def _keep_what_counts(self, *, is_last: bool) -> None:
+        """Of each row its newest state, of equally new ones the first; duplicates of that are rejected."""
+        connection, s = self._connection, _stage.c
+        if not self._is_dated:
+            self._is_dated = dialects.has_rows(connection, select(s.place).where(s.changed_at.is_not(None)))
+        if self._is_dated:
+            _drop_older_staged(connection, has_facts=self._has_facts)
+            if self._was_loaded or not self._is_first:
+                told, undated = _drop_older_than_stored(connection, has_facts=self._has_facts)
+                self.result.stored_count += told
+                self._undated_count += undated
+        if not self._is_first:
+            self.rejects += _reject_seen(connection, self._order)
+        self.rejects += _reject_duplicates(connection, self._order)
+        if is_last:
+            return
+        is_from_file = s.is_from_file.is_(True)
+        if self._is_dated and not self._is_first:  # of a row that came before only its newest state is known
+            again = _seen.c.interaction_id.in_(select(s.interaction_id).where(is_from_file))
+            connection.execute(delete(_seen).where(again))
+        dialects.insert_rows(connection, _seen, select(*(s[c.name] for c in _seen.columns)).where(is_from_file))
+
     def store(self, *, is_last: bool) -> None:
         """Store what is staged: new rows, corrections, and what they show of customers."""
         connection, settings = self._connection, self._settings
         self._stage_waiting()
-        if not self._is_dated:
-            self._is_dated = dialects.has_rows(
-                connection, select(_stage.c.place).where(_stage.c.changed_at.is_not(None))
-            )
-        if self._is_dated:
-            is_stored = self._was_loaded or not self._is_first
-            told, undated = _drop_older(connection, is_stored=is_stored, has_facts=self._has_facts)
-            self.result.stored_count += told
-            self._undated_count += undated
-        if not self._is_first:
-            self.rejects += _reject_seen(connection, self._order)
-        self.rejects += _reject_duplicates(connection, self._order)
-        if not is_last:
-            if self._is_dated and not self._is_first:  # of a row that came before only its newest state is known
-                newer = select(_stage.c.interaction_id).where(_stage.c.is_from_file.is_(True))
-                connection.execute(delete(_seen).where(_seen.c.interaction_id.in_(newer)))
-            from_file = select(*(_stage.c[c.name] for c in _seen.columns)).where(_stage.c.is_from_file.is_(True))
-            dialects.insert_rows(connection, _seen, from_file)
+        self._keep_what_counts(is_last=is_last)
         self.rejects += forgotten.without_forgotten_events(connection, _stage, settings.identity)
         is_replaced = (self._order.is_succession or self._is_dated) and not self._is_first
         if self._was_loaded or is_replaced or dialects.has_rows(connection, _not_from_file()):
@@ -741,49 +746,57 @@ def _version(state: Any) -> ColumnElement[dt.datetime]:
     return func.coalesce(state.changed_at, literal(EARLIEST))
 
 
-def _drop_older(connection: Connection, *, is_stored: bool, has_facts: bool) -> tuple[int, int]:
-    """Take states of a row that are older than another, staged or stored, off the stage.
+def _drop_older_staged(connection: Connection, *, has_facts: bool) -> None:
+    """Take states of a row that are older than another staged one off the stage.
 
-    What is told of the response to a ticket is kept of the newest state that can tell it. How many stored rows an
-    older state told a response, and how many states that do not say when they were changed differ from the dated ones
-    that were kept.
+    What is told of the response to a ticket is kept of the newest state that can tell it.
     """
-    s, i, f, stored, told = _stage.c, interactions.c, _stage_facts.c, reported_facts.c, _told.c
+    s, f, told = _stage.c, _stage_facts.c, _told.c
     newest = (
         select(s.interaction_id, func.max(_version(s)).label("at"))
         .group_by(s.interaction_id)
         .having(func.count() > 1)
         .subquery("newest")
     )
-    is_older = and_(newest.c.interaction_id == s.interaction_id, _version(s) < newest.c.at)
+    is_older = exists().where(newest.c.interaction_id == s.interaction_id, _version(s) < newest.c.at)
     if has_facts:
-        _take_responses(connection, select(s.place).where(exists().where(is_older)))
+        _take_responses(connection, select(s.place).where(is_older))
         untold = and_(f.interaction_id == told.interaction_id, f.is_response_known.is_(False))
         connection.execute(update(_stage_facts).where(untold).values({name: told[name] for name in _RESPONSE_NAMES}))
         _told.drop(connection)
-    connection.execute(delete(_stage).where(exists().where(is_older)))
-    if not is_stored:
-        return 0, 0
+    connection.execute(delete(_stage).where(is_older))
+
+
+def _drop_older_than_stored(connection: Connection, *, has_facts: bool) -> tuple[int, int]:
+    """The same of states that are older than the stored one.
+
+    How many stored tickets an older state told a response; how many of the states do not say when they were changed,
+    and differ from what is kept.
+    """
+    s, i = _stage.c, interactions.c
     is_older = and_(i.interaction_id == s.interaction_id, _version(s) < i.changed_at)
-    told_count = 0
-    if has_facts:
-        _take_responses(connection, select(s.place).join(interactions, is_older).where(~forgotten.is_forgotten()))
-        is_newer = func.coalesce(
-            told.response_changed_at > stored.response_changed_at, told.response_changed_at.is_not(None)
-        )
-        better = and_(stored.interaction_id == told.interaction_id, or_(stored.is_response_known.is_(False), is_newer))
-        dialects.insert_rows(
-            connection, derive.touched, select(stored.customer_id).where(exists().where(better)).distinct()
-        )
-        told_count = int(connection.scalar(select(func.count()).select_from(reported_facts).join(_told, better)) or 0)
-        if told_count:
-            values = {name: told[name] for name in _RESPONSE_NAMES}
-            connection.execute(update(reported_facts).where(better).values(values))
-        _told.drop(connection)
+    told_count = _tell_responses(connection, is_older) if has_facts else 0
     undated = and_(is_older, s.changed_at.is_(None), s.is_from_file.is_(True), s.content_hash != i.content_hash)
     undated_count = int(connection.scalar(select(func.count()).select_from(_stage).join(interactions, undated)) or 0)
     connection.execute(delete(_stage).where(exists().where(is_older)))
     return told_count, undated_count
+
+
+def _tell_responses(connection: Connection, is_older: ColumnElement[bool]) -> int:
+    """Give stored tickets the response that an older staged state tells, where no newer one has told it; how many."""
+    stored, told = reported_facts.c, _told.c
+    _take_responses(connection, select(_stage.c.place).join(interactions, is_older).where(~forgotten.is_forgotten()))
+    is_newer = told.response_changed_at > func.coalesce(stored.response_changed_at, literal(EARLIEST))
+    is_untold = stored.is_response_known.is_(False)
+    better = and_(stored.interaction_id == told.interaction_id, or_(is_untold, is_newer))
+    count = int(connection.scalar(select(func.count()).select_from(reported_facts).join(_told, better)) or 0)
+    if count:
+        theirs = select(stored.customer_id).join(_told, better).distinct()
+        dialects.insert_rows(connection, derive.touched, theirs)
+        values = {name: told[name] for name in _RESPONSE_NAMES}
+        connection.execute(update(reported_facts).where(better).values(values))
+    _told.drop(connection)
+    return count
 
 
 def _take_responses(connection: Connection, places: Select[Any]) -> None:
