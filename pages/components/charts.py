@@ -53,7 +53,8 @@ def answer_curve_line(
     figure = _figure(330)
     parts = [("", data_frame)] if group is None else _parts(data_frame, group)
     last = max((float(part["minutes"].max()) for _, part in parts if len(part)), default=1.0)
-    end = max(last * 1.15, 60.0)
+    # To the right of a target there must be room for its words.
+    end = max(last * 1.15, 60.0, *(2 * minute for minute in (targets or {}).values()))
     ends: list[tuple[float, str, str]] = []
     for key, part in parts:
         if part.empty:
