@@ -903,6 +903,8 @@ BOOKS = (
     [
         ("2.eml", "X-Gmail-Labels: Drafts\n" + mail("2", 6, US, ANN, "1")),
         ("2.eml", "X-Gmail-Labels: Unread,\n Trash\n" + mail("2", 6, US, ANN, "1")),
+        ("2.eml", "X-Gmail-Labels: =?UTF-8?Q?Gelesen,Entw=C3=BCrfe?=\n" + mail("2", 6, US, ANN, "1")),
+        ("2.eml", "X-Gmail-Labels: Corbeille\n" + mail("2", 6, US, ANN, "1")),
         ("2.eml", "X-Status: D\n" + mail("2", 6, US, ANN, "1")),
         ("cur/2.M1P1.host:2,DS", mail("2", 6, US, ANN, "1")),
         ("cur/2.M1P1.host:2,ST", mail("2", 6, US, ANN, "1")),

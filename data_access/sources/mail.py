@@ -53,7 +53,16 @@ _VIA = re.compile(r"'([^']{1,200})' via ")
 _BULK = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
 _UNEXPLAINED = "unknown-8bit"
 _MAIL_SYSTEMS = frozenset({"mailer-daemon", "postmaster"})
-_ASIDE_LABELS = frozenset({"drafts", "trash"})
+# Takeout writes its labels in the language of the account; "Spam" is the same in these.
+_ASIDE_LABELS = frozenset({
+    "drafts", "trash", "bin",
+    "entwürfe", "papierkorb",
+    "brouillons", "corbeille",
+    "borradores", "papelera",
+    "bozze", "cestino",
+    "rascunhos", "lixeira", "lixo",
+    "concepten", "prullenbak",
+})  # fmt: skip
 _MAILDIR_FLAGS = re.compile(r"[:;!]2,([A-Za-z]{1,60})$")
 # What the parser of the standard library is known to raise on broken headers and bodies.
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError)
