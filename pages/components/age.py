@@ -11,6 +11,7 @@ from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
 from data_access.vocabulary import UNKNOWN
 from pages.components import charts_age, choices, data, findings_age, panel, selection, silence, theme, words
+from pages.components.keeping import kept
 
 FIGURES = {"answered": "Answered", "in_hour": "Within an hour", "target": "In target", "median": "Median wait"}
 _COLUMNS = {
@@ -90,7 +91,7 @@ def mix_over_time(wanted: Filter) -> None:
     """One channel's share in each age group's conversations, by period."""
     mix = data.channel_counts(wanted, ("period",))
     by_size = mix.groupby("channel")["conversation_count"].sum().sort_values(ascending=False)
-    ages = theme.natural_order("age_group", list(mix["age_group"]))
+    ages = theme.natural_order("age_group", list(mix["age_group"].unique()))
     with st.container(horizontal=True, gap="small"):
         channel = str(
             st.selectbox(
@@ -142,6 +143,7 @@ def _name(channel: object) -> str:
     return words.in_sentence(words.value("channel", channel))
 
 
+@kept
 def of_channel(mix: pd.DataFrame, channel: str) -> pd.DataFrame:
     """One row per period and age group: the channel's share, zero where the group did not use it."""
     by_age = mix.groupby(["period", "age_group"])["conversation_count"].sum()

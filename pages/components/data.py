@@ -97,12 +97,14 @@ from data_access.store import (
     shown_url,
 )
 from pages.components import auth, turns, words
+from pages.components.keeping import kept
 
 _PIN = "frontdoor_pinned_store"
 _LOG = logging.getLogger("frontdoor")
 _ATTEMPTS = 3
 _KEPT_FILTERS = 256  # each page asks for the limited form of its filter dozens of times
 _ANNOTATIONS_SECONDS = 60
+_customers_using = kept(channel_mix_query.customers_using)
 RETRY_SECONDS = 5  # how often an open page looks whether a store that failed is back
 Dimensions = tuple[str, ...]
 Values = tuple[str, ...] | None
@@ -437,7 +439,7 @@ def channel_counts(wanted: Filter, by: Dimensions = ()) -> pd.DataFrame:
 
 def customers_using(wanted: Filter, channels: tuple[str, ...]) -> pd.DataFrame:
     """Customers, and those of them who used one of the channels; one row per age group."""
-    return channel_mix_query.customers_using(_mix_and_users(wanted)[1], channels)
+    return _customers_using(_mix_and_users(wanted)[1], channels)
 
 
 def _mix_and_users(wanted: Filter) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -90,6 +90,7 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     return f"{best}: {words.percent(top[share])} {done}; {worst}: {words.percent(bottom[share])}"
 
 
+@kept
 def standing_out(data_frame: pd.DataFrame, part: str, whole: str) -> pd.DataFrame:
     """The groups of which a larger part is counted than of all others together, by more than chance; surest first.
 
