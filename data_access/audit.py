@@ -208,7 +208,9 @@ def check_numbers(engine: Engine, wanted: Filter) -> Iterator[Finding]:
         yield _equal(f"{measure}: figure = drill-down", int(shown), counted)
         listed = count_listed(engine, Selection(wanted, measure))
         yield _equal(f"{measure}: drill-down = CSV rows", counted, listed)
-    yield _equal("rejected rows: figure = table", rejected_counts(engine, wanted)[0], len(rejected_rows(engine, wanted)))
+    yield _equal(
+        "rejected rows: figure = table", rejected_counts(engine, wanted)[0], len(rejected_rows(engine, wanted))
+    )
     for channels, heard in (
         ("heard by channel", heard_or_not(engine, wanted)),
         ("heard by age and channel", heard_or_not(engine, wanted, ("age_group",))),

@@ -7,7 +7,7 @@ import contextlib
 import streamlit as st
 
 from data_access.errors import StoreError
-from data_access.filters import Filter
+from data_access.filters import Filter, listed
 from data_access.measures import Selection
 from pages.components import data, filter_bar, selection, words
 
@@ -69,7 +69,7 @@ def nothing(wanted: Filter, what: str = "conversations") -> None:
 def of_outcome(wanted: Filter) -> None:
     """That a filter by response state decides beforehand what the shares of answered and ignored say."""
     if wanted.states:
-        states = " or ".join(words.in_sentence(words.value("state", state)) for state in wanted.states)
+        states = listed([words.in_sentence(words.value("state", state)) for state in wanted.states], "or")
         st.info(
             f"Only what is {states} is counted, so shares of answered or ignored say nothing. "
             "Take the response state out of the filter to see them.",

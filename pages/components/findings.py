@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, lead_p_value
+from data_access.filters import listed
 from data_access.vocabulary import UNKNOWN
 from pages.components import theme, words
 from pages.components.keeping import kept
@@ -235,7 +236,7 @@ def _no_first(ages: Sequence[str]) -> str:
     """The age groups in which chance may have made a channel the first, in words; empty without any."""
     if len(ages) > _MOST_NAMED:
         return f"; no clear first in {len(ages)} others"
-    return f"; no clear first at {' and '.join(ages)}" if ages else ""
+    return f"; no clear first at {listed(ages)}" if ages else ""
 
 
 def _first_channels(data_frame: pd.DataFrame) -> list[Row]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values, share
+from data_access.filters import listed
 from data_access.vocabulary import UNKNOWN
 from pages.components import words
 from pages.components.keeping import kept
@@ -83,8 +84,8 @@ def _medians(known: Any) -> str:
 def left_out(frame: pd.DataFrame) -> str:
     """The channels that some age group does not use: ', without reviews'; empty where every group uses all."""
     names = [name for name in str(frame["left_out_channels"].iloc[0] or "").split(", ") if name]
-    listed = " and ".join(words.in_sentence(words.value("channel", name)) for name in names)
-    return f", without {listed}" if names else ""
+    said = listed([words.in_sentence(words.value("channel", name)) for name in names])
+    return f", without {said}" if names else ""
 
 
 @kept
@@ -220,7 +221,7 @@ def journey(frame: pd.DataFrame) -> str:
     late = len(failed) - ignored
     parts = [f"ignored {_times(ignored)}"] if ignored else []
     parts += [f"beyond the target {_times(late)}"] if late else []
-    return f"{text}: {' and '.join(parts)}"
+    return f"{text}: {listed(parts)}"
 
 
 @kept

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_access.config import Settings
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, has_leader, p_values
-from data_access.filters import day_words
+from data_access.filters import day_words, listed
 from data_access.published import PublishedFigure
 from data_access.vocabulary import NOBODY, UNKNOWN
 from pages.components import charts_silence, findings, theme, words
@@ -61,7 +61,7 @@ def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
         rest = f"; {words.counted(others, noun)} cannot be compared" if others else ""
         who = "Neither" if len(judged) == 2 else "None"
         return f"{who} of {len(judged)} {noun}s differs by more than chance, once channels are the same{rest}"
-    return f"Of {len(judged)} {noun}s, {' and '.join(parts)} in target than chance and channels explain"
+    return f"Of {len(judged)} {noun}s, {listed(parts)} in target than chance and channels explain"
 
 
 @kept

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from data_access.estimates import SMALL_SAMPLE
-from data_access.filters import Filter
+from data_access.filters import Filter, listed
 from data_access.measures import Selection, period_bounds
 from data_access.vocabulary import PUBLIC_CHANNELS
 from data_access.zones import local
@@ -165,7 +165,7 @@ def provisional(data_frame: pd.DataFrame, grain: str) -> str:
 def cut_off(data_frame: pd.DataFrame, wanted: Filter, lead: str = "Not whole") -> str:
     """The periods of which the filter or *as of* leaves only some days, in words; empty where there are none."""
     cut = [words.period(period, wanted.grain) for period in cut_periods(data_frame, wanted)]
-    return f" {lead}: {' and '.join(cut)}." if cut else ""
+    return f" {lead}: {listed(cut)}." if cut else ""
 
 
 def hollow(data_frame: pd.DataFrame, wanted: Filter) -> str:
