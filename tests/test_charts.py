@@ -409,6 +409,13 @@ def test_titles_are_findings_in_words() -> None:
     assert findings.groups_apart(far, "team", "s", "n", "ignored") == "a: 90 % ignored; b: 20 %"
     assert findings.groups_apart(near, "team", "s", "n", "ignored").startswith("No clear difference")
     assert findings.groups_apart(few, "team", "s", "n", "ignored").startswith("Too few")
+    tied = far.assign(s=[1.0, 0.0])
+    smaller = tied.assign(team=["A", "B"], n=[38, 38])
+    for parts in ([tied, smaller], [smaller, tied]):
+        frame = pd.concat(parts, ignore_index=True)
+        assert findings.groups_apart(frame, "team", "s", "n", "ignored") == "a: 100 % ignored; b: 0 %"
+        bars = charts.share_bar(frame, "team", "s", "n", measure="m").data[0]
+        assert next(iter(bars.customdata))[1] == "team=a"
     states_frame = states(ignored=30, answered_late=10)
     assert findings.response_states(states_frame, "channel") == "Email: 3 of 4 complaints are ignored now"
 

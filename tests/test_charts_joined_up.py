@@ -167,3 +167,19 @@ def test_sources_that_ended_long_before_are_named():
     ended = said.stopped((("crm", dt.datetime(2026, 3, 1)), ("social", end)), end, 7)
     assert ended == " Not seen after their data ends: crm (1 Mar 2026)."
     assert said.stopped((("social", end),), end, 7) == ""
+
+
+def test_the_chosen_number_of_days_is_said_once():
+    def title(frame):
+        return said.by_window(frame, "back_door_share", "came by the back door")
+
+    assert title(RANGE) == "25 % came by the back door within 7 days; 10 % within 1 day, 50 % within 30 days"
+    first, last = (RANGE.assign(is_ours=[place == end for place in range(3)]) for end in (0, 2))
+    assert title(first) == "10 % came by the back door within 1 day; 50 % within 30 days"
+    assert title(last) == "50 % came by the back door within 30 days; 10 % within 1 day"
+    assert title(first.head(1)) == "10 % came by the back door within 1 day"
+    young = RANGE.assign(back_door_share=[0.1, 0.25, float("nan")])
+    assert title(young) == "25 % came by the back door within 7 days; 10 % within 1 day"
+    too_young = young.assign(is_ours=last["is_ours"])
+    assert title(too_young) == "Nothing to judge within 30 days; 10 % within 1 day, 25 % within 7 days"
+    assert title(RANGE.assign(back_door_share=float("nan"))) == "Nothing to judge for any number of days"

@@ -76,7 +76,7 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     judged = named if len(named) else judged
     if judged.empty:
         return "Too few in every group to compare them"
-    top, bottom, is_clear = ends(judged, share)
+    top, bottom, is_clear = ends(judged, share, count)
     best = words.shortened(words.value(dimension, top[dimension]), 40)
     if len(judged) == 1:
         others = data_frame[(data_frame[count] > 0) & ~data_frame[dimension].isin([UNKNOWN, top[dimension]])]
@@ -128,13 +128,13 @@ def no_door(channels: pd.DataFrame) -> str:
     return f"{said} {number} came by channels with fewer: {', '.join(named)}."
 
 
-def ends(judged: pd.DataFrame, share: str) -> tuple[Row, Row, bool]:
-    """The rows of the highest and lowest share, and whether their intervals are apart.
+def ends(judged: pd.DataFrame, share: str, count: str) -> tuple[Row, Row, bool]:
+    """The rows of the highest and lowest share, of equal ones the larger, and whether their intervals are apart.
 
     Where they are not, though those of two other rows are, these two: the surest high and the surest low.
     """
-    by_share: Any = judged.sort_values(share, kind="stable")
-    top, bottom = by_share.iloc[-1], by_share.iloc[0]
+    top: Any = judged.sort_values([share, count], ascending=[False, False], kind="stable").iloc[0]
+    bottom: Any = judged.sort_values([share, count], ascending=[True, False], kind="stable").iloc[0]
     if top[f"{share}_low"] > bottom[f"{share}_high"]:
         return top, bottom, True
     sure_top, sure_bottom = (

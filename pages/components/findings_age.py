@@ -99,7 +99,7 @@ def unknown_age(frame: pd.DataFrame, of: str = "answered") -> str:
     start = f" {words.percent(ageless / total)} are of unknown age"
     if of != "answered":
         return f"{start}."
-    worst: Row = known.sort_values("answered_share").iloc[0]
+    worst: Row = known.sort_values(["answered_share", "conversation_count"], ascending=[True, False]).iloc[0]
     return (
         f"{start}: if all were {worst['age_group']}, their answered "
         f"share of {words.percent(worst['answered_share'])} would be {words.percent(worst['unknown_all_share'])}; "

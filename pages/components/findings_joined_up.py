@@ -104,15 +104,17 @@ def doors_counted(frame: pd.DataFrame) -> str:
 @kept
 def by_window(frame: pd.DataFrame, share: str, done: str) -> str:
     """How far the share hangs on the number of days."""
-    first, last = frame.iloc[0], frame.iloc[-1]
-    if math.isnan(last[share]):
+    known: Any = frame[frame[share].notna()]
+    if known.empty:
         return "Nothing to judge for any number of days"
     ours: Any = frame[frame["is_ours"]].iloc[0]
-    return (
-        f"{words.percent(ours[share])} {done} within {words.counted(ours['within_days'], 'day')}; "
-        f"{words.percent(first[share])} within {words.counted(first['within_days'], 'day')}, "
-        f"{words.percent(last[share])} within {words.counted(last['within_days'], 'day')}"
-    )
+    days = f"within {words.counted(ours['within_days'], 'day')}"
+    start = f"Nothing to judge {days}" if math.isnan(ours[share]) else f"{words.percent(ours[share])} {done} {days}"
+    ends = [
+        row for place, row in known.iterrows() if place in (known.index[0], known.index[-1]) and not row["is_ours"]
+    ]
+    others = [f"{words.percent(row[share])} within {words.counted(row['within_days'], 'day')}" for row in ends]
+    return "; ".join(text for text in (start, ", ".join(others)) if text)
 
 
 def resolution(again: Row, channel_count: int) -> str:

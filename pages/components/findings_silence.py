@@ -91,7 +91,7 @@ def hours(data_frame: pd.DataFrame, show: str) -> str:
     above = judged[_above_the_others(judged, data_frame)]
     if above.empty:
         return f"No hour of the week is ignored more than chance explains, of {hours_judged} with enough complaints"
-    worst = above.sort_values("ignored_share").iloc[-1]
+    worst = above.sort_values(["ignored_share", "due_count"]).iloc[-1]
     whole = words.percent(data_frame["ignored_in_time_count"].sum() / data_frame["due_count"].sum())
     more = f"; {words.counted(len(above), 'hour')} of {len(judged)} above chance" if len(above) > 1 else ""
     return f"Ignored most on {_hour(worst)}: {words.percent(worst['ignored_share'])} (all hours: {whole}{more})"
@@ -167,7 +167,7 @@ def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
     ]
     if len(judged) < 2:
         return "Too few customers of known age to compare age groups"
-    top, bottom, is_clear = findings.ends(judged, "in_target_share")
+    top, bottom, is_clear = findings.ends(judged, "in_target_share", "target_due_count")
     raw = float(top["in_target_share"] - bottom["in_target_share"])
     same = float(top["standardised_share"] - bottom["standardised_share"])
     best, worst = words.percent(top["in_target_share"]), words.percent(bottom["in_target_share"])
