@@ -324,7 +324,7 @@ def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:
     near = pd.concat([fast, slow.assign(answered_share_high=0.6)])
     assert findings.curves_apart(groups, near, "channel").startswith("No clear difference: half within 60 s")
     assert findings.curves_apart(groups, fast, "channel") == "Phone: half within 60 s"
-    assert findings.curves_apart(groups, slow, "channel") == "In no group half are answered so far"
+    assert findings.curves_apart(groups, slow, "channel") == "Half are answered so far in no group"
     assert findings.curves_apart(groups, drawn.head(0), "channel").startswith("Too few")
 
 

@@ -193,3 +193,39 @@ def test_no_sentence_joins_names_with_one_word_throughout() -> None:
     pages = (ROOT / "pages").rglob("*.py")
     found = [path.name for path in pages if joined.search(path.read_text(encoding="utf-8"))]
     assert found == []
+
+
+def test_what_is_said_of_known_groups_says_that_the_unknown_are_left_out() -> None:
+    rows = pd.DataFrame(
+        {
+            "age_group": ["18-24", "65+", "unknown"],
+            "s": [0.48, 0.55, 0.57],
+            "s_low": 0.4,
+            "s_high": 0.6,
+            "n": [90, 90, 866],
+        }
+    )
+    known = "between 48 % and 55 % open negative"
+    assert (
+        findings.groups_apart(rows, "age_group", "s", "n", "open negative")
+        == f"No clear difference among known ages: {known}"
+    )
+    assert (
+        findings.groups_apart(rows.head(2), "age_group", "s", "n", "open negative") == f"No clear difference: {known}"
+    )
+    few = rows.assign(n=[90, 90, 10])  # grey: no figure of its own
+    assert findings.groups_apart(few, "age_group", "s", "n", "open negative") == f"No clear difference: {known}"
+    groups = rows.assign(median_minutes_all=[float("nan"), float("nan"), 5.0])
+    curve = pd.DataFrame({"age_group": rows["age_group"], "minutes": 1.0})
+    assert findings.curves_apart(groups, curve, "age_group") == "Half are answered so far in no group among known ages"
+
+
+def test_the_caption_of_a_split_says_that_each_group_is_a_whole() -> None:
+    frame = pd.DataFrame({"conversation_count": [66, 809], "weeks": 12.0})
+    text = findings_age.heard_counted(frame, "answer", "age_group")
+    assert (
+        "the channel's share of each age group's conversations (875 conversations opened by customers in all)" in text
+    )
+    assert "its share of the answers, group by group. A week: the difference times its conversations per week" in text
+    alone = findings_age.heard_counted(frame, "answer")
+    assert "the channel's share of 875 conversations opened by customers; filled: its share of the answers." in alone

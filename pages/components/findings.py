@@ -39,13 +39,13 @@ def curves_apart(groups: pd.DataFrame, curve: pd.DataFrame, dimension: str) -> s
     Apart where, when half of the fastest are answered, the intervals of the two curves do not meet.
     """
     drawn: Any = groups[groups[dimension].isin(curve[dimension])]
-    named = drawn[drawn[dimension] != UNKNOWN]
-    drawn = named if len(named) else drawn
+    everything, drawn = drawn, _named(drawn, dimension)
     if drawn.empty:
         return "Too few in every group to draw its curve"
+    among = _among(everything, drawn, dimension)
     medians = drawn["median_minutes_all"].fillna(math.inf)
     if math.isinf(medians.min()):
-        return "In no group half are answered so far"
+        return f"Half are answered so far in no group{among}"
     fast, slow = drawn.loc[medians.idxmin()], drawn.loc[medians.idxmax()]
     best = words.shortened(words.value(dimension, fast[dimension]), 40)
     soonest = f"half within {words.minutes(fast['median_minutes_all'])}"
@@ -56,7 +56,7 @@ def curves_apart(groups: pd.DataFrame, curve: pd.DataFrame, dimension: str) -> s
     late = slow["median_minutes_all"]
     latest = f"half {words.NOT_REACHED}" if math.isnan(late) else f"half within {words.minutes(late)}"
     if low[0] <= high[1]:
-        return f"No clear difference: {soonest} where fastest, {latest} where slowest"
+        return f"No clear difference{among}: {soonest} where fastest, {latest} where slowest"
     return f"{best}: {soonest}; {words.shortened(words.inside(dimension, slow[dimension]), 40)}: {latest}"
 
 
@@ -71,9 +71,8 @@ def _at(curve: pd.DataFrame, minutes: float) -> tuple[float, float]:
 @kept
 def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: str, done: str) -> str:
     """The best and the worst group that can be judged: 'Email 91 % …, Facebook 34 %'."""
-    judged = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
-    named = judged[judged[dimension] != UNKNOWN]
-    judged = named if len(named) else judged
+    everything = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
+    judged = _named(everything, dimension)
     if judged.empty:
         return "Too few in every group to compare them"
     top, bottom, is_clear = ends(judged, share, count)
@@ -84,11 +83,25 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
         return f"{best}: {words.percent(top[share])} {done}{few}"
     worst = words.shortened(words.inside(dimension, bottom[dimension]), 40)
     if not is_clear:
-        return f"No clear difference: {words.between(judged[share].min(), judged[share].max())} {done}"
+        among = _among(everything, judged, dimension)
+        return f"No clear difference{among}: {words.between(judged[share].min(), judged[share].max())} {done}"
     # Where another group's share is higher or lower still, but too few to be sure, the words must not name an extreme.
     if top[share] < judged[share].max() or bottom[share] > judged[share].min():
         return f"{best}: {words.percent(top[share])} {done}, clearly more than {worst}: {words.percent(bottom[share])}"
     return f"{best}: {words.percent(top[share])} {done}; {worst}: {words.percent(bottom[share])}"
+
+
+def _named(data_frame: pd.DataFrame, dimension: str) -> pd.DataFrame:
+    """The groups that have a name; where none has, all."""
+    named = data_frame[data_frame[dimension] != UNKNOWN]
+    return named if len(named) else data_frame
+
+
+def _among(everything: pd.DataFrame, named: pd.DataFrame, dimension: str) -> str:
+    """That what is said of all groups leaves out the nameless one, which is drawn: ' among known ages'."""
+    if len(named) == len(everything):
+        return ""
+    return f" among known {'ages' if dimension == 'age_group' else dimension.replace('_', ' ') + 's'}"
 
 
 def standing_out(data_frame: pd.DataFrame, part: str, whole: str) -> pd.DataFrame:

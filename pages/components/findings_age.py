@@ -125,10 +125,12 @@ def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
     row = sure.sort_values(gap, ascending=False).iloc[0]
     rate = f"{words.decimal(row[gap] * gap_factor(frame))} conversations{' a week' if is_weekly(frame) else ''}"
     where = words.value("channel", row["channel"])
+    whole = "the conversations"
     if group:
         where = f"{words.shortened(words.value(group, row[group]), 28)}, {words.in_sentence(where)}"
+        whole = f"this {group.replace('_', ' ')}'s conversations"
     return (
-        f"{where}: {words.percent(row['inbound_share'])} of the conversations, "
+        f"{where}: {words.percent(row['inbound_share'])} of {whole}, "
         f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; {rate} beyond that"
     )
 
@@ -144,19 +146,21 @@ def gap_factor(frame: pd.DataFrame) -> float:
 
 
 @kept
-def heard_counted(frame: pd.DataFrame, listened: str) -> str:
-    """What the gap means, on how many conversations and weeks it stands."""
-    total = int(frame["conversation_count"].sum())
+def heard_counted(frame: pd.DataFrame, listened: str, group: str | None = None) -> str:
+    """What the gap means, on how many conversations and weeks it stands; of a split, that each group is a whole."""
+    total = words.counted_as(int(frame["conversation_count"].sum()), "conversations opened by customers")
     weeks = float(frame["weeks"].iloc[0]) if len(frame) else 0.0
+    of, each, own = total, "", "the "
+    if group:
+        of, each, own = f"each {group.replace('_', ' ')}'s conversations ({total} in all)", ", group by group", "its "
     gap = (
-        f"A week: the difference times the conversations per week ({words.decimal(weeks)} weeks)"
+        f"A week: the difference times {own}conversations per week ({words.decimal(weeks)} weeks)"
         if is_weekly(frame)
-        else "In all: the difference times the conversations"
+        else f"In all: the difference times {own}conversations"
     )
     return (
-        f"Hollow: the channel's share of {words.counted_as(total, 'conversations opened by customers')}; filled: "
-        f"its share {_NOUN[listened]}. {gap}: so many more come by this channel than its share stands for; "
-        "bold where beyond chance, else grey. Dots grey under 30."
+        f"Hollow: the channel's share of {of}; filled: its share {_NOUN[listened]}{each}. {gap}: so many more come "
+        "by this channel than its share stands for; bold where beyond chance, else grey. Dots grey under 30."
     )
 
 
