@@ -409,6 +409,8 @@ def test_titles_are_findings_in_words() -> None:
     assert findings.groups_apart(far, "team", "s", "n", "ignored") == "a: 90 % ignored; b: 20 %"
     assert findings.groups_apart(near, "team", "s", "n", "ignored").startswith("No clear difference")
     assert findings.groups_apart(few, "team", "s", "n", "ignored").startswith("Too few")
+    for nothing in (far.assign(n=0), far.head(0)):
+        assert findings.groups_apart(nothing, "team", "s", "n", "ignored") == "There is nothing here to compare"
     tied = far.assign(s=[1.0, 0.0])
     smaller = tied.assign(team=["A", "B"], n=[38, 38])
     for parts in ([tied, smaller], [smaller, tied]):

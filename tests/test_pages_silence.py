@@ -302,3 +302,60 @@ def test_targets_are_marked_of_the_channels_that_the_filter_leaves(opened_page, 
         marked[team] = re.findall(r"target[^\"]*", str(curve.proto.spec))
     assert len(marked[""]) > 1
     assert marked["Phone South"] == ["target: Phone"]
+
+
+# --- a filter that leaves one group of those that are compared ---------------------------------------------------
+
+
+@pytest.mark.parametrize("of", ["answered", "in_hour", "median", "target"])
+def test_one_age_group_in_the_filter_is_named_as_the_reason_why_none_is_compared(
+    opened_page, demo_store_url: str, of: str
+) -> None:
+    text = said(opened_page(demo_store_url, "channel_mix", {"fairness_of": of}, age_group="65+"))
+    assert "Too few customers of known age" not in text
+    assert "No age group clearly" not in text
+    assert "at every age" not in text
+    assert text.count("Only one age group is in the filter, so there is no other to compare it with") == 3
+
+
+def test_several_age_groups_in_the_filter_are_compared_with_each_other_only(opened_page, demo_store_url: str) -> None:
+    text = said(opened_page(demo_store_url, "channel_mix", period="all", age_group=["18-24", "65+"]))
+    assert "100: as often as all customers of the ages chosen" in text
+    assert "Dotted: all customers of the ages chosen as they are" in text
+    everybody = re.findall(r"all customers(?! of the ages chosen)", text)
+    assert len(everybody) == 1  # the heading above the index
+    assert "Only one age group" not in text
+
+
+def test_customers_of_unknown_age_alone_are_not_put_down_to_the_sources(opened_page, demo_store_url: str) -> None:
+    text = said(opened_page(demo_store_url, "channel_mix", age_group="unknown"))
+    assert "Only customers of unknown age are in the filter, so there is nothing to compare" in text
+    assert "Take the age out of the filter" in text
+    assert "was loaded" not in text
+
+
+@pytest.mark.parametrize("is_limited", [False, True])
+@pytest.mark.parametrize("team", ["Phone North", "Back office"])
+def test_a_team_alone_in_the_filter_is_not_put_down_to_its_channel(
+    opened_page, monkeypatch: pytest.MonkeyPatch, demo_store_url: str, team: str, is_limited: bool
+) -> None:
+    if is_limited:
+        monkeypatch.setenv("FRONTDOOR_TEAMS", team)
+    params = {} if is_limited else {"team": team}
+    app = opened_page(demo_store_url, "response_times", {"waits_view": "teams"}, period="all", **params)
+    text = said(app)
+    where = "is known here" if is_limited else "is in the filter"
+    assert f"Only one team {where}, so there is no other to compare it with" in text
+    assert "shares no channel" not in text
+    assert drawn(app) == 1  # the answer curve: a funnel of nobody would have axes that plotly made up
+    assert [box.label for box in app.expander].count("Table, rows and CSV") == 2
+
+
+def test_a_team_that_shares_no_channel_is_so_in_this_filter(opened_page, demo_store_url: str) -> None:
+    switches = {"waits_view": "teams"}
+    text = said(
+        opened_page(demo_store_url, "response_times", switches, team=["Phone North", "Back office", "Social desk"])
+    )
+    assert "Not drawn: " in text
+    assert "Phone North" in text
+    assert "no channel with others in this filter, so they cannot be told apart from the channel." in text

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, lead_p_value
 from data_access.filters import listed
-from data_access.vocabulary import UNKNOWN
+from data_access.vocabulary import NOBODY, UNKNOWN
 from pages.components import theme, words
 from pages.components.keeping import kept
 
@@ -73,6 +73,8 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
     """The best and the worst group that can be judged: 'Email 91 % …, Facebook 34 %'."""
     everything = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
     judged = _named(everything, dimension)
+    if not data_frame[count].sum():
+        return "There is nothing here to compare"
     if judged.empty:
         return "Too few in every group to compare them"
     top, bottom, is_clear = ends(judged, share, count)
@@ -218,22 +220,48 @@ def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
     return f"{label}: {words.part_of(float(share), 'complaints')} are ignored now"
 
 
+def everybody(ages: Sequence[str]) -> str:
+    """With whom an age group is compared: a filter by age, `ages`, leaves the others out."""
+    return "all customers of the ages chosen" if ages else "all customers"
+
+
+def only_one(data_frame: pd.DataFrame, dimension: str, chosen: Sequence[str]) -> str:
+    """That a group has no other to be compared with, and whether the filter's choice is why; empty where it has."""
+    named = [value for value in chosen if value != UNKNOWN]
+    noun = dimension.replace("_", " ")
+    if chosen and not named:
+        who = "customers of unknown age are" if dimension == "age_group" else f"what has no {noun} is"
+        return f"Only {who} in the filter, so there is nothing to compare"
+    if len(named) == 1:
+        return f"Only one {noun} is in the filter, so there is no other to compare it with"
+    if data_frame.loc[~data_frame[dimension].isin([UNKNOWN, NOBODY]), dimension].nunique() == 1:
+        return f"Only one {noun} is known here, so there is no other to compare it with"
+    return ""
+
+
 @kept
-def channel_mix(data_frame: pd.DataFrame) -> str:
-    """The first channel of the youngest and of the oldest group in which one is surely ahead of the second."""
+def channel_mix(data_frame: pd.DataFrame, ages: Sequence[str] = ()) -> str:
+    """The first channel of the youngest and of the oldest group in which one is surely ahead of the second.
+
+    `ages` are those that the filter chooses.
+    """
     judged = _first_channels(data_frame)
+    if ages and set(ages) <= {UNKNOWN}:
+        return only_one(data_frame, "age_group", ages)
     if not judged:
         return "The age of too few customers is known to say where which of them talk"
     clear = [row for row in judged if row["is_clear"]]
     is_every = len(judged) == data_frame.loc[data_frame["age_group"] != UNKNOWN, "age_group"].nunique()
     if not clear:
-        return f"No channel is clearly first {'at any age' if is_every else 'in any age group large enough to judge'}"
+        every = "at any of the ages chosen" if ages else "at any age"
+        return f"No channel is clearly first {every if is_every else 'in any age group large enough to judge'}"
     unclear = _no_first([row["age_group"] for row in judged if not row["is_clear"]])
     ends = clear[:1] if len(clear) == 1 else [clear[0], clear[-1]]
     if len(clear) > 1 and len({row["channel"] for row in clear}) == 1:
         name = words.value("channel", clear[0]["channel"])
         spread = [f"{words.percent(row['share'])} at {row['age_group']}" for row in ends]
-        where = "at every age" if is_every else f"in the {len(judged)} age groups large enough to judge"
+        every = "at every age chosen" if ages else "at every age"
+        where = every if is_every else f"in the {len(judged)} age groups large enough to judge"
         where = f"in {len(clear)} of {len(judged)} age groups" if unclear else where
         return f"{name} comes first {where}: {', '.join(spread)}{unclear}"
     parts = [
@@ -268,8 +296,14 @@ def _first_channels(data_frame: pd.DataFrame) -> list[Row]:
 
 
 @kept
-def channel_index(data_frame: pd.DataFrame) -> str:
-    """The strongest preference against the average customer, judged by the lower limit of its interval."""
+def channel_index(data_frame: pd.DataFrame, ages: Sequence[str] = ()) -> str:
+    """The strongest preference against the average customer, judged by the lower limit of its interval.
+
+    `ages` are those that the filter chooses: the average is theirs.
+    """
+    alone = only_one(data_frame, "age_group", ages)
+    if alone:
+        return alone
     whole = data_frame["conversation_count"].sum()
     usual: Any = data_frame.groupby("channel")["conversation_count"].sum() / (whole or 1)
     best, text = 1.0, "No age group clearly prefers a channel"
@@ -280,7 +314,9 @@ def channel_index(data_frame: pd.DataFrame) -> str:
         if surely > best:
             channel, times = words.value("channel", row["channel"]), row["share"] / usual[row["channel"]]
             best = surely
-            text = f"{row['age_group']} use {words.in_sentence(channel)} {times:.1f} times as much as all customers"
+            text = (
+                f"{row['age_group']} use {words.in_sentence(channel)} {times:.1f} times as much as {everybody(ages)}"
+            )
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values, share
 from data_access.filters import listed
 from data_access.vocabulary import UNKNOWN
-from pages.components import words
+from pages.components import findings, words
 from pages.components.keeping import kept
 
 DONE = {"answered": "are answered", "in_hour": "are answered within an hour"}
@@ -22,32 +23,34 @@ Row = Any  # one row of a frame
 
 
 @kept
-def fairness(frame: pd.DataFrame, of: str) -> str:
-    """The age group that is answered worst, and how much of its gap is channel."""
+def fairness(frame: pd.DataFrame, of: str, ages: Sequence[str] = ()) -> str:
+    """The age group that is answered worst, and how much of its gap is channel; `ages` are those of the filter."""
     known: Any = _judged(frame)
     if len(known) < 2:
-        return "Too few customers of known age to compare age groups"
+        alone = findings.only_one(frame, "age_group", ages)
+        return alone or "Too few customers of known age to compare age groups"
+    everybody = findings.everybody(ages)
     if of == "median":
-        return _medians(known)
+        return _medians(known, everybody)
     real = known[known[f"{of}_verdict"] == "below"]
     gap = f"{of}_gap_share"
     if len(real):
-        return _gap_words(real.sort_values(f"standardised_{gap}").iloc[0], of)
+        return _gap_words(real.sort_values(f"standardised_{gap}").iloc[0], of, everybody)
     apparent = known[known[f"{gap}_high"] < 0]
     if len(apparent):
-        return _gap_words(apparent.sort_values(gap).iloc[0], of)
+        return _gap_words(apparent.sort_values(gap).iloc[0], of, everybody)
     done = DONE[of].replace("are", "is", 1)
-    return f"No age group {done} clearly less often than all customers, raw or at one channel mix"
+    return f"No age group {done} clearly less often than {everybody}, raw or at one channel mix"
 
 
-def _gap_words(row: Row, of: str) -> str:
+def _gap_words(row: Row, of: str, everybody: str) -> str:
     gap, rest = float(row[f"{of}_gap_share"]), float(row[f"standardised_{of}_gap_share"])
     if gap >= 0:
         return (
-            f"{row['age_group']} {DONE[of]} no less often than all customers as it is, but {words.points(rest)} less "
+            f"{row['age_group']} {DONE[of]} no less often than {everybody} as it is, but {words.points(rest)} less "
             "often at one channel mix: their channels hide the gap"
         )
-    start = f"{row['age_group']} {DONE[of]} {words.points(gap)} less often than all customers"
+    start = f"{row['age_group']} {DONE[of]} {words.points(gap)} less often than {everybody}"
     if math.isnan(rest):
         return f"{start}; too few channels in common to say how much of it is channel"
     part = (gap - rest) / gap
@@ -61,7 +64,7 @@ def _gap_words(row: Row, of: str) -> str:
     return f"{start}: {words.percent(part, 0)} of the gap is channel, {remains}"
 
 
-def _medians(known: Any) -> str:
+def _medians(known: Any, everybody: str) -> str:
     """A group waits longest only where its interval leaves out the median of all."""
     order = known["median_minutes_all"].fillna(np.inf)
     clear = order[known["median_minutes_all_low"] > known["overall_median_minutes"]]
@@ -71,13 +74,13 @@ def _medians(known: Any) -> str:
             f"{words.minutes(float(end['median_minutes_all']), words.NOT_REACHED)} ({end['age_group']})"
             for end in ends
         )
-        return f"No age group clearly waits longer than all customers: medians from {spread}"
+        return f"No age group clearly waits longer than {everybody}: medians from {spread}"
     row: Row = known.loc[clear.idxmax()]
-    raw, everybody, same = (
+    raw, usual, same = (
         words.minutes(float(row[name]), words.NOT_REACHED)
         for name in ("median_minutes_all", "overall_median_minutes", "standardised_median_minutes")
     )
-    return f"{row['age_group']} wait longest: median {raw} (all customers {everybody}), {same} at one channel mix"
+    return f"{row['age_group']} wait longest: median {raw} ({everybody} {usual}), {same} at one channel mix"
 
 
 @kept

@@ -41,14 +41,15 @@ def spread(data_frame: pd.DataFrame) -> str:
 
 
 @kept
-def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
-    """How many groups chance and channel mix do not explain, by name where they are few."""
+def funnel(data_frame: pd.DataFrame, dimension: str, chosen: Sequence[str] = ()) -> str:
+    """How many groups chance and channel mix do not explain, by name where they are few; `chosen` by the filter."""
     noun = "agent" if dimension == "agent" else "team"
     known = data_frame[data_frame[dimension] != NOBODY]
     judged = known[known["target_due_count"] >= SMALL_SAMPLE]
     judged = judged[~charts_silence.is_alone(judged)]
     if len(judged) < 2:
-        return f"No {noun}s that share channels and are large enough to compare"
+        alone = findings.only_one(known, dimension, chosen) if len(known) < 2 else ""
+        return alone or f"No {noun}s that share channels and are large enough to compare"
     parts = []
     for verdict, phrase in (("below", "less"), ("above", "more")):
         found = judged[judged["verdict"] == verdict]
@@ -68,12 +69,17 @@ def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
 def alone(data_frame: pd.DataFrame, dimension: str) -> str:
     """Groups that cannot be told apart from their channels, in words; empty where there are none."""
     names = data_frame.loc[charts_silence.is_alone(data_frame) & (data_frame[dimension] != NOBODY), dimension]
-    if names.empty:
+    if (
+        names.empty or len(data_frame[data_frame[dimension] != NOBODY]) < 2
+    ):  # nobody else is here: not the channel's doing
         return ""
     said = [words.shortened(words.value(dimension, name), 28) for name in names]
-    listed = ", ".join(said[:5]) + (f" and {len(said) - 5} more" if len(said) > 5 else "")
+    who = f"{', '.join(said[:5])} and {len(said) - 5} more" if len(said) > 5 else listed(said)
     verb, they = ("share", "they") if len(said) > 1 else ("shares", "it")
-    return f" Not drawn: {listed} {verb} no channel with others, so {they} cannot be told apart from the channel."
+    return (
+        f" Not drawn: {who} {verb} no channel with others in this filter, so {they} cannot be told apart from the "
+        "channel."
+    )
 
 
 @kept
@@ -158,15 +164,17 @@ def expected(frame: pd.DataFrame, grain: str) -> str:
 
 
 @kept
-def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
-    """How much of the largest gap between groups is channel."""
+def channel_part(data_frame: pd.DataFrame, ages: Sequence[str] = ()) -> str:
+    """How much of the largest gap between age groups is channel; `ages` are those of the filter."""
+    dimension = "age_group"
     judged: Any = data_frame[
         (data_frame["target_due_count"] >= SMALL_SAMPLE)
         & (data_frame[dimension] != UNKNOWN)
         & data_frame["standardised_share"].notna()
     ]
     if len(judged) < 2:
-        return "Too few customers of known age to compare age groups"
+        alone = findings.only_one(data_frame, dimension, ages)
+        return alone or "Too few customers of known age to compare age groups"
     top, bottom, is_clear = findings.ends(judged, "in_target_share", "target_due_count")
     raw = float(top["in_target_share"] - bottom["in_target_share"])
     same = float(top["standardised_share"] - bottom["standardised_share"])
@@ -282,11 +290,11 @@ def orphaned(frame: pd.DataFrame) -> str:
 
 
 @kept
-def shares_by_age(frame: pd.DataFrame, door: str) -> str:
-    """The age groups that use a door most and least."""
+def shares_by_age(frame: pd.DataFrame, door: str, ages: Sequence[str] = ()) -> str:
+    """The youngest and the oldest age group by how many use a door; `ages` are those of the filter."""
     judged: Any = frame[(frame["everybody_count"] >= SMALL_SAMPLE) & (frame["age_group"] != UNKNOWN)]
     if len(judged) < 2:
-        return f"Too few customers of known age to say who uses {door}"
+        return findings.only_one(frame, "age_group", ages) or f"Too few customers of known age to say who uses {door}"
     order = theme.natural_order("age_group", list(judged["age_group"]))
     first, last = (judged[judged["age_group"] == age].iloc[0] for age in (order[0], order[-1]))
     text = ", ".join(f"{words.percent(row['customer_share'])} of those {row['age_group']}" for row in (first, last))

@@ -116,7 +116,7 @@ def teams(wanted: Filter) -> None:
         charts_silence.funnel_plot(frame, group),
         frame,
         wanted,
-        finding=findings_silence.funnel(frame, group),
+        finding=findings_silence.funnel(frame, group, wanted.teams if group == "team" else ()),
         counted="Of all waits, not only the first of each conversation as on the card above, the share answered "
         f"within target, at one channel mix, {whose} Between the lines is chance "
         f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
@@ -384,7 +384,7 @@ def customers_of_door(wanted: Filter) -> None:
         charts_silence.with_published(bars, "age_group", figures),
         frame,
         narrowed,
-        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door])),
+        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door]), wanted.age_groups),
         counted="Of each age group's customers with any contact, those who used it; 95 % interval."
         + (f" {_marks(figures)}" if is_published else ""),
         cells=lambda: selection.cells(frame, ("age_group",), "contacts"),
@@ -411,10 +411,10 @@ def standardised(wanted: Filter) -> None:
         ),
         frame,
         wanted,
-        finding=findings_silence.channel_part(frame),
+        finding=findings_silence.channel_part(frame, wanted.age_groups),
         counted="Answered within target, of conversations whose target has passed; at the right, how many. Dotted: "
-        "everybody as they are; dashed, to be compared with the filled marks: everybody on the channels that every "
-        f"group uses, {covered} of conversations.",
+        f"{findings.everybody(wanted.age_groups)} as they are; dashed, to be compared with the filled marks: the same "
+        f"on the channels that every group uses, {covered} of conversations.",
         cells=lambda: selection.cells(frame, ("age_group",), "target_due"),
         charted=("in_target_share", "standardised_share"),
     )
