@@ -303,6 +303,9 @@ def test_a_channel_is_named_as_failing_only_where_more_is_ignored_than_on_the_ot
         "No channel has the 30 complaints that it takes to judge it. "
         "3 ignored complaints came by channels with fewer: Email 3 of 9."
     )
+    young = of_channels(chat=(0, 49)).assign(due_count=0)
+    assert findings.no_door(young) == "No complaint is old enough to be judged."
+    assert findings.no_door(young.head(0)) == "No complaint matches this filter."
     assert findings.no_door(of_channels(chat=(0, 49))) == "No complaint old enough to be judged was ignored."
     assert findings.no_door(of_channels(chat=(9, 40), email=(9, 40))).endswith("stands out from the others.")
 

@@ -359,3 +359,80 @@ def test_a_team_that_shares_no_channel_is_so_in_this_filter(opened_page, demo_st
     assert "Not drawn: " in text
     assert "Phone North" in text
     assert "no channel with others in this filter, so they cannot be told apart from the channel." in text
+
+
+# --- a store without texts: no complaint can be known ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def textless_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny store without its texts and what they say: nobody knows what is a complaint."""
+    folder = tmp_path_factory.mktemp("textless")
+    (folder / "messages.csv").write_text(TINY_MESSAGES, encoding="utf-8")
+    read = ("text", "sentiment_label", "is_complaint", "needs_reply", "topic")
+    columns = {name: column for name, column in TINY_MAPPING["columns"].items() if name not in read}
+    url = f"duckdb:///{folder / 'store'}"
+    load(url, [LoadOrder(folder / "messages.csv", "csv", mapping_of({"source": "tiny", "columns": columns}, "tiny"))])
+    return url
+
+
+@pytest.mark.parametrize(
+    ("page", "switches", "times"),
+    [
+        ("overview", {}, 2),
+        ("ignored_complaints", {}, 1),
+        ("response_times", {"waits_view": "teams"}, 1),
+        ("joined_up", {}, 2),
+    ],
+)
+@pytest.mark.parametrize("teams", ["", "Mail"])
+def test_without_texts_no_page_says_that_nobody_complained_or_was_ignored(
+    opened_page, monkeypatch: pytest.MonkeyPatch, textless_url: str, page: str, switches: dict, times: int, teams: str
+) -> None:
+    if teams:
+        monkeypatch.setenv("FRONTDOOR_TEAMS", teams)
+    app = opened_page(textless_url, page, switches, period="all")
+    assert not app.exception
+    text = said(app)
+    assert text.count("has a text that can be read, or a mark of its source, to tell a complaint by") >= (
+        1 if page == "joined_up" and teams else times
+    )
+    for untrue in (
+        "No complaint",
+        "no complaint",
+        "No older complaint",
+        "Widen the period",
+        "None of 0",
+        "Nobody comp",
+    ):
+        assert untrue not in text.replace("No complaint can be told here", "").replace("No complaint in public of", "")
+    if page == "overview":
+        assert {card.label: card.value for card in app.metric}["Complaints ignored"] == "Not known"
+        assert drawn(app) == 0
+
+
+def test_a_filter_that_leaves_texts_but_no_complaint_still_says_so(opened_page, tiny_store_url: str) -> None:
+    text = said(opened_page(tiny_store_url, "ignored_complaints", period="all", channel="phone"))
+    assert "No complaints match: All time; channel Phone. Widen the period or remove a filter." in text
+    assert "Not known" not in text
+
+
+@pytest.mark.parametrize("page", ["overview", "response_times", "ignored_complaints"])
+def test_where_no_source_can_tell_answers_nothing_is_said_to_be_missing(
+    opened_page, tmp_path: Path, page: str
+) -> None:
+    write_files(tmp_path, SF311)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    main(["load", str(tmp_path / "cases.csv"), "--store", url])
+    app = opened_page(url, page, period="all")
+    text = said(app)
+    assert "Not known: no source of these conversations can tell whether anybody answered." in text
+    assert "match: All time" not in text
+    assert "Widen the period" not in text
+
+
+def test_rows_of_complaints_that_cannot_be_known_say_why_there_are_none(opened_page, textless_url: str) -> None:
+    app = opened_page(textless_url, "conversations", period="all", measure="complaints_ignored")
+    text = said(app)
+    assert "to tell a complaint by" in text
+    assert "No rows match" not in text

@@ -123,6 +123,10 @@ def standing_out(data_frame: pd.DataFrame, part: str, whole: str) -> pd.DataFram
 
 def no_door(channels: pd.DataFrame) -> str:
     """That no channel fails clearly more often than the others, and what the channels too small to judge add."""
+    if channels.empty:
+        return "No complaint matches this filter."
+    if not channels["due_count"].sum():
+        return "No complaint is old enough to be judged."
     if not channels["ignored_in_time_count"].sum():
         return "No complaint old enough to be judged was ignored."
     large = channels["due_count"] >= SMALL_SAMPLE

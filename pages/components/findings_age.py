@@ -232,11 +232,15 @@ def journey(frame: pd.DataFrame) -> str:
 
 
 @kept
-def eventful(frame: pd.DataFrame) -> str:
+def eventful(frame: pd.DataFrame, *, is_anybody_known: bool = True) -> str:
     """The customers whom we failed on most channels; `frame` holds the first of them, as many as are listed.
+
+    `is_anybody_known`: a customer of the filter would be recognised when they write again.
 
     Waits of all kinds, complaints or not: so "ignored", which elsewhere is said of complaints, is not the word.
     """
+    if frame.empty and not is_anybody_known:
+        return "No customer can be recognised, so nobody is known to have had two conversations"
     if frame.empty:
         return "No customer with two conversations or more was failed in this filter"
     row: Row = frame.iloc[0]

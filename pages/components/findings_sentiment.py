@@ -165,7 +165,7 @@ def said_on_about(data_frame: pd.DataFrame) -> str:
     """The most blamed channel, and where it is blamed when customers sit elsewhere; where surely so."""
     other = data_frame[data_frame["channel"] != data_frame["blamed_channel"]]
     if other.empty:
-        return "Nobody complains on one channel about another"
+        return "No text was read in which somebody complains on one channel about another"
     blamed = _largest_first(other, "blamed_channel")
     (worst, number), *others = blamed.items()
     what = words.in_sentence(words.value("channel", worst))

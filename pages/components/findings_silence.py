@@ -267,7 +267,9 @@ def surest_first(frame: pd.DataFrame) -> pd.DataFrame:
 def overtaking(frame: pd.DataFrame) -> str:
     """Where newer, easier contacts are answered past older complaints most surely."""
     judged: Any = frame[frame["easy_answered_count"] >= SMALL_SAMPLE]
-    if judged.empty or not judged["overtaking_count"].sum():
+    if judged.empty:
+        return "Too few answered contacts without a complaint to say who jumps the queue"
+    if not judged["overtaking_count"].sum():
         return "No older complaint was clearly passed over"
     worst: Any = surest_first(judged).iloc[0]
     team = words.shortened(words.value("team", worst["team"]), 28)

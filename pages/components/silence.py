@@ -19,6 +19,7 @@ from pages.components import (
     choices,
     data,
     downloads,
+    empty,
     findings,
     findings_silence,
     headlines,
@@ -127,15 +128,7 @@ def teams(wanted: Filter) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("Who jumps the queue", anchor=False)
-        _table(
-            findings_silence.surest_first(data.cherry_picking(wanted)),
-            "queue_jumping",
-            findings_silence.overtaking,
-            "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
-            "and channel; first where the share is surely highest, last what is under 30 and too few to judge. Single "
-            "overtakings cannot be opened as rows.",
-            wanted,
-        )
+        _queue(wanted)
     with right:
         st.subheader("Whose agent is gone", anchor=False)
         orphans = data.orphans(wanted, MOST_ROWS)
@@ -147,6 +140,24 @@ def teams(wanted: Filter) -> None:
             + (f"; the first {MOST_ROWS}." if len(orphans) == MOST_ROWS else "."),
             wanted,
         )
+
+
+def _queue(wanted: Filter) -> None:
+    """Who answers newer contacts past older complaints, where complaints are known."""
+    total = data.ignored_complaints(wanted).iloc[0]
+    unknown = "" if total["complaint_count"] else empty.complaints_unknown(wanted)
+    if unknown:
+        st.text(unknown)
+        return
+    _table(
+        findings_silence.surest_first(data.cherry_picking(wanted)),
+        "queue_jumping",
+        findings_silence.overtaking,
+        "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
+        "and channel; first where the share is surely highest, last what is under 30 and too few to judge. Single "
+        "overtakings cannot be opened as rows.",
+        wanted,
+    )
 
 
 def _table(frame: pd.DataFrame, name: str, finding: Any, counted: str, wanted: Filter) -> None:
