@@ -347,6 +347,7 @@ def test_a_team_alone_in_the_filter_is_not_put_down_to_its_channel(
     where = "is known here" if is_limited else "is in the filter"
     assert f"Only one team {where}, so there is no other to compare it with" in text
     assert "shares no channel" not in text
+    assert "Between the lines" not in text
     assert drawn(app) == 1  # the answer curve: a funnel of nobody would have axes that plotly made up
     assert [box.label for box in app.expander].count("Table, rows and CSV") == 2
 

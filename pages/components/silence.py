@@ -112,16 +112,21 @@ def teams(wanted: Filter) -> None:
         if group == "agent"
         else "by assigned team, the unanswered in it."
     )
+    figure = charts_silence.funnel_plot(frame, group)
+    marks = (
+        " Between the lines is chance (95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under "
+        "30."
+        if len(figure.data)
+        else ""
+    )
     panel.chart(
         "funnel",
-        charts_silence.funnel_plot(frame, group),
+        figure,
         frame,
         wanted,
         finding=findings_silence.funnel(frame, group, wanted.teams if group == "team" else ()),
         counted="Of all waits, not only the first of each conversation as on the card above, the share answered "
-        f"within target, at one channel mix, {whose} Between the lines is chance "
-        f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
-        + findings_silence.alone(frame, group),
+        f"within target, at one channel mix, {whose}{marks}" + findings_silence.alone(frame, group),
         cells=lambda: selection.cells(frame, (group,), "waits_target_due"),
         charted=("adjusted_share", "in_target_share"),
     )
