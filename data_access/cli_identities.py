@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from data_access import decisions
+from data_access.filters import listed
 from data_access.identities import Decision, Identity
 from data_access.output import counted
 
@@ -107,7 +108,7 @@ def _say(options: argparse.Namespace, verdict: str, done: decisions.Decided) -> 
         print(json.dumps({"verdict": verdict, **values}))
         return 0
     kept = f"decision {done.number}" if done.number else "no decision needed: so says the data itself"
-    print(f"{verdict}: now {' and '.join(done.customers)} ({kept})")
+    print(f"{verdict}: now {listed(done.customers)} ({kept})")
     for number in done.withdrawn:
         print(f"decision {number}, which said otherwise, is withdrawn")
     return 0

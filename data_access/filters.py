@@ -191,7 +191,7 @@ class Filter:
         for field, (noun, label) in words.items():
             values = getattr(self, field)
             if values:
-                parts.append(f"{noun} {' or '.join(label(v) for v in values)}")
+                parts.append(f"{noun} {listed([label(v) for v in values], 'or')}")
         if self.visibility != "all":
             parts.append(f"{self.visibility} channels only")
         if len(parts) == 1:
@@ -318,6 +318,11 @@ def known_or_unknown(column: ColumnElement[Any]) -> ColumnElement[str]:
 def all_of(clauses: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     """Conjunction of clauses."""
     return and_(*clauses)
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names in a sentence: 'a', 'a and b', 'a, b and c'."""
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def day_words(day: dt.date) -> str:

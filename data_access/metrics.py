@@ -440,7 +440,7 @@ _ALL = (
         "Usual negative share",
         "share",
         _CONVERSATION,
-        "Negative share of the baseline: up to 26 periods before the filter's first day where there are at least eight, else the first half of the periods shown.",
+        "Negative share of the baseline: up to 26 periods before the filter's first day where there are at least eight, else the first half, or the first eight where that is more, of those and the periods shown.",
         "lower",
         "Laney, Quality Engineering 14 (2002)",
     ),
@@ -468,6 +468,13 @@ _ALL = (
         "count",
         _CONVERSATION,
         "Periods on which centre and limits are frozen.",
+    ),
+    _m(
+        "baseline_shown_count",
+        "Periods shown in the baseline",
+        "count",
+        _CONVERSATION,
+        "Of baseline_count, those that are shown; the others came before the chosen period.",
     ),
     _m(
         "channel_conversation_count",

@@ -303,6 +303,9 @@ def test_a_channel_is_named_as_failing_only_where_more_is_ignored_than_on_the_ot
         "No channel has the 30 complaints that it takes to judge it. "
         "3 ignored complaints came by channels with fewer: Email 3 of 9."
     )
+    young = of_channels(chat=(0, 49)).assign(due_count=0)
+    assert findings.no_door(young) == "No complaint is old enough to be judged."
+    assert findings.no_door(young.head(0)) == "No complaint matches this filter."
     assert findings.no_door(of_channels(chat=(0, 49))) == "No complaint old enough to be judged was ignored."
     assert findings.no_door(of_channels(chat=(9, 40), email=(9, 40))).endswith("stands out from the others.")
 
@@ -324,7 +327,7 @@ def test_the_title_of_curves_speaks_of_what_is_drawn() -> None:
     near = pd.concat([fast, slow.assign(answered_share_high=0.6)])
     assert findings.curves_apart(groups, near, "channel").startswith("No clear difference: half within 60 s")
     assert findings.curves_apart(groups, fast, "channel") == "Phone: half within 60 s"
-    assert findings.curves_apart(groups, slow, "channel") == "In no group half are answered so far"
+    assert findings.curves_apart(groups, slow, "channel") == "Half are answered so far in no group"
     assert findings.curves_apart(groups, drawn.head(0), "channel").startswith("Too few")
 
 
@@ -416,6 +419,15 @@ def test_titles_are_findings_in_words() -> None:
     assert findings.groups_apart(far, "team", "s", "n", "ignored") == "a: 90 % ignored; b: 20 %"
     assert findings.groups_apart(near, "team", "s", "n", "ignored").startswith("No clear difference")
     assert findings.groups_apart(few, "team", "s", "n", "ignored").startswith("Too few")
+    for nothing in (far.assign(n=0), far.head(0)):
+        assert findings.groups_apart(nothing, "team", "s", "n", "ignored") == "There is nothing here to compare"
+    tied = far.assign(s=[1.0, 0.0])
+    smaller = tied.assign(team=["A", "B"], n=[38, 38])
+    for parts in ([tied, smaller], [smaller, tied]):
+        frame = pd.concat(parts, ignore_index=True)
+        assert findings.groups_apart(frame, "team", "s", "n", "ignored") == "a: 100 % ignored; b: 0 %"
+        bars = charts.share_bar(frame, "team", "s", "n", measure="m").data[0]
+        assert next(iter(bars.customdata))[1] == "team=a"
     states_frame = states(ignored=30, answered_late=10)
     assert findings.response_states(states_frame, "channel") == "Email: 3 of 4 complaints are ignored now"
 

@@ -145,6 +145,8 @@ def test_what_cannot_be_known_is_said_with_its_reason(known, public, channels, i
     text = said.back_door_unknown(total, channels, is_limited=is_limited)
     assert words in text
     assert bool(text) == (known == 0)
+    untold = said.back_door_unknown(total, channels, is_limited=is_limited, complaints_unknown="Not known: no text.")
+    assert untold == ("Not known: no text." if not public else text)
 
 
 def test_the_worst_door_is_named_only_where_one_can_be_judged():
@@ -160,6 +162,32 @@ def test_the_worst_door_is_named_only_where_one_can_be_judged():
     assert said.doors(frame, 7) == "Email: 20 % of its failed contacts came out in public within 7 days"
     assert said.doors(frame.head(1), 7).startswith("Too few failed contacts")
     assert "for 50 % of them a public account is known" in said.doors_counted(frame)
+    assert "Not drawn" not in said.doors_counted(frame)
+
+
+def test_a_door_whose_customers_cannot_be_seen_in_public_has_no_share():
+    frame = pd.DataFrame(
+        {"channel": ["sms", "email"], "failed_contact_count": [80, 1000], "known_public_count": [40, 0]}
+    )
+    assert frame[said.has_public_account(frame)]["channel"].tolist() == ["sms"]
+    assert said.doors_counted(frame).endswith(
+        "Not drawn: email (1,000), as no public account of these customers is known."
+    )
+    both = ["email", "sms", "twitter"]
+    assert said.doors_unknown(frame, both, tells_complaints=True) == ""
+    assert said.doors_unknown(frame, ["email", "sms"], tells_complaints=True) == said.NO_PUBLIC
+    assert "to tell a complaint by" in said.doors_unknown(frame, both, tells_complaints=False)
+    assert said.doors_unknown(frame.tail(1), both, tells_complaints=True).startswith(
+        "None of the 1,000 failed contacts is of a customer whose public account is known"
+    )
+
+
+def test_why_no_first_contact_is_judged_is_said():
+    again = {"recognisable_count": 0, "no_further_contact_share": float("nan")}
+    again["no_further_contact_same_channel_share"] = float("nan")
+    assert said.resolution(again, 2) == said.resolution(again, 1) == "No customer can be recognised"
+    again["recognisable_count"] = 5
+    assert said.resolution(again, 2) == "No first contact is old enough to be judged"
 
 
 def test_sources_that_ended_long_before_are_named():
@@ -167,3 +195,19 @@ def test_sources_that_ended_long_before_are_named():
     ended = said.stopped((("crm", dt.datetime(2026, 3, 1)), ("social", end)), end, 7)
     assert ended == " Not seen after their data ends: crm (1 Mar 2026)."
     assert said.stopped((("social", end),), end, 7) == ""
+
+
+def test_the_chosen_number_of_days_is_said_once():
+    def title(frame):
+        return said.by_window(frame, "back_door_share", "came by the back door")
+
+    assert title(RANGE) == "25 % came by the back door within 7 days; 10 % within 1 day, 50 % within 30 days"
+    first, last = (RANGE.assign(is_ours=[place == end for place in range(3)]) for end in (0, 2))
+    assert title(first) == "10 % came by the back door within 1 day; 50 % within 30 days"
+    assert title(last) == "50 % came by the back door within 30 days; 10 % within 1 day"
+    assert title(first.head(1)) == "10 % came by the back door within 1 day"
+    young = RANGE.assign(back_door_share=[0.1, 0.25, float("nan")])
+    assert title(young) == "25 % came by the back door within 7 days; 10 % within 1 day"
+    too_young = young.assign(is_ours=last["is_ours"])
+    assert title(too_young) == "Nothing to judge within 30 days; 10 % within 1 day, 25 % within 7 days"
+    assert title(RANGE.assign(back_door_share=float("nan"))) == "Nothing to judge for any number of days"

@@ -35,6 +35,7 @@ def trend(negatives: list[int], scored: int = 100, positives: int = 20) -> pd.Da
             "limit_low": limits.low if limits else empty,
             "limit_high": limits.high if limits else empty,
             "baseline_count": limits.baseline_count if limits else 0,
+            "baseline_shown_count": limits.baseline_count if limits else 0,
             "signal": limits.signal if limits else "",
         }
     )
@@ -154,17 +155,25 @@ def test_without_a_baseline_there_are_no_limits_and_nothing_is_marked() -> None:
     assert not any(trace.line.dash == "dot" for trace in figure.data)
     assert "too few weeks" in findings_sentiment.trend(few, "week")
     said = findings_sentiment.honesty(pd.DataFrame())
-    assert "nothing is marked" in findings_sentiment.trend_counted(few, "week", has_begin=True, said=said)
+    assert "nothing is marked" in findings_sentiment.trend_counted(few, "week", said)
 
 
 def test_the_caption_says_that_the_usual_share_belongs_to_the_chosen_period() -> None:
     said = findings_sentiment.honesty(pd.DataFrame())
-    later, ever = (
-        findings_sentiment.trend_counted(trend(CALM), "week", has_begin=begins, said=said) for begins in (True, False)
-    )
-    assert "those of 8 weeks: those before the chosen period, 26 at most, or its first half" in later
-    assert "those of the first 8 weeks shown" in ever
-    assert all("another period has others" in text and "do not move" not in text for text in (later, ever))
+    ever = trend(CALM)
+    later = ever.assign(baseline_count=26, baseline_shown_count=0)
+    mixed = ever.assign(baseline_shown_count=5)
+    texts = [findings_sentiment.trend_counted(frame, "week", said) for frame in (later, ever, mixed)]
+    for text, which in zip(
+        texts,
+        (
+            "26 weeks before the chosen period",
+            "first 8 of the 10 weeks shown",
+            "3 weeks before the chosen period and the first 5 of the 10 weeks shown",
+        ),
+        strict=True,
+    ):
+        assert f"Usual share and limits (Laney p′) are those of the {which}; another period has others" in text
 
 
 def test_the_outer_band_is_the_interval_widened_by_the_error_of_the_scorer() -> None:
@@ -231,7 +240,7 @@ def test_the_heat_map_title_names_the_channel_blamed_elsewhere_not_at_home() -> 
     assert findings_sentiment.said_on_about(BLAMED) == (
         "The most blamed channel elsewhere: phone, in 62 conversations on other channels, most on Twitter (50)"
     )
-    assert findings_sentiment.said_on_about(BLAMED.tail(1)).startswith("Nobody complains")
+    assert findings_sentiment.said_on_about(BLAMED.tail(1)).startswith("No text was read in which")
 
 
 def test_the_most_blamed_channel_is_named_only_where_chance_does_not_make_one_so() -> None:

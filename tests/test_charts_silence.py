@@ -236,6 +236,9 @@ def test_who_jumps_the_queue_stands_with_the_row_of_the_title_first_and_the_few_
     assert list(shown["team"]) == ["Large", "Small", "Few"]
     assert list(shown.columns) == list(frame.columns)
     assert findings_silence.overtaking(frame).startswith("Large, email: 30 %")
+    assert findings_silence.overtaking(frame.tail(1)).startswith("Too few answered contacts")
+    none = frame.assign(overtaking_count=0)
+    assert findings_silence.overtaking(none) == "No older complaint was clearly passed over"
 
 
 def week_of_hours(ignored: int, worst: int) -> pd.DataFrame:

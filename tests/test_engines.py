@@ -34,6 +34,7 @@ from data_access.filters import Filter
 from data_access.loader import LoadOrder, load, rebuild
 from data_access.queries.back_door import back_door, back_door_at_once, back_door_flow, back_door_range
 from data_access.queries.backlog import backlog, backlog_and_ages
+from data_access.queries.data_quality import tells_complaints
 from data_access.queries.sentiment import sentiment, sentiment_at_once, sentiment_trend
 from data_access.reports import REPORT_DIMENSIONS, REPORTS, run_report
 from data_access.sources.mapping import mapping_of, read_mapping
@@ -111,6 +112,17 @@ def test_what_pages_ask_at_once_is_what_reports_ask_apart(two_stores, name):
         ]
         for together, apart in pairs:
             assert to_csv(together) == to_csv(apart)
+
+
+def test_every_engine_says_alike_whether_a_complaint_would_be_known(two_stores):
+    found = []
+    for url in two_stores:
+        engine = open_reader(url)
+        found.append(
+            [tells_complaints(engine, resolved(wanted, read_status(engine, url))) for wanted in FILTERS.values()]
+        )
+    assert found[0] == found[1]
+    assert any(found[0])
 
 
 def report_text(engine, report, wanted, by) -> str:

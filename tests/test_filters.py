@@ -242,6 +242,8 @@ def test_a_filter_says_in_words_what_is_shown():
         "5 Jan 2026 to 9 Jan 2026; channel Web form or SMS; topic lost parcel; state answered on another channel; "
         "private channels only; limited to your teams: Mail"
     )
+    three = Filter(channels=("web_form", "sms", "email"), age_groups=("18-24", "65+"))
+    assert three.sentence() == "All time; channel Web form, SMS or Email; age 18-24 or 65+"
     assert Filter(date_from=dt.date(2026, 1, 5)).sentence().startswith("since 5 Jan 2026")
     assert Filter(date_to=dt.date(2026, 1, 5)).sentence().startswith("up to 5 Jan 2026")
     day = dt.date(2026, 1, 5)

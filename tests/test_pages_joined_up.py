@@ -222,3 +222,41 @@ def test_the_twitter_file_says_honestly_what_it_cannot_tell(opened_page, twcs_st
     assert not app.exception
     assert "Only public channels are loaded" in said(app)
     assert {m.label: m.value for m in app.metric}["Came by the back door"] == "Not known"
+
+
+def test_no_door_has_a_share_where_nobody_can_be_seen_in_public(opened_page, tmp_path: Path) -> None:
+    apart = [row | {"customer": f"{row['customer']}-{row['channel']}"} for row in events()]
+    private = [row for row in events() if row["channel"] in ("email", "chat", "phone")]
+    for name, rows, reason in (
+        (
+            "apart",
+            apart,
+            "failed contacts is of a customer whose public account is known, so nobody can be seen going",
+        ),
+        ("private", private, "No public channel is loaded, so nobody can be seen going public."),
+    ):
+        url = f"duckdb:///{tmp_path / name}"
+        load(url, [order(tmp_path, name, rows)])
+        app = opened_page(url, period="all")
+        assert not app.exception
+        assert reason in said(app)
+        assert "came out in public within" not in said(app)
+        assert "0 % of its failed" not in said(app)
+
+
+def test_customers_who_cannot_be_recognised_are_not_called_too_recent(opened_page, tmp_path: Path) -> None:
+    rows = [row | {"customer": ""} for row in events()]
+    url = f"duckdb:///{tmp_path / 'store'}"
+    load(url, [order(tmp_path, "joined", rows)])
+    for switches in ({}, {"joined_up_range": "resolved"}, {"joined_up_ranking": "repeats"}):
+        app = opened_page(url, switches, period="all")
+        assert not app.exception
+        text = said(app)
+        assert text.count("No customer can be recognised") == 3  # two cards and the list of customers
+        assert "old enough to be judged. 0 contacts" not in text
+        assert "without a further one are not answered" not in text
+        if "joined_up_range" in switches:
+            assert "No conversations of customers who can be recognised in this filter." in text
+        if "joined_up_ranking" in switches:
+            assert "There is nothing here to compare" in text
+            assert drawn(app) == 0

@@ -13,7 +13,7 @@ from data_access.filters import Filter
 from data_access.loader import LoadOrder, load
 from data_access.measures import Selection
 from data_access.queries.conversations import count_rows, selected_rows
-from data_access.queries.sentiment import recovery, said_on_about
+from data_access.queries.sentiment import recovery, said_on_about, sentiment_trend
 from data_access.sources.mapping import mapping_of
 from data_access.store import open_reader, read_status, resolved
 from pages.components import data
@@ -321,3 +321,18 @@ def test_a_supplied_sentiment_is_called_supplied(opened_page, tiny_store_url: st
     app = opened_page(tiny_store_url, "conversations", period="all", conversation=conversation)
     assert not app.exception
     assert "supplied by the source" in said(app)
+
+
+def test_the_caption_of_the_trend_says_which_periods_its_limits_stand_on(opened_page, demo_store_url: str) -> None:
+    engine = open_reader(demo_store_url)
+    wanted = resolved(Filter(grain="week"), read_status(engine, demo_store_url))
+    weeks = sentiment_trend(engine, wanted)["period"].dt.date.tolist()
+    for begin, stands_on in (
+        (weeks[0], f"the first {len(weeks) // 2} of the {len(weeks)} weeks shown"),
+        (weeks[3], f"the 3 weeks before the chosen period and the first {len(weeks) // 2 - 3} of the "),
+        (weeks[10], "the 10 weeks before the chosen period; another period has others"),
+    ):
+        shown = sentiment_trend(engine, wanted.replace(date_from=begin))
+        assert (shown["baseline_shown_count"] <= shown["baseline_count"]).all()
+        text = said(opened_page(demo_store_url, **{"from": begin.isoformat(), "to": weeks[-1].isoformat()}))
+        assert f"are those of {stands_on}" in text.replace("\u00a0", " ")

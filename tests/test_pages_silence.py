@@ -302,3 +302,138 @@ def test_targets_are_marked_of_the_channels_that_the_filter_leaves(opened_page, 
         marked[team] = re.findall(r"target[^\"]*", str(curve.proto.spec))
     assert len(marked[""]) > 1
     assert marked["Phone South"] == ["target: Phone"]
+
+
+# --- a filter that leaves one group of those that are compared ---------------------------------------------------
+
+
+@pytest.mark.parametrize("of", ["answered", "in_hour", "median", "target"])
+def test_one_age_group_in_the_filter_is_named_as_the_reason_why_none_is_compared(
+    opened_page, demo_store_url: str, of: str
+) -> None:
+    text = said(opened_page(demo_store_url, "channel_mix", {"fairness_of": of}, age_group="65+"))
+    assert "Too few customers of known age" not in text
+    assert "No age group clearly" not in text
+    assert "at every age" not in text
+    assert text.count("Only one age group is in the filter, so there is no other to compare it with") == 3
+
+
+def test_several_age_groups_in_the_filter_are_compared_with_each_other_only(opened_page, demo_store_url: str) -> None:
+    text = said(opened_page(demo_store_url, "channel_mix", period="all", age_group=["18-24", "65+"]))
+    assert "100: as often as all customers of the ages chosen" in text
+    assert "Dotted: all customers of the ages chosen as they are" in text
+    everybody = re.findall(r"all customers(?! of the ages chosen)", text)
+    assert len(everybody) == 1  # the heading above the index
+    assert "Only one age group" not in text
+
+
+def test_customers_of_unknown_age_alone_are_not_put_down_to_the_sources(opened_page, demo_store_url: str) -> None:
+    text = said(opened_page(demo_store_url, "channel_mix", age_group="unknown"))
+    assert "Only customers of unknown age are in the filter, so there is nothing to compare" in text
+    assert "Take the age out of the filter" in text
+    assert "was loaded" not in text
+
+
+@pytest.mark.parametrize("is_limited", [False, True])
+@pytest.mark.parametrize("team", ["Phone North", "Back office"])
+def test_a_team_alone_in_the_filter_is_not_put_down_to_its_channel(
+    opened_page, monkeypatch: pytest.MonkeyPatch, demo_store_url: str, team: str, is_limited: bool
+) -> None:
+    if is_limited:
+        monkeypatch.setenv("FRONTDOOR_TEAMS", team)
+    params = {} if is_limited else {"team": team}
+    app = opened_page(demo_store_url, "response_times", {"waits_view": "teams"}, period="all", **params)
+    text = said(app)
+    where = "is known here" if is_limited else "is in the filter"
+    assert f"Only one team {where}, so there is no other to compare it with" in text
+    assert "shares no channel" not in text
+    assert "Between the lines" not in text
+    assert drawn(app) == 1  # the answer curve: a funnel of nobody would have axes that plotly made up
+    assert [box.label for box in app.expander].count("Table, rows and CSV") == 2
+
+
+def test_a_team_that_shares_no_channel_is_so_in_this_filter(opened_page, demo_store_url: str) -> None:
+    switches = {"waits_view": "teams"}
+    text = said(
+        opened_page(demo_store_url, "response_times", switches, team=["Phone North", "Back office", "Social desk"])
+    )
+    assert "Not drawn: " in text
+    assert "Phone North" in text
+    assert "no channel with others in this filter, so they cannot be told apart from the channel." in text
+
+
+# --- a store without texts: no complaint can be known ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def textless_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny store without its texts and what they say: nobody knows what is a complaint."""
+    folder = tmp_path_factory.mktemp("textless")
+    (folder / "messages.csv").write_text(TINY_MESSAGES, encoding="utf-8")
+    read = ("text", "sentiment_label", "is_complaint", "needs_reply", "topic")
+    columns = {name: column for name, column in TINY_MAPPING["columns"].items() if name not in read}
+    url = f"duckdb:///{folder / 'store'}"
+    load(url, [LoadOrder(folder / "messages.csv", "csv", mapping_of({"source": "tiny", "columns": columns}, "tiny"))])
+    return url
+
+
+@pytest.mark.parametrize(
+    ("page", "switches", "times"),
+    [
+        ("overview", {}, 2),
+        ("ignored_complaints", {}, 1),
+        ("response_times", {"waits_view": "teams"}, 1),
+        ("joined_up", {}, 2),
+    ],
+)
+@pytest.mark.parametrize("teams", ["", "Mail"])
+def test_without_texts_no_page_says_that_nobody_complained_or_was_ignored(
+    opened_page, monkeypatch: pytest.MonkeyPatch, textless_url: str, page: str, switches: dict, times: int, teams: str
+) -> None:
+    if teams:
+        monkeypatch.setenv("FRONTDOOR_TEAMS", teams)
+    app = opened_page(textless_url, page, switches, period="all")
+    assert not app.exception
+    text = said(app)
+    assert text.count("has a text that can be read, or a mark of its source, to tell a complaint by") >= (
+        1 if page == "joined_up" and teams else times
+    )
+    for untrue in (
+        "No complaint",
+        "no complaint",
+        "No older complaint",
+        "Widen the period",
+        "None of 0",
+        "Nobody comp",
+    ):
+        assert untrue not in text.replace("No complaint can be told here", "").replace("No complaint in public of", "")
+    if page == "overview":
+        assert {card.label: card.value for card in app.metric}["Complaints ignored"] == "Not known"
+        assert drawn(app) == 0
+
+
+def test_a_filter_that_leaves_texts_but_no_complaint_still_says_so(opened_page, tiny_store_url: str) -> None:
+    text = said(opened_page(tiny_store_url, "ignored_complaints", period="all", channel="phone"))
+    assert "No complaints match: All time; channel Phone. Widen the period or remove a filter." in text
+    assert "Not known" not in text
+
+
+@pytest.mark.parametrize("page", ["overview", "response_times", "ignored_complaints"])
+def test_where_no_source_can_tell_answers_nothing_is_said_to_be_missing(
+    opened_page, tmp_path: Path, page: str
+) -> None:
+    write_files(tmp_path, SF311)
+    url = f"duckdb:///{tmp_path / 'store'}"
+    main(["load", str(tmp_path / "cases.csv"), "--store", url])
+    app = opened_page(url, page, period="all")
+    text = said(app)
+    assert "Not known: no source of these conversations can tell whether anybody answered." in text
+    assert "match: All time" not in text
+    assert "Widen the period" not in text
+
+
+def test_rows_of_complaints_that_cannot_be_known_say_why_there_are_none(opened_page, textless_url: str) -> None:
+    app = opened_page(textless_url, "conversations", period="all", measure="complaints_ignored")
+    text = said(app)
+    assert "to tell a complaint by" in text
+    assert "No rows match" not in text

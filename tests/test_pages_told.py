@@ -75,7 +75,8 @@ def test_a_filter_that_matches_nothing_says_why_and_draws_nothing(monkeypatch, t
     app, text = shown(monkeypatch, _loaded(tmp_path, MESSAGES), Filter(brands=("Nobody",)))
     assert not app.get("plotly_chart")
     assert "nothing can be known here" in text
-    assert "Leaving? Nothing can be known here" in text
+    assert "Leaving? Nobody complained here" in text
+    assert "No complaint matches this filter." in text
 
 
 def test_an_empty_store_draws_nothing(monkeypatch, empty_store_url):

@@ -19,7 +19,7 @@ from data_access.queries.conversations import (
     customer_conversations,
     customer_facts,
 )
-from data_access.queries.data_quality import coverage, loads, sources, unknown_time_effect
+from data_access.queries.data_quality import coverage, loads, sources, tells_complaints, unknown_time_effect
 from data_access.queries.ignored_complaints import ignored_worklist
 from data_access.queries.options import filter_options
 from data_access.reports import REPORTS, run_report
@@ -650,3 +650,19 @@ def test_teams_that_share_a_channel_are_compared_also_where_all_do_the_same(tmp_
     found = run_report(engine, "funnel", resolved(Filter(), read_status(engine, url)), ())
     assert (found["in_target_share"] == found["expected_share"]).all()
     assert counted(found, "team", "comparable_count") == {"Mail": 1, "Post": 1, "Chat": 0}
+
+
+# --- what could be known ----------------------------------------------------------------------------------------
+
+
+def test_a_complaint_would_be_known_where_a_text_was_read_by_then_whatever_became_of_it(
+    tiny_store_url, empty_store_url, opened
+):
+    engine, wanted = opened(tiny_store_url)
+    assert tells_complaints(engine, wanted)
+    assert tells_complaints(engine, wanted.replace(channels=("phone",)))  # read, though none complains
+    assert tells_complaints(engine, wanted.replace(channels=("phone",), states=("ignored",)))
+    assert not tells_complaints(engine, wanted.replace(channels=("letter",)))
+    assert not tells_complaints(engine, wanted.replace(as_of=dt.datetime(2026, 1, 5, 8)))
+    assert not tells_complaints(engine, wanted.replace(scope_teams=("Nowhere",)))
+    assert not tells_complaints(*opened(empty_store_url))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data_access.filters import Filter
+from data_access.filters import Filter, listed
 from data_access.measures import DIMENSIONS, MEASURES, Measure
 from data_access.vocabulary import TOPIC_LABELS
 from pages.components import charts, findings, findings_age, findings_joined_up, headlines, panel, tables, words
@@ -170,3 +170,62 @@ def test_a_single_row_of_every_measure_is_said_as_one(measure: Measure) -> None:
     said = words.counted_as(1, measure.label)
     assert said != f"1 {measure.label}"
     assert not re.search(r"\b(that|who) (open|ask|blame|close|write|wait)\b", said), "the verb would be wrong of one"
+
+
+def test_many_names_have_commas_and_one_and() -> None:
+    assert [listed(["a", "b", "c"][:number]) for number in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert listed(["a", "b", "c"], "or") == "a, b or c"
+    left_out = pd.DataFrame({"left_out_channels": ["facebook, review, sms, web_form"]})
+    assert findings_age.left_out(left_out) == ", without Facebook, reviews, SMS and web form"
+    mix = pd.DataFrame(
+        [
+            {"age_group": age, "channel": channel, "conversation_count": n, "share": n / 300}
+            for age, counts in {"18-24": (9, 1), "25-34": (1, 1), "35-44": (1, 1), "45-54": (1, 1)}.items()
+            for channel, n in zip(("phone", "chat"), (30 * k for k in counts), strict=True)
+        ]
+    )
+    assert findings.channel_mix(mix).endswith("no clear first at 25-34, 35-44 and 45-54")
+
+
+def test_no_sentence_joins_names_with_one_word_throughout() -> None:
+    """More than two names read 'a and b and c' then: `listed` says them."""
+    joined = re.compile(r"""["'] (and|or) ["']\.join""")
+    pages = (ROOT / "pages").rglob("*.py")
+    found = [path.name for path in pages if joined.search(path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+def test_what_is_said_of_known_groups_says_that_the_unknown_are_left_out() -> None:
+    rows = pd.DataFrame(
+        {
+            "age_group": ["18-24", "65+", "unknown"],
+            "s": [0.48, 0.55, 0.57],
+            "s_low": 0.4,
+            "s_high": 0.6,
+            "n": [90, 90, 866],
+        }
+    )
+    known = "between 48 % and 55 % open negative"
+    assert (
+        findings.groups_apart(rows, "age_group", "s", "n", "open negative")
+        == f"No clear difference among known ages: {known}"
+    )
+    assert (
+        findings.groups_apart(rows.head(2), "age_group", "s", "n", "open negative") == f"No clear difference: {known}"
+    )
+    few = rows.assign(n=[90, 90, 10])  # grey: no figure of its own
+    assert findings.groups_apart(few, "age_group", "s", "n", "open negative") == f"No clear difference: {known}"
+    groups = rows.assign(median_minutes_all=[float("nan"), float("nan"), 5.0])
+    curve = pd.DataFrame({"age_group": rows["age_group"], "minutes": 1.0})
+    assert findings.curves_apart(groups, curve, "age_group") == "Half are answered so far in no group among known ages"
+
+
+def test_the_caption_of_a_split_says_that_each_group_is_a_whole() -> None:
+    frame = pd.DataFrame({"conversation_count": [66, 809], "weeks": 12.0})
+    text = findings_age.heard_counted(frame, "answer", "age_group")
+    assert (
+        "the channel's share of each age group's conversations (875 conversations opened by customers in all)" in text
+    )
+    assert "its share of the answers, group by group. A week: the difference times its conversations per week" in text
+    alone = findings_age.heard_counted(frame, "answer")
+    assert "the channel's share of 875 conversations opened by customers; filled: its share of the answers." in alone

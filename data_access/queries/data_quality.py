@@ -13,7 +13,14 @@ from data_access.filters import Filter
 from data_access.frames import fetch, typed
 from data_access.identities import masked
 from data_access.measures import MEASURES, is_answered, is_answered_untimed
-from data_access.schema import conversations, customer_identities, load_runs, source_status, stated_identities
+from data_access.schema import (
+    conversations,
+    customer_identities,
+    interactions,
+    load_runs,
+    source_status,
+    stated_identities,
+)
 from data_access.schema import rejected_rows as rejected_rows_table
 from data_access.vocabulary import UNKNOWN
 
@@ -194,6 +201,26 @@ def response_recorded(engine: Engine, wanted: Filter) -> tuple[int, int]:
     statement = select(func.count().filter(is_recorded), func.count()).where(*MEASURES["contacts"].clauses(wanted))
     known, whole = fetch(engine, statement).iloc[0]
     return int(known), int(whole)
+
+
+def tells_complaints(engine: Engine, wanted: Filter) -> bool:
+    """Whether a complaint would be seen as one: a text was read, or marked, of a conversation that could be one.
+
+    Without it no complaint is counted, however many there were. The response states of the filter play no part.
+    """
+    c, i = conversations.c, interactions.c
+    statement = (
+        select(c.conversation_id)
+        .join(interactions, and_(i.customer_id == c.customer_id, i.conversation_id == c.conversation_id))
+        .where(
+            *MEASURES["contacts"].clauses(wanted.replace(states=())),
+            c.is_response_known.is_(True),
+            i.occurred_at <= wanted.now,
+            i.is_complaint.is_not(None),
+        )
+        .limit(1)
+    )
+    return len(fetch(engine, statement)) > 0
 
 
 def shared_identities(engine: Engine, wanted: Filter) -> pd.DataFrame:

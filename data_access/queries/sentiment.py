@@ -106,8 +106,9 @@ def sentiment_trend(engine: Engine, wanted: Filter, by: Sequence[str] = ()) -> p
     """Negative share by period with control limits. One row per group and period.
 
     Limits are Laney's p', frozen on the up to 26 periods before the filter's first day where there are at
-    least eight, else on the first half of the periods shown; empty where neither is. `signal` names the rule
-    that a period breaks. `net_share` is the positive less the negative share.
+    least eight, else on the first half, or the first eight where that is more, of those and the periods shown;
+    empty under eight. `baseline_shown_count` of them are among the rows. `signal` names the rule that a period
+    breaks. `net_share` is the positive less the negative share.
     """
     outer = tuple(name for name in by if name != "period")
     return _trend(engine, wanted, outer, sentiment(engine, wanted, (*outer, "period")))
@@ -143,6 +144,7 @@ def _trend(engine: Engine, wanted: Filter, outer: tuple[str, ...], of_period: pd
         "limit_low": "share",
         "limit_high": "share",
         "baseline_count": "count",
+        "baseline_shown_count": "count",
         "signal": "text",
     }
     return in_natural_order(typed(frame, kinds), (*outer, "period"), "scored_count")
@@ -159,6 +161,7 @@ def _with_limits(part: pd.DataFrame) -> pd.DataFrame:
     part["limit_low"] = limits.low if limits else np.nan
     part["limit_high"] = limits.high if limits else np.nan
     part["baseline_count"] = limits.baseline_count if limits else 0
+    part["baseline_shown_count"] = int((baseline & is_shown.to_numpy()).sum()) if limits else 0
     part["signal"] = limits.signal if limits else ""
     return part[is_shown]
 

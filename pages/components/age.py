@@ -10,7 +10,19 @@ import streamlit as st
 from data_access.estimates import share, wilson_interval
 from data_access.filters import Filter
 from data_access.vocabulary import UNKNOWN
-from pages.components import charts_age, choices, data, findings_age, panel, selection, silence, theme, words
+from pages.components import (
+    charts,
+    charts_age,
+    choices,
+    data,
+    findings,
+    findings_age,
+    panel,
+    selection,
+    silence,
+    theme,
+    words,
+)
 from pages.components.keeping import kept
 
 FIGURES = {"answered": "Answered", "in_hour": "Within an hour", "target": "In target", "median": "Median wait"}
@@ -47,15 +59,20 @@ def is_known(mix: pd.DataFrame) -> bool:
     return bool((mix.loc[mix["age_group"] != UNKNOWN, "conversation_count"] > 0).any())
 
 
-def not_known(mix: pd.DataFrame) -> None:
+def not_known(mix: pd.DataFrame, wanted: Filter) -> None:
     """Say what cannot be known without ages, and what would change that."""
-    sources = data.sources()["source"].tolist()
+    if wanted.age_groups:
+        st.info(
+            "Take the age out of the filter to compare age groups.",
+            title="Only customers of unknown age are in the filter",
+        )
+        return
     st.info(
         words.markdown(
-            f"{words.none_of(mix['conversation_count'].sum(), 'conversations')} is of a customer whose "
-            f"age is known: {', '.join(words.shortened(name, 30) for name in sources)} gave no birth date, birth year "
-            "or age group. So nothing here can say whether age groups use other channels or are answered less. Load a "
-            "file of customers with ages (frontdoor load customers.csv --source customers) to see it."
+            f"{words.none_of(mix['conversation_count'].sum(), 'conversations')} of this filter is of a customer whose "
+            "age is known: no birth date, birth year or age group of theirs was loaded. So nothing here can say "
+            "whether age groups use other channels or are answered less. Load a file of customers with ages "
+            "(frontdoor load customers.csv --source customers) to see it."
         ),
         title="The age of these customers is not known",
     )
@@ -78,12 +95,33 @@ def fairness(wanted: Filter) -> None:
         charts_age.standardised_dumbbell(frame, raw, same, count, everybody, measure=_MEASURES[of]),
         frame,
         wanted,
-        finding=findings_age.fairness(frame, of),
-        counted=f"{_COUNTED[of]}; 95 % intervals; at the right, how many. Dotted: all customers as they are; "
-        "dashed, to be compared with the filled marks: all on the channels that every group uses, "
+        finding=findings_age.fairness(frame, of, wanted.age_groups),
+        counted=f"{_COUNTED[of]}; 95 % intervals; at the right, how many. Dotted: "
+        f"{findings.everybody(wanted.age_groups)} as they are; dashed, to be compared with the filled marks: the same "
+        "on the channels that every group uses, "
         f"{covered} of conversations{findings_age.left_out(frame)}." + findings_age.unknown_age(frame, of),
         cells=lambda: selection.cells(frame, ("age_group",), _MEASURES[of]),
         charted=(raw, same, count),
+    )
+
+
+def index(mix: pd.DataFrame, wanted: Filter) -> None:
+    """Channels that age groups use more and less than all customers of the filter; where there is one group, that."""
+    finding, ages = findings.channel_index(mix, wanted.age_groups), wanted.age_groups
+    counted = (
+        f"100: as often as {findings.everybody(ages)}; 200: twice as often. Uncoloured where under 10 are expected."
+    )
+    if mix["age_group"].nunique() < 2:
+        panel.told(wanted, finding, "Each age group's channels would be set against those of all customers.")
+        return
+    panel.chart(
+        "channel_index",
+        charts.channel_index_heatmap(mix),
+        mix,
+        wanted,
+        finding=finding,
+        counted=counted,
+        cells=lambda: selection.cells(mix, ("age_group", "channel"), "contacts"),
     )
 
 

@@ -41,10 +41,16 @@ def changes(wanted: Filter) -> None:
         st.caption(words.markdown(f"{changed}, compared with {before}."))
 
 
-def failing_doors(channels: pd.DataFrame, wanted: Filter) -> None:
-    """The channels where clearly more complaints are ignored than on all others; a single one as it is."""
+def failing_doors(channels: pd.DataFrame, wanted: Filter, unknown: str) -> None:
+    """The channels where clearly more complaints are ignored than on all others; a single one as it is.
+
+    `unknown` says why no complaint could be known; empty where one could.
+    """
     if wanted.states:
         st.text("Not judged: the filter by response state decides what is ignored.")
+        return
+    if unknown:
+        st.text(unknown)
         return
     due = channels[channels["due_count"] > 0]
     worst = findings.standing_out(due, "ignored_in_time_count", "due_count").head(LARGEST)

@@ -261,7 +261,7 @@ def share_bar(
     shown = data_frame[data_frame[count] > 0]
     if dimension not in ("age_group", "sentiment") if by_size is None else by_size:
         shown = shown.assign(few=shown[count] < SMALL_SAMPLE).sort_values(
-            ["few", share], ascending=[True, False], kind="stable"
+            ["few", share, count], ascending=[True, False, False], kind="stable"
         )
     else:
         order = {value: place for place, value in enumerate(theme.natural_order(dimension, list(shown[dimension])))}

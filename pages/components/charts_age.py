@@ -204,9 +204,11 @@ def mix_over_time_line(data_frame: pd.DataFrame, channel: str, age_group: str, *
     everybody = data_frame.groupby("period")[["conversation_count", "group_conversation_count"]].sum()
     usual = everybody["conversation_count"] / everybody["group_conversation_count"]
     figure.add_scatter(
-        x=list(usual.index), y=usual.to_numpy(float), mode="lines", name="All customers",
+        x=list(usual.index), y=usual.to_numpy(float), mode="lines", name="All customers here",
         line={"color": theme.CONTEXT, "width": 2, "dash": "dot"},
-        hovertext=[f"All customers, {words.period(at, grain)}: {words.percent(value)}" for at, value in usual.items()],
+        hovertext=[
+            f"All customers here, {words.period(at, grain)}: {words.percent(value)}" for at, value in usual.items()
+        ],
         hovertemplate="%{hovertext}<extra></extra>", showlegend=False,
     )  # fmt: skip
     figure.add_annotation(

@@ -642,6 +642,17 @@ def response_recorded(wanted: Filter) -> tuple[int, int]:
     return cast("tuple[int, int]", _ask(data_quality_query.response_recorded, scoped(wanted)))
 
 
+def tells_complaints(wanted: Filter) -> bool:
+    """Whether a complaint of the filter would be known as one."""
+    return cast("bool", _ask(data_quality_query.tells_complaints, scoped(wanted)))
+
+
+def tells_public_complaints() -> bool:
+    """The same of the public channels of the store, whatever the viewer may see: who they see can post there."""
+    everybody = scoped(Filter(visibility="public")).replace(scope_teams=None, scope_brands=None)
+    return cast("bool", _ask(data_quality_query.tells_complaints, everybody))
+
+
 def shared_identities(wanted: Filter) -> pd.DataFrame:
     """Addresses and numbers that join nobody, masked."""
     return _frame(data_quality_query.shared_identities, wanted)

@@ -7,8 +7,8 @@ import contextlib
 import streamlit as st
 
 from data_access.errors import StoreError
-from data_access.filters import Filter
-from data_access.measures import Selection
+from data_access.filters import Filter, listed
+from data_access.measures import Selection, measure_named
 from pages.components import data, filter_bar, selection, words
 
 
@@ -49,15 +49,58 @@ def empty_store() -> None:
     st.text("Each of them with --store and this store's address, where FRONTDOOR_STORE does not name it.")
 
 
-def nothing(wanted: Filter, what: str = "conversations") -> None:
-    """A filter, or the limits of the viewer, that match nothing."""
-    shown = data.scoped(wanted)
-    st.info(
-        words.markdown(f"No {what} match: {shown.sentence()}. Widen the period or remove a filter."),
-        title=f"No {what} here",
+UNKNOWN_ANSWERS = "Not known: no source of these conversations can tell whether anybody answered."
+UNKNOWN_COMPLAINTS = (
+    "Not known: none of these conversations has a text that can be read, or a mark of its source, to tell a complaint "
+    "by."
+)
+
+
+def complaints_unknown(wanted: Filter) -> str:
+    """Why no complaint of the filter is known, where none could be; empty where there just is none."""
+    known, whole = data.response_recorded(wanted.replace(states=()))
+    if not whole or (known and data.tells_complaints(wanted)):
+        return ""
+    return UNKNOWN_COMPLAINTS if known else UNKNOWN_ANSWERS
+
+
+def no_complaints(wanted: Filter) -> None:
+    """A page on complaints without any: because none could be known, or because the filter matches none."""
+    unknown = complaints_unknown(wanted)
+    if not unknown:
+        nothing(wanted, "complaints")
+        return
+    remedy = (
+        " Load the texts, or map a column that marks complaints. Response times shows who waits, complaint or not."
+        if unknown == UNKNOWN_COMPLAINTS
+        else " The page Data names the sources without response times."
     )
-    if shown.scope_teams is not None or shown.scope_brands is not None:
-        st.caption("You see only your teams and brands; somebody without these limits may see more.")
+    st.info(unknown + remedy, title="Complaints are not known here")
+    everything_link(wanted)
+
+
+def no_answers(wanted: Filter, what: str = "conversations") -> None:
+    """A page on answers without conversations: no source can tell whether they were answered, or there are none."""
+    known, whole = data.response_recorded(wanted.replace(states=()))
+    if known or not whole:
+        nothing(wanted, what)
+        return
+    st.info(
+        f"{UNKNOWN_ANSWERS} Channel mix and Sentiment trends count them, and the page Data names the sources.",
+        title="Answers are not known here",
+    )
+    everything_link(wanted)
+
+
+def is_narrowed(wanted: Filter) -> bool:
+    """The filter leaves something out that it could show."""
+    return wanted.replace(grain="week", clock="calendar", with_no_reply_needed=False, within_days=0) != Filter()
+
+
+def everything_link(wanted: Filter) -> None:
+    """A link to the page without its filter, where it has one."""
+    if not is_narrowed(wanted):
+        return
     st.page_link(
         f"reports/{st.session_state.get('frontdoor_page', 'overview')}.py",
         label="Show everything: all time, no filter",
@@ -66,10 +109,23 @@ def nothing(wanted: Filter, what: str = "conversations") -> None:
     )
 
 
+def nothing(wanted: Filter, what: str = "conversations") -> None:
+    """A filter, or the limits of the viewer, that match nothing."""
+    shown = data.scoped(wanted)
+    hint = " Widen the period or remove a filter." if is_narrowed(wanted) else ""
+    st.info(
+        words.markdown(f"No {what} match: {shown.sentence()}.{hint}"),
+        title=f"No {what} here",
+    )
+    if shown.scope_teams is not None or shown.scope_brands is not None:
+        st.caption("You see only your teams and brands; somebody without these limits may see more.")
+    everything_link(wanted)
+
+
 def of_outcome(wanted: Filter) -> None:
     """That a filter by response state decides beforehand what the shares of answered and ignored say."""
     if wanted.states:
-        states = " or ".join(words.in_sentence(words.value("state", state)) for state in wanted.states)
+        states = listed([words.in_sentence(words.value("state", state)) for state in wanted.states], "or")
         st.info(
             f"Only what is {states} is counted, so shares of answered or ignored say nothing. "
             "Take the response state out of the filter to see them.",
@@ -82,7 +138,12 @@ def no_rows(wanted: Selection) -> None:
     if wanted.measure == "contacts" and not wanted.cell:
         nothing(wanted.filter, "rows")
         return
+    unknown = complaints_unknown(wanted.filter) if measure_named(wanted.measure).owning == "first_complaint_at" else ""
     shown = data.scoped(wanted.filter)
+    if unknown:
+        st.info(unknown, title="No rows here")
+        selection.all_link(wanted.filter)
+        return
     said = f"No rows match: {selection.in_words(wanted)}; {shown.sentence()}. Look at all of the filter, or widen it."
     st.info(words.markdown(said), title="No rows here")
     selection.all_link(wanted.filter)

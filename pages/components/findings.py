@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, lead_p_value
-from data_access.vocabulary import UNKNOWN
+from data_access.filters import listed
+from data_access.vocabulary import NOBODY, UNKNOWN
 from pages.components import theme, words
 from pages.components.keeping import kept
 
@@ -38,13 +39,13 @@ def curves_apart(groups: pd.DataFrame, curve: pd.DataFrame, dimension: str) -> s
     Apart where, when half of the fastest are answered, the intervals of the two curves do not meet.
     """
     drawn: Any = groups[groups[dimension].isin(curve[dimension])]
-    named = drawn[drawn[dimension] != UNKNOWN]
-    drawn = named if len(named) else drawn
+    everything, drawn = drawn, _named(drawn, dimension)
     if drawn.empty:
         return "Too few in every group to draw its curve"
+    among = _among(everything, drawn, dimension)
     medians = drawn["median_minutes_all"].fillna(math.inf)
     if math.isinf(medians.min()):
-        return "In no group half are answered so far"
+        return f"Half are answered so far in no group{among}"
     fast, slow = drawn.loc[medians.idxmin()], drawn.loc[medians.idxmax()]
     best = words.shortened(words.value(dimension, fast[dimension]), 40)
     soonest = f"half within {words.minutes(fast['median_minutes_all'])}"
@@ -55,7 +56,7 @@ def curves_apart(groups: pd.DataFrame, curve: pd.DataFrame, dimension: str) -> s
     late = slow["median_minutes_all"]
     latest = f"half {words.NOT_REACHED}" if math.isnan(late) else f"half within {words.minutes(late)}"
     if low[0] <= high[1]:
-        return f"No clear difference: {soonest} where fastest, {latest} where slowest"
+        return f"No clear difference{among}: {soonest} where fastest, {latest} where slowest"
     return f"{best}: {soonest}; {words.shortened(words.inside(dimension, slow[dimension]), 40)}: {latest}"
 
 
@@ -70,12 +71,13 @@ def _at(curve: pd.DataFrame, minutes: float) -> tuple[float, float]:
 @kept
 def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: str, done: str) -> str:
     """The best and the worst group that can be judged: 'Email 91 % …, Facebook 34 %'."""
-    judged = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
-    named = judged[judged[dimension] != UNKNOWN]
-    judged = named if len(named) else judged
+    everything = data_frame[(data_frame[count] >= SMALL_SAMPLE) & data_frame[share].notna()]
+    judged = _named(everything, dimension)
+    if not data_frame[count].sum():
+        return "There is nothing here to compare"
     if judged.empty:
         return "Too few in every group to compare them"
-    top, bottom, is_clear = ends(judged, share)
+    top, bottom, is_clear = ends(judged, share, count)
     best = words.shortened(words.value(dimension, top[dimension]), 40)
     if len(judged) == 1:
         others = data_frame[(data_frame[count] > 0) & ~data_frame[dimension].isin([UNKNOWN, top[dimension]])]
@@ -83,11 +85,25 @@ def groups_apart(data_frame: pd.DataFrame, dimension: str, share: str, count: st
         return f"{best}: {words.percent(top[share])} {done}{few}"
     worst = words.shortened(words.inside(dimension, bottom[dimension]), 40)
     if not is_clear:
-        return f"No clear difference: {words.between(judged[share].min(), judged[share].max())} {done}"
+        among = _among(everything, judged, dimension)
+        return f"No clear difference{among}: {words.between(judged[share].min(), judged[share].max())} {done}"
     # Where another group's share is higher or lower still, but too few to be sure, the words must not name an extreme.
     if top[share] < judged[share].max() or bottom[share] > judged[share].min():
         return f"{best}: {words.percent(top[share])} {done}, clearly more than {worst}: {words.percent(bottom[share])}"
     return f"{best}: {words.percent(top[share])} {done}; {worst}: {words.percent(bottom[share])}"
+
+
+def _named(data_frame: pd.DataFrame, dimension: str) -> pd.DataFrame:
+    """The groups that have a name; where none has, all."""
+    named = data_frame[data_frame[dimension] != UNKNOWN]
+    return named if len(named) else data_frame
+
+
+def _among(everything: pd.DataFrame, named: pd.DataFrame, dimension: str) -> str:
+    """That what is said of all groups leaves out the nameless one, which is drawn: ' among known ages'."""
+    if len(named) == len(everything):
+        return ""
+    return f" among known {'ages' if dimension == 'age_group' else dimension.replace('_', ' ') + 's'}"
 
 
 @kept
@@ -108,6 +124,10 @@ def standing_out(data_frame: pd.DataFrame, part: str, whole: str) -> pd.DataFram
 
 def no_door(channels: pd.DataFrame) -> str:
     """That no channel fails clearly more often than the others, and what the channels too small to judge add."""
+    if channels.empty:
+        return "No complaint matches this filter."
+    if not channels["due_count"].sum():
+        return "No complaint is old enough to be judged."
     if not channels["ignored_in_time_count"].sum():
         return "No complaint old enough to be judged was ignored."
     large = channels["due_count"] >= SMALL_SAMPLE
@@ -128,13 +148,13 @@ def no_door(channels: pd.DataFrame) -> str:
     return f"{said} {number} came by channels with fewer: {', '.join(named)}."
 
 
-def ends(judged: pd.DataFrame, share: str) -> tuple[Row, Row, bool]:
-    """The rows of the highest and lowest share, and whether their intervals are apart.
+def ends(judged: pd.DataFrame, share: str, count: str) -> tuple[Row, Row, bool]:
+    """The rows of the highest and lowest share, of equal ones the larger, and whether their intervals are apart.
 
     Where they are not, though those of two other rows are, these two: the surest high and the surest low.
     """
-    by_share: Any = judged.sort_values(share, kind="stable")
-    top, bottom = by_share.iloc[-1], by_share.iloc[0]
+    top: Any = judged.sort_values([share, count], ascending=[False, False], kind="stable").iloc[0]
+    bottom: Any = judged.sort_values([share, count], ascending=[True, False], kind="stable").iloc[0]
     if top[f"{share}_low"] > bottom[f"{share}_high"]:
         return top, bottom, True
     sure_top, sure_bottom = (
@@ -205,22 +225,48 @@ def response_states(data_frame: pd.DataFrame, dimension: str) -> str:
     return f"{label}: {words.part_of(float(share), 'complaints')} are ignored now"
 
 
+def everybody(ages: Sequence[str]) -> str:
+    """With whom an age group is compared: a filter by age, `ages`, leaves the others out."""
+    return "all customers of the ages chosen" if ages else "all customers"
+
+
+def only_one(data_frame: pd.DataFrame, dimension: str, chosen: Sequence[str]) -> str:
+    """That a group has no other to be compared with, and whether the filter's choice is why; empty where it has."""
+    named = [value for value in chosen if value != UNKNOWN]
+    noun = dimension.replace("_", " ")
+    if chosen and not named:
+        who = "customers of unknown age are" if dimension == "age_group" else f"what has no {noun} is"
+        return f"Only {who} in the filter, so there is nothing to compare"
+    if len(named) == 1:
+        return f"Only one {noun} is in the filter, so there is no other to compare it with"
+    if data_frame.loc[~data_frame[dimension].isin([UNKNOWN, NOBODY]), dimension].nunique() == 1:
+        return f"Only one {noun} is known here, so there is no other to compare it with"
+    return ""
+
+
 @kept
-def channel_mix(data_frame: pd.DataFrame) -> str:
-    """The first channel of the youngest and of the oldest group in which one is surely ahead of the second."""
+def channel_mix(data_frame: pd.DataFrame, ages: Sequence[str] = ()) -> str:
+    """The first channel of the youngest and of the oldest group in which one is surely ahead of the second.
+
+    `ages` are those that the filter chooses.
+    """
     judged = _first_channels(data_frame)
+    if ages and set(ages) <= {UNKNOWN}:
+        return only_one(data_frame, "age_group", ages)
     if not judged:
         return "The age of too few customers is known to say where which of them talk"
     clear = [row for row in judged if row["is_clear"]]
     is_every = len(judged) == data_frame.loc[data_frame["age_group"] != UNKNOWN, "age_group"].nunique()
     if not clear:
-        return f"No channel is clearly first {'at any age' if is_every else 'in any age group large enough to judge'}"
+        every = "at any of the ages chosen" if ages else "at any age"
+        return f"No channel is clearly first {every if is_every else 'in any age group large enough to judge'}"
     unclear = _no_first([row["age_group"] for row in judged if not row["is_clear"]])
     ends = clear[:1] if len(clear) == 1 else [clear[0], clear[-1]]
     if len(clear) > 1 and len({row["channel"] for row in clear}) == 1:
         name = words.value("channel", clear[0]["channel"])
         spread = [f"{words.percent(row['share'])} at {row['age_group']}" for row in ends]
-        where = "at every age" if is_every else f"in the {len(judged)} age groups large enough to judge"
+        every = "at every age chosen" if ages else "at every age"
+        where = every if is_every else f"in the {len(judged)} age groups large enough to judge"
         where = f"in {len(clear)} of {len(judged)} age groups" if unclear else where
         return f"{name} comes first {where}: {', '.join(spread)}{unclear}"
     parts = [
@@ -236,7 +282,7 @@ def _no_first(ages: Sequence[str]) -> str:
     """The age groups in which chance may have made a channel the first, in words; empty without any."""
     if len(ages) > _MOST_NAMED:
         return f"; no clear first in {len(ages)} others"
-    return f"; no clear first at {' and '.join(ages)}" if ages else ""
+    return f"; no clear first at {listed(ages)}" if ages else ""
 
 
 def _first_channels(data_frame: pd.DataFrame) -> list[Row]:
@@ -255,8 +301,14 @@ def _first_channels(data_frame: pd.DataFrame) -> list[Row]:
 
 
 @kept
-def channel_index(data_frame: pd.DataFrame) -> str:
-    """The strongest preference against the average customer, judged by the lower limit of its interval."""
+def channel_index(data_frame: pd.DataFrame, ages: Sequence[str] = ()) -> str:
+    """The strongest preference against the average customer, judged by the lower limit of its interval.
+
+    `ages` are those that the filter chooses: the average is theirs.
+    """
+    alone = only_one(data_frame, "age_group", ages)
+    if alone:
+        return alone
     whole = data_frame["conversation_count"].sum()
     usual: Any = data_frame.groupby("channel")["conversation_count"].sum() / (whole or 1)
     best, text = 1.0, "No age group clearly prefers a channel"
@@ -267,7 +319,9 @@ def channel_index(data_frame: pd.DataFrame) -> str:
         if surely > best:
             channel, times = words.value("channel", row["channel"]), row["share"] / usual[row["channel"]]
             best = surely
-            text = f"{row['age_group']} use {words.in_sentence(channel)} {times:.1f} times as much as all customers"
+            text = (
+                f"{row['age_group']} use {words.in_sentence(channel)} {times:.1f} times as much as {everybody(ages)}"
+            )
     return text
 
 

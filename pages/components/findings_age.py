@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, p_values, share
+from data_access.filters import listed
 from data_access.vocabulary import UNKNOWN
-from pages.components import words
+from pages.components import findings, words
 from pages.components.keeping import kept
 
 DONE = {"answered": "are answered", "in_hour": "are answered within an hour"}
@@ -21,32 +23,34 @@ Row = Any  # one row of a frame
 
 
 @kept
-def fairness(frame: pd.DataFrame, of: str) -> str:
-    """The age group that is answered worst, and how much of its gap is channel."""
+def fairness(frame: pd.DataFrame, of: str, ages: Sequence[str] = ()) -> str:
+    """The age group that is answered worst, and how much of its gap is channel; `ages` are those of the filter."""
     known: Any = _judged(frame)
     if len(known) < 2:
-        return "Too few customers of known age to compare age groups"
+        alone = findings.only_one(frame, "age_group", ages)
+        return alone or "Too few customers of known age to compare age groups"
+    everybody = findings.everybody(ages)
     if of == "median":
-        return _medians(known)
+        return _medians(known, everybody)
     real = known[known[f"{of}_verdict"] == "below"]
     gap = f"{of}_gap_share"
     if len(real):
-        return _gap_words(real.sort_values(f"standardised_{gap}").iloc[0], of)
+        return _gap_words(real.sort_values(f"standardised_{gap}").iloc[0], of, everybody)
     apparent = known[known[f"{gap}_high"] < 0]
     if len(apparent):
-        return _gap_words(apparent.sort_values(gap).iloc[0], of)
+        return _gap_words(apparent.sort_values(gap).iloc[0], of, everybody)
     done = DONE[of].replace("are", "is", 1)
-    return f"No age group {done} clearly less often than all customers, raw or at one channel mix"
+    return f"No age group {done} clearly less often than {everybody}, raw or at one channel mix"
 
 
-def _gap_words(row: Row, of: str) -> str:
+def _gap_words(row: Row, of: str, everybody: str) -> str:
     gap, rest = float(row[f"{of}_gap_share"]), float(row[f"standardised_{of}_gap_share"])
     if gap >= 0:
         return (
-            f"{row['age_group']} {DONE[of]} no less often than all customers as it is, but {words.points(rest)} less "
+            f"{row['age_group']} {DONE[of]} no less often than {everybody} as it is, but {words.points(rest)} less "
             "often at one channel mix: their channels hide the gap"
         )
-    start = f"{row['age_group']} {DONE[of]} {words.points(gap)} less often than all customers"
+    start = f"{row['age_group']} {DONE[of]} {words.points(gap)} less often than {everybody}"
     if math.isnan(rest):
         return f"{start}; too few channels in common to say how much of it is channel"
     part = (gap - rest) / gap
@@ -60,7 +64,7 @@ def _gap_words(row: Row, of: str) -> str:
     return f"{start}: {words.percent(part, 0)} of the gap is channel, {remains}"
 
 
-def _medians(known: Any) -> str:
+def _medians(known: Any, everybody: str) -> str:
     """A group waits longest only where its interval leaves out the median of all."""
     order = known["median_minutes_all"].fillna(np.inf)
     clear = order[known["median_minutes_all_low"] > known["overall_median_minutes"]]
@@ -70,21 +74,21 @@ def _medians(known: Any) -> str:
             f"{words.minutes(float(end['median_minutes_all']), words.NOT_REACHED)} ({end['age_group']})"
             for end in ends
         )
-        return f"No age group clearly waits longer than all customers: medians from {spread}"
+        return f"No age group clearly waits longer than {everybody}: medians from {spread}"
     row: Row = known.loc[clear.idxmax()]
-    raw, everybody, same = (
+    raw, usual, same = (
         words.minutes(float(row[name]), words.NOT_REACHED)
         for name in ("median_minutes_all", "overall_median_minutes", "standardised_median_minutes")
     )
-    return f"{row['age_group']} wait longest: median {raw} (all customers {everybody}), {same} at one channel mix"
+    return f"{row['age_group']} wait longest: median {raw} ({everybody} {usual}), {same} at one channel mix"
 
 
 @kept
 def left_out(frame: pd.DataFrame) -> str:
     """The channels that some age group does not use: ', without reviews'; empty where every group uses all."""
     names = [name for name in str(frame["left_out_channels"].iloc[0] or "").split(", ") if name]
-    listed = " and ".join(words.in_sentence(words.value("channel", name)) for name in names)
-    return f", without {listed}" if names else ""
+    said = listed([words.in_sentence(words.value("channel", name)) for name in names])
+    return f", without {said}" if names else ""
 
 
 @kept
@@ -98,7 +102,7 @@ def unknown_age(frame: pd.DataFrame, of: str = "answered") -> str:
     start = f" {words.percent(ageless / total)} are of unknown age"
     if of != "answered":
         return f"{start}."
-    worst: Row = known.sort_values("answered_share").iloc[0]
+    worst: Row = known.sort_values(["answered_share", "conversation_count"], ascending=[True, False]).iloc[0]
     return (
         f"{start}: if all were {worst['age_group']}, their answered "
         f"share of {words.percent(worst['answered_share'])} would be {words.percent(worst['unknown_all_share'])}; "
@@ -124,10 +128,12 @@ def heard(frame: pd.DataFrame, listened: str, group: str | None) -> str:
     row = sure.sort_values(gap, ascending=False).iloc[0]
     rate = f"{words.decimal(row[gap] * gap_factor(frame))} conversations{' a week' if is_weekly(frame) else ''}"
     where = words.value("channel", row["channel"])
+    whole = "the conversations"
     if group:
         where = f"{words.shortened(words.value(group, row[group]), 28)}, {words.in_sentence(where)}"
+        whole = f"this {group.replace('_', ' ')}'s conversations"
     return (
-        f"{where}: {words.percent(row['inbound_share'])} of the conversations, "
+        f"{where}: {words.percent(row['inbound_share'])} of {whole}, "
         f"{words.percent(row[f'{listened}_share'])} {_NOUN[listened]}; {rate} beyond that"
     )
 
@@ -143,19 +149,21 @@ def gap_factor(frame: pd.DataFrame) -> float:
 
 
 @kept
-def heard_counted(frame: pd.DataFrame, listened: str) -> str:
-    """What the gap means, on how many conversations and weeks it stands."""
-    total = int(frame["conversation_count"].sum())
+def heard_counted(frame: pd.DataFrame, listened: str, group: str | None = None) -> str:
+    """What the gap means, on how many conversations and weeks it stands; of a split, that each group is a whole."""
+    total = words.counted_as(int(frame["conversation_count"].sum()), "conversations opened by customers")
     weeks = float(frame["weeks"].iloc[0]) if len(frame) else 0.0
+    of, each, own = total, "", "the "
+    if group:
+        of, each, own = f"each {group.replace('_', ' ')}'s conversations ({total} in all)", ", group by group", "its "
     gap = (
-        f"A week: the difference times the conversations per week ({words.decimal(weeks)} weeks)"
+        f"A week: the difference times {own}conversations per week ({words.decimal(weeks)} weeks)"
         if is_weekly(frame)
-        else "In all: the difference times the conversations"
+        else f"In all: the difference times {own}conversations"
     )
     return (
-        f"Hollow: the channel's share of {words.counted_as(total, 'conversations opened by customers')}; filled: "
-        f"its share {_NOUN[listened]}. {gap}: so many more come by this channel than its share stands for; "
-        "bold where beyond chance, else grey. Dots grey under 30."
+        f"Hollow: the channel's share of {of}; filled: its share {_NOUN[listened]}{each}. {gap}: so many more come "
+        "by this channel than its share stands for; bold where beyond chance, else grey. Dots grey under 30."
     )
 
 
@@ -220,15 +228,19 @@ def journey(frame: pd.DataFrame) -> str:
     late = len(failed) - ignored
     parts = [f"ignored {_times(ignored)}"] if ignored else []
     parts += [f"beyond the target {_times(late)}"] if late else []
-    return f"{text}: {' and '.join(parts)}"
+    return f"{text}: {listed(parts)}"
 
 
 @kept
-def eventful(frame: pd.DataFrame) -> str:
+def eventful(frame: pd.DataFrame, *, is_anybody_known: bool = True) -> str:
     """The customers whom we failed on most channels; `frame` holds the first of them, as many as are listed.
+
+    `is_anybody_known`: a customer of the filter would be recognised when they write again.
 
     Waits of all kinds, complaints or not: so "ignored", which elsewhere is said of complaints, is not the word.
     """
+    if frame.empty and not is_anybody_known:
+        return "No customer can be recognised, so nobody is known to have had two conversations"
     if frame.empty:
         return "No customer with two conversations or more was failed in this filter"
     row: Row = frame.iloc[0]

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data_access.estimates import SMALL_SAMPLE
-from data_access.filters import day_words
+from data_access.filters import day_words, listed
 from data_access.vocabulary import PUBLIC_CHANNELS
 from pages.components import words
 from pages.components.keeping import kept
@@ -18,19 +19,27 @@ FEWEST_HALVED = 5  # complaints of an arrow of which a title says what half of t
 Row = Any  # one row of a frame
 
 
-def back_door_unknown(total: Row, channels: Sequence[str], *, is_limited: bool = False) -> str:
+NO_PUBLIC = "No public channel is loaded, so nobody can be seen going public."
+
+
+def back_door_unknown(
+    total: Row, channels: Sequence[str], *, is_limited: bool = False, complaints_unknown: str = ""
+) -> str:
     """Why nothing can be said of the back door; empty where something can.
 
-    `channels` are those of the store; `is_limited` for a viewer who sees some teams or brands only.
+    `channels` are those of the store; `is_limited` for a viewer who sees some teams or brands only;
+    `complaints_unknown` why no complaint in public of the filter could be known.
     """
     if total["known_private_count"]:
         return ""
     number = total["public_complaint_count"]
     if not total["public_complaint_count"]:
+        if complaints_unknown:
+            return complaints_unknown
         if is_limited:
             return "None of your teams' complaints in public match this filter, so there is no back door to look at."
         if not any(channel in PUBLIC_CHANNELS for channel in channels):
-            return "No public channel is loaded, so nobody can be seen going public."
+            return NO_PUBLIC
         return "No complaint in public matches this filter, so there is no back door to look at."
     if all(channel in PUBLIC_CHANNELS for channel in channels):
         return (
@@ -77,6 +86,27 @@ def flow_counted(total: Row, days: int) -> str:
     )
 
 
+def doors_unknown(frame: pd.DataFrame, channels: Sequence[str], *, tells_complaints: bool) -> str:
+    """Why of no failed contact it can be known whether it came out in public; empty where of some it can.
+
+    `channels` are those of the store; `tells_complaints`: a complaint in public would be known as one.
+    """
+    if not any(channel in PUBLIC_CHANNELS for channel in channels):
+        return NO_PUBLIC
+    if not tells_complaints:
+        return (
+            "What customers write in public has no text that can be read, or mark of its source, to tell a complaint "
+            "by, so nobody can be seen complaining there."
+        )
+    if frame["known_public_count"].sum():
+        return ""
+    number = frame["failed_contact_count"].sum()
+    return (
+        f"{words.none_of(number, 'failed contacts')} is of a customer whose public account is known, so nobody can be "
+        "seen going public. Load a customers file that lists their handles."
+    )
+
+
 @kept
 def doors(frame: pd.DataFrame, days: int) -> str:
     """The door whose failures come out in public most surely."""
@@ -91,32 +121,50 @@ def doors(frame: pd.DataFrame, days: int) -> str:
 
 @kept
 def doors_counted(frame: pd.DataFrame) -> str:
-    """What the ranking counts, with its coverage."""
+    """What the ranking counts, with its coverage; `frame` has the doors that are not drawn, too."""
     total, known = frame["failed_contact_count"].sum(), frame["known_public_count"].sum()
     coverage = words.percent(known / total) if total else words.NOTHING
     return (
         "Of private contacts that no human answered in time and whose days have passed: those whose customer then "
         "complained in public, still without a reply, 95 % interval; under 30 greyed. At least so many: for "
-        f"{coverage} of them a public account is known at all."
+        f"{coverage} of them a public account is known at all.{_blind_doors(frame)}"
     )
+
+
+def _blind_doors(frame: pd.DataFrame) -> str:
+    blind = frame[~has_public_account(frame)]
+    named = [
+        f"{words.in_sentence(words.value('channel', row['channel']))} ({words.count(row['failed_contact_count'])})"
+        for row in blind.to_dict("records")
+    ]
+    return f" Not drawn: {listed(named)}, as no public account of these customers is known." if named else ""
+
+
+def has_public_account(frame: pd.DataFrame) -> np.ndarray:
+    """The doors some of whose customers could be seen in public."""
+    return (frame["known_public_count"] > 0).to_numpy(bool)
 
 
 @kept
 def by_window(frame: pd.DataFrame, share: str, done: str) -> str:
     """How far the share hangs on the number of days."""
-    first, last = frame.iloc[0], frame.iloc[-1]
-    if math.isnan(last[share]):
+    known: Any = frame[frame[share].notna()]
+    if known.empty:
         return "Nothing to judge for any number of days"
     ours: Any = frame[frame["is_ours"]].iloc[0]
-    return (
-        f"{words.percent(ours[share])} {done} within {words.counted(ours['within_days'], 'day')}; "
-        f"{words.percent(first[share])} within {words.counted(first['within_days'], 'day')}, "
-        f"{words.percent(last[share])} within {words.counted(last['within_days'], 'day')}"
-    )
+    days = f"within {words.counted(ours['within_days'], 'day')}"
+    start = f"Nothing to judge {days}" if math.isnan(ours[share]) else f"{words.percent(ours[share])} {done} {days}"
+    ends = [
+        row for place, row in known.iterrows() if place in (known.index[0], known.index[-1]) and not row["is_ours"]
+    ]
+    others = [f"{words.percent(row[share])} within {words.counted(row['within_days'], 'day')}" for row in ends]
+    return "; ".join(text for text in (start, ", ".join(others)) if text)
 
 
 def resolution(again: Row, channel_count: int) -> str:
     """First-contact resolution beside what a tool sees that knows one channel."""
+    if not again["recognisable_count"]:
+        return "No customer can be recognised"
     if channel_count < 2:
         return "One channel is loaded: nobody can be seen coming back on another"
     gap = again["no_further_contact_same_channel_share"] - again["no_further_contact_share"]

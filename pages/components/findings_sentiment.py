@@ -110,7 +110,7 @@ def _many(periods: pd.DataFrame, grain: str) -> str:
 
 
 @kept
-def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said: Honesty) -> str:
+def trend_counted(data_frame: pd.DataFrame, grain: str, said: Honesty) -> str:
     """What the trend counts, and how its limits came about."""
     base = int(data_frame["baseline_count"].max()) if len(data_frame) else 0
     text = (
@@ -119,17 +119,21 @@ def trend_counted(data_frame: pd.DataFrame, grain: str, *, has_begin: bool, said
     )
     if not base:
         return f"{text} Control limits need eight {grain}s, so nothing is marked. {said.sentence}"
-    which = (
-        f"{base} {grain}s: those before the chosen period, 26 at most, or its first half where fewer than eight came "
-        "before it"
-        if has_begin
-        else f"the first {base} {grain}s shown"
-    )
     return (
-        f"{text} Usual share and limits (Laney p′) are those of {which}; another period has others. Marked is only a "
-        f"{grain} beyond the limits, or the eighth {grain} in a row on one side of the usual share and those that "
-        f"follow it there. {said.sentence}"
+        f"{text} Usual share and limits (Laney p′) are those of {_baseline(data_frame, grain)}; another period has "
+        f"others. Marked is only a {grain} beyond the limits, or the eighth {grain} in a row on one "
+        f"side of the usual share and those that follow it there. {said.sentence}"
     )
+
+
+def _baseline(data_frame: pd.DataFrame, grain: str) -> str:
+    """The periods on which usual share and limits stand."""
+    base, shown = (int(data_frame[name].max()) for name in ("baseline_count", "baseline_shown_count"))
+    first = f"the first {shown} of the {words.counted(len(data_frame), grain)} shown"
+    if shown == base:
+        return first
+    before = f"{words.counted(base - shown, grain)} before the chosen period"
+    return f"the {before} and {first}" if shown else f"the {before}"
 
 
 @kept
@@ -161,7 +165,7 @@ def said_on_about(data_frame: pd.DataFrame) -> str:
     """The most blamed channel, and where it is blamed when customers sit elsewhere; where surely so."""
     other = data_frame[data_frame["channel"] != data_frame["blamed_channel"]]
     if other.empty:
-        return "Nobody complains on one channel about another"
+        return "No text was read in which somebody complains on one channel about another"
     blamed = _largest_first(other, "blamed_channel")
     (worst, number), *others = blamed.items()
     what = words.in_sentence(words.value("channel", worst))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_access.config import Settings
 from data_access.estimates import SMALL_SAMPLE, combined_shares, discoveries, has_leader, p_values
-from data_access.filters import day_words
+from data_access.filters import day_words, listed
 from data_access.published import PublishedFigure
 from data_access.vocabulary import NOBODY, UNKNOWN
 from pages.components import charts_silence, findings, theme, words
@@ -41,14 +41,15 @@ def spread(data_frame: pd.DataFrame) -> str:
 
 
 @kept
-def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
-    """How many groups chance and channel mix do not explain, by name where they are few."""
+def funnel(data_frame: pd.DataFrame, dimension: str, chosen: Sequence[str] = ()) -> str:
+    """How many groups chance and channel mix do not explain, by name where they are few; `chosen` by the filter."""
     noun = "agent" if dimension == "agent" else "team"
     known = data_frame[data_frame[dimension] != NOBODY]
     judged = known[known["target_due_count"] >= SMALL_SAMPLE]
     judged = judged[~charts_silence.is_alone(judged)]
     if len(judged) < 2:
-        return f"No {noun}s that share channels and are large enough to compare"
+        alone = findings.only_one(known, dimension, chosen) if len(known) < 2 else ""
+        return alone or f"No {noun}s that share channels and are large enough to compare"
     parts = []
     for verdict, phrase in (("below", "less"), ("above", "more")):
         found = judged[judged["verdict"] == verdict]
@@ -61,19 +62,24 @@ def funnel(data_frame: pd.DataFrame, dimension: str) -> str:
         rest = f"; {words.counted(others, noun)} cannot be compared" if others else ""
         who = "Neither" if len(judged) == 2 else "None"
         return f"{who} of {len(judged)} {noun}s differs by more than chance, once channels are the same{rest}"
-    return f"Of {len(judged)} {noun}s, {' and '.join(parts)} in target than chance and channels explain"
+    return f"Of {len(judged)} {noun}s, {listed(parts)} in target than chance and channels explain"
 
 
 @kept
 def alone(data_frame: pd.DataFrame, dimension: str) -> str:
     """Groups that cannot be told apart from their channels, in words; empty where there are none."""
     names = data_frame.loc[charts_silence.is_alone(data_frame) & (data_frame[dimension] != NOBODY), dimension]
-    if names.empty:
+    if (
+        names.empty or len(data_frame[data_frame[dimension] != NOBODY]) < 2
+    ):  # nobody else is here: not the channel's doing
         return ""
     said = [words.shortened(words.value(dimension, name), 28) for name in names]
-    listed = ", ".join(said[:5]) + (f" and {len(said) - 5} more" if len(said) > 5 else "")
+    who = f"{', '.join(said[:5])} and {len(said) - 5} more" if len(said) > 5 else listed(said)
     verb, they = ("share", "they") if len(said) > 1 else ("shares", "it")
-    return f" Not drawn: {listed} {verb} no channel with others, so {they} cannot be told apart from the channel."
+    return (
+        f" Not drawn: {who} {verb} no channel with others in this filter, so {they} cannot be told apart from the "
+        "channel."
+    )
 
 
 @kept
@@ -91,7 +97,7 @@ def hours(data_frame: pd.DataFrame, show: str) -> str:
     above = judged[_above_the_others(judged, data_frame)]
     if above.empty:
         return f"No hour of the week is ignored more than chance explains, of {hours_judged} with enough complaints"
-    worst = above.sort_values("ignored_share").iloc[-1]
+    worst = above.sort_values(["ignored_share", "due_count"]).iloc[-1]
     whole = words.percent(data_frame["ignored_in_time_count"].sum() / data_frame["due_count"].sum())
     more = f"; {words.counted(len(above), 'hour')} of {len(judged)} above chance" if len(above) > 1 else ""
     return f"Ignored most on {_hour(worst)}: {words.percent(worst['ignored_share'])} (all hours: {whole}{more})"
@@ -158,16 +164,18 @@ def expected(frame: pd.DataFrame, grain: str) -> str:
 
 
 @kept
-def channel_part(data_frame: pd.DataFrame, dimension: str = "age_group") -> str:
-    """How much of the largest gap between groups is channel."""
+def channel_part(data_frame: pd.DataFrame, ages: Sequence[str] = ()) -> str:
+    """How much of the largest gap between age groups is channel; `ages` are those of the filter."""
+    dimension = "age_group"
     judged: Any = data_frame[
         (data_frame["target_due_count"] >= SMALL_SAMPLE)
         & (data_frame[dimension] != UNKNOWN)
         & data_frame["standardised_share"].notna()
     ]
     if len(judged) < 2:
-        return "Too few customers of known age to compare age groups"
-    top, bottom, is_clear = findings.ends(judged, "in_target_share")
+        alone = findings.only_one(data_frame, dimension, ages)
+        return alone or "Too few customers of known age to compare age groups"
+    top, bottom, is_clear = findings.ends(judged, "in_target_share", "target_due_count")
     raw = float(top["in_target_share"] - bottom["in_target_share"])
     same = float(top["standardised_share"] - bottom["standardised_share"])
     best, worst = words.percent(top["in_target_share"]), words.percent(bottom["in_target_share"])
@@ -259,7 +267,9 @@ def surest_first(frame: pd.DataFrame) -> pd.DataFrame:
 def overtaking(frame: pd.DataFrame) -> str:
     """Where newer, easier contacts are answered past older complaints most surely."""
     judged: Any = frame[frame["easy_answered_count"] >= SMALL_SAMPLE]
-    if judged.empty or not judged["overtaking_count"].sum():
+    if judged.empty:
+        return "Too few answered contacts without a complaint to say who jumps the queue"
+    if not judged["overtaking_count"].sum():
         return "No older complaint was clearly passed over"
     worst: Any = surest_first(judged).iloc[0]
     team = words.shortened(words.value("team", worst["team"]), 28)
@@ -282,11 +292,11 @@ def orphaned(frame: pd.DataFrame) -> str:
 
 
 @kept
-def shares_by_age(frame: pd.DataFrame, door: str) -> str:
-    """The age groups that use a door most and least."""
+def shares_by_age(frame: pd.DataFrame, door: str, ages: Sequence[str] = ()) -> str:
+    """The youngest and the oldest age group by how many use a door; `ages` are those of the filter."""
     judged: Any = frame[(frame["everybody_count"] >= SMALL_SAMPLE) & (frame["age_group"] != UNKNOWN)]
     if len(judged) < 2:
-        return f"Too few customers of known age to say who uses {door}"
+        return findings.only_one(frame, "age_group", ages) or f"Too few customers of known age to say who uses {door}"
     order = theme.natural_order("age_group", list(judged["age_group"]))
     first, last = (judged[judged["age_group"] == age].iloc[0] for age in (order[0], order[-1]))
     text = ", ".join(f"{words.percent(row['customer_share'])} of those {row['age_group']}" for row in (first, last))

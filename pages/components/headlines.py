@@ -93,12 +93,14 @@ def open_now(waiting: Row) -> Card:
     )
 
 
-def ignored_share(complaints: Row, past: Row | None, wanted: Filter) -> Card:
-    """Share of complaints nobody answered in time, anywhere."""
+def ignored_share(complaints: Row, past: Row | None, wanted: Filter, *, unknown: str = "") -> Card:
+    """Share of complaints nobody answered in time, anywhere; `unknown` says why no complaint could be known."""
     return Card(
         label="Complaints ignored",
-        value=percent(complaints["ignored_share"]),
-        comparison=change_words(complaints, past, "ignored_share", wanted, count="due_count"),
+        value="Not known" if unknown else percent(complaints["ignored_share"]),
+        comparison="No complaint can be told here"
+        if unknown
+        else change_words(complaints, past, "ignored_share", wanted, count="due_count"),
         basis=f"{count(complaints['ignored_in_time_count'])} of {count(complaints['due_count'])} due",
         measure="complaints_ignored_in_time",
         metric="ignored_share",

@@ -33,7 +33,7 @@ def show(wanted: Filter) -> None:
         order.drop(columns=weekly),
         wanted,
         finding=findings_age.heard(order, listened, group),
-        counted=findings_age.heard_counted(order, listened)
+        counted=findings_age.heard_counted(order, listened, group)
         + (f" The first {charts_age.HEARD_ROWS} of {len(order)}, all in the table." if cut > 0 else ""),
         cells=lambda: [
             *selection.cells(order, dimensions, "first_responses"),

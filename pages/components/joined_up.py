@@ -82,6 +82,8 @@ def _back_door_card(total: said.Row, past: said.Row | None, looked: Looked) -> C
         value=words.percent(total["back_door_share"]) if is_known else "Not known",
         comparison=cards.change_words(total, past, "back_door_share", looked.wanted, count="known_private_count")
         if is_known
+        else "No complaint can be told here"
+        if _untold(total, looked.wanted)
         else "No complaint in public of a customer known in private",
         basis=f"{part} of {words.counted(whole, 'complaint')}",
         measure="back_door",
@@ -120,7 +122,7 @@ def _resolution_card(again: said.Row, looked: Looked) -> Card:
     return Card(
         label="No further contact",
         value=words.percent(again["no_further_contact_share"]) if again["judged_count"] else "Not known",
-        comparison=f"{blind}. {unanswered} not answered so far",
+        comparison=f"{blind}. {unanswered} not answered so far" if again["judged_count"] else blind,
         basis=f"{part} of {whole} judged",
         measure=looked.measure("no_further_contact"),
         metric="no_further_contact_share",
@@ -149,13 +151,23 @@ def _coverage_card(total: said.Row, looked: Looked) -> Card:
     )
 
 
+def _untold(total: said.Row, wanted: Filter) -> str:
+    """Why no complaint in public could be known; empty where one could."""
+    return "" if total["public_complaint_count"] else empty.complaints_unknown(wanted.replace(visibility="public"))
+
+
+def _unknown(wanted: Filter) -> str:
+    """Why nothing can be said of the back door; empty where something can."""
+    total, shown = data.back_door(wanted).iloc[0], data.scoped(wanted)
+    is_limited = shown.scope_teams is not None or shown.scope_brands is not None
+    untold = _untold(total, wanted)
+    return said.back_door_unknown(total, data.store_channels(), is_limited=is_limited, complaints_unknown=untold)
+
+
 def flow(looked: Looked) -> None:
     """The Sankey from front door to back door; or why it cannot be drawn."""
     wanted = looked.wanted
-    total = data.back_door(wanted).iloc[0]
-    shown = data.scoped(wanted)
-    is_limited = shown.scope_teams is not None or shown.scope_brands is not None
-    unknown = said.back_door_unknown(total, data.store_channels(), is_limited=is_limited)
+    total, unknown = data.back_door(wanted).iloc[0], _unknown(wanted)
     if unknown:
         st.info(words.markdown(unknown), title="The back door cannot be seen here")
         return
@@ -199,15 +211,20 @@ def ranking(looked: Looked) -> None:
         if not frame["failed_contact_count"].sum():
             st.text("No private contact of this filter failed, or none is old enough to be judged.")
             return
+        unknown = said.doors_unknown(frame, data.store_channels(), tells_complaints=data.tells_public_complaints())
+        if unknown:
+            st.text(unknown)
+            return
+        seen = frame[said.has_public_account(frame)]
         _bars(
-            "front_doors", frame, "channel", "came_out_share", "failed_contact_count", looked, "failed_contacts",
-            finding=said.doors(frame, looked.days), counted=said.doors_counted(frame), also="came_out",
+            "front_doors", seen, "channel", "came_out_share", "failed_contact_count", looked, "failed_contacts",
+            finding=said.doors(seen, looked.days), counted=said.doors_counted(frame), also="came_out",
         )  # fmt: skip
         return
     if by == "age_group":
         frame = data.back_door(wanted, ("age_group",))
         if not frame["known_private_count"].sum():
-            st.text("No complaint in public of a customer known on a private channel: nothing to compare by age.")
+            st.text(_unknown(wanted))
             return
         share, count = "back_door_share", "known_private_count"
         _bars(
@@ -277,11 +294,11 @@ def by_days(looked: Looked) -> None:
         done = "are repeat contacts" if is_repeat else "without a further contact"
         of = (
             "conversations of customers who can be recognised"
-            if is_repeat
+            if is_repeat or not frame["recognisable_count"].sum()
             else "first contacts whose days have passed"
         )
     if not frame[count].sum():
-        st.text(f"No {of} in this filter.")
+        st.text(_unknown(wanted) if what == "back_door" else f"No {of} in this filter.")
         return
     blind = " Dotted: what a tool shows that sees the same channel alone." if rival else ""
     is_back_door = what == "back_door"

@@ -82,7 +82,8 @@ def _follow(event: Any, opened: str) -> None:
 def eventful(wanted: Filter) -> None:
     """The customers whom we failed on most channels, each with a link to the journey."""
     frame = data.eventful_customers(wanted, MOST_EVENTFUL)
-    panel.title(findings_age.eventful(frame))
+    is_known = len(frame) > 0 or bool(data.repeat_contacts(wanted).iloc[0]["recognisable_count"])
+    panel.title(findings_age.eventful(frame, is_anybody_known=is_known))
     extent = f"The first {MOST_EVENTFUL}; the CSV has all." if len(frame) == MOST_EVENTFUL else ""
     if len(frame):
         zone = data.scoped(wanted).zone

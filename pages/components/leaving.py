@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data_access.filters import Filter
-from pages.components import charts_told, data, panel, words
+from pages.components import charts_told, data, empty, panel, words
 from pages.components import findings_told as findings
 from pages.components.selection import Cell
 
@@ -16,12 +16,18 @@ def show(wanted: Filter) -> None:
     row = frame.iloc[0]
     shown = data.scoped(wanted)
     if not row["followed_customer_count"]:
+        number = row["complaining_customer_count"]
+        if not number:
+            unknown = empty.complaints_unknown(wanted)
+            panel.title(f"Leaving? {'Nothing can be known' if unknown else 'Nobody complained'} here")
+            st.text(unknown or "No complaint matches this filter.")
+            return
         panel.title("Leaving? Nothing can be known here")
         days = shown.within_days + shown.silent_after_days
-        number = words.counted(row["complaining_customer_count"], "complaining customer")
         st.text(
-            f"None of {number} of this filter can be followed: that needs {days} days of data after the complaint was "
-            "due, in every source that was still running, and a customer who would be recognised on coming back."
+            f"{words.none_of(number, 'complaining customers')} of this filter can be followed: that needs {days} days "
+            "of data after the complaint was due, in every source that was still running, and a customer who would be "
+            "recognised on coming back."
         )
         return
     counted = findings.silent_counted(row, shown.silent_after_days, shown.within_days)

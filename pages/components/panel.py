@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from data_access.estimates import SMALL_SAMPLE
-from data_access.filters import Filter
+from data_access.filters import Filter, listed
 from data_access.measures import Selection, period_bounds
 from data_access.vocabulary import PUBLIC_CHANNELS
 from data_access.zones import local
@@ -42,24 +42,32 @@ def chart(
 ) -> None:
     """Show a chart. `finding` and `counted` are plain text; `cells` gives what its marks open, when somebody asks.
 
+    A figure without a mark would be axes that plotly made up: it is left out, what is said and the table stay.
+
     `rows` names the measure whose rows the second CSV holds: by default that of the first cell. `charted` are the
     columns that are drawn: they stand first in the table, where they are seen without scrolling.
     """
     with st.container(gap="xsmall", key=f"panel_{name}"):
         title(finding)
-        event = st.plotly_chart(
-            readable(figure),
-            key=f"chart_{name}",
-            on_select="rerun",
-            selection_mode="points",
-            config=_CONFIG,
-            alt=words.shortened(finding, 300),
-        )
+        event = _drawn(name, figure, finding) if len(figure.data) else None
         st.caption(words.markdown(caption(wanted, counted)))
+        if data_frame.empty:
+            return
         with st.expander("Table, rows and CSV", key=f"behind_{name}", type="compact", on_change="rerun") as behind:
             if behind.open:
                 _behind(name, data_frame, wanted, cells(), rows, finding, charted)
     selection.follow_click(f"chart_{name}", event, wanted)
+
+
+def _drawn(name: str, figure: Chart, finding: str) -> Any:
+    return st.plotly_chart(
+        readable(figure),
+        key=f"chart_{name}",
+        on_select="rerun",
+        selection_mode="points",
+        config=_CONFIG,
+        alt=words.shortened(finding, 300),
+    )
 
 
 def title(text: str) -> None:
@@ -165,7 +173,7 @@ def provisional(data_frame: pd.DataFrame, grain: str) -> str:
 def cut_off(data_frame: pd.DataFrame, wanted: Filter, lead: str = "Not whole") -> str:
     """The periods of which the filter or *as of* leaves only some days, in words; empty where there are none."""
     cut = [words.period(period, wanted.grain) for period in cut_periods(data_frame, wanted)]
-    return f" {lead}: {' and '.join(cut)}." if cut else ""
+    return f" {lead}: {listed(cut)}." if cut else ""
 
 
 def hollow(data_frame: pd.DataFrame, wanted: Filter) -> str:

@@ -19,6 +19,7 @@ from pages.components import (
     choices,
     data,
     downloads,
+    empty,
     findings,
     findings_silence,
     headlines,
@@ -111,31 +112,28 @@ def teams(wanted: Filter) -> None:
         if group == "agent"
         else "by assigned team, the unanswered in it."
     )
+    figure = charts_silence.funnel_plot(frame, group)
+    marks = (
+        " Between the lines is chance (95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under "
+        "30."
+        if len(figure.data)
+        else ""
+    )
     panel.chart(
         "funnel",
-        charts_silence.funnel_plot(frame, group),
+        figure,
         frame,
         wanted,
-        finding=findings_silence.funnel(frame, group),
+        finding=findings_silence.funnel(frame, group, wanted.teams if group == "team" else ()),
         counted="Of all waits, not only the first of each conversation as on the card above, the share answered "
-        f"within target, at one channel mix, {whose} Between the lines is chance "
-        f"(95 % dotted, 99.8 %); brown: outside, named where there is room; grey: under 30."
-        + findings_silence.alone(frame, group),
+        f"within target, at one channel mix, {whose}{marks}" + findings_silence.alone(frame, group),
         cells=lambda: selection.cells(frame, (group,), "waits_target_due"),
         charted=("adjusted_share", "in_target_share"),
     )
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("Who jumps the queue", anchor=False)
-        _table(
-            findings_silence.surest_first(data.cherry_picking(wanted)),
-            "queue_jumping",
-            findings_silence.overtaking,
-            "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
-            "and channel; first where the share is surely highest, last what is under 30 and too few to judge. Single "
-            "overtakings cannot be opened as rows.",
-            wanted,
-        )
+        _queue(wanted)
     with right:
         st.subheader("Whose agent is gone", anchor=False)
         orphans = data.orphans(wanted, MOST_ROWS)
@@ -147,6 +145,24 @@ def teams(wanted: Filter) -> None:
             + (f"; the first {MOST_ROWS}." if len(orphans) == MOST_ROWS else "."),
             wanted,
         )
+
+
+def _queue(wanted: Filter) -> None:
+    """Who answers newer contacts past older complaints, where complaints are known."""
+    total = data.ignored_complaints(wanted).iloc[0]
+    unknown = "" if total["complaint_count"] else empty.complaints_unknown(wanted)
+    if unknown:
+        st.text(unknown)
+        return
+    _table(
+        findings_silence.surest_first(data.cherry_picking(wanted)),
+        "queue_jumping",
+        findings_silence.overtaking,
+        "Answered contacts without a complaint that were newer than a complaint still waiting in the same team "
+        "and channel; first where the share is surely highest, last what is under 30 and too few to judge. Single "
+        "overtakings cannot be opened as rows.",
+        wanted,
+    )
 
 
 def _table(frame: pd.DataFrame, name: str, finding: Any, counted: str, wanted: Filter) -> None:
@@ -384,7 +400,7 @@ def customers_of_door(wanted: Filter) -> None:
         charts_silence.with_published(bars, "age_group", figures),
         frame,
         narrowed,
-        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door])),
+        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door]), wanted.age_groups),
         counted="Of each age group's customers with any contact, those who used it; 95 % interval."
         + (f" {_marks(figures)}" if is_published else ""),
         cells=lambda: selection.cells(frame, ("age_group",), "contacts"),
@@ -411,10 +427,10 @@ def standardised(wanted: Filter) -> None:
         ),
         frame,
         wanted,
-        finding=findings_silence.channel_part(frame),
+        finding=findings_silence.channel_part(frame, wanted.age_groups),
         counted="Answered within target, of conversations whose target has passed; at the right, how many. Dotted: "
-        "everybody as they are; dashed, to be compared with the filled marks: everybody on the channels that every "
-        f"group uses, {covered} of conversations.",
+        f"{findings.everybody(wanted.age_groups)} as they are; dashed, to be compared with the filled marks: the same "
+        f"on the channels that every group uses, {covered} of conversations.",
         cells=lambda: selection.cells(frame, ("age_group",), "target_due"),
         charted=("in_target_share", "standardised_share"),
     )

@@ -404,6 +404,7 @@ COLUMN_LABELS = {
     "limit_low": "Control limit, lower",
     "limit_high": "Control limit, upper",
     "baseline_count": "Periods of the baseline",
+    "baseline_shown_count": "Of the baseline, shown",
     "signal": "Signal",
     "term_kind": "Topic or word",
     "term": "Name",

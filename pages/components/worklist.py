@@ -6,7 +6,7 @@ import streamlit as st
 
 from data_access.filters import Filter
 from data_access.measures import Selection
-from pages.components import choices, data, downloads, panel, selection, tables, words
+from pages.components import choices, data, downloads, empty, panel, selection, tables, words
 
 MOST_ROWS = 200
 ORDERS = {"oldest": "Oldest first", "audience": "Most seen first", "time_left": "Least time left first"}
@@ -64,7 +64,7 @@ def oldest(wanted: Filter, number: int = 10) -> None:
     ignored_count = data.count_rows(Selection(wanted, "complaints_ignored"))
     found = data.ignored_worklist(wanted.replace(states=("ignored",)), number)
     if found.empty:
-        st.text("No complaint is ignored.")
+        st.text(empty.complaints_unknown(wanted) or "No complaint is ignored.")
         return
     chosen = tables.pick(
         found[list(_SHORT)],

@@ -38,7 +38,7 @@ with left:
         charts.channel_mix_bar(mix),
         mix,
         wanted,
-        finding=findings.channel_mix(mix),
+        finding=findings.channel_mix(mix, wanted.age_groups),
         counted="Per cent of each age group's conversations by channel; at the right, how many. "
         f"{words.counted(mix['conversation_count'].sum(), 'conversation')}; age at the time of contact.",
         cells=lambda: cells(mix, ("age_group", "channel"), "contacts"),
@@ -53,15 +53,7 @@ if age.is_known(mix):
         age.fairness(wanted)
     with right:
         st.subheader("More and less than all customers", anchor=False)
-        panel.chart(
-            "channel_index",
-            charts.channel_index_heatmap(mix),
-            mix,
-            wanted,
-            finding=findings.channel_index(mix),
-            counted="100: as often as all customers; 200: twice as often. Uncoloured where under 10 are expected.",
-            cells=lambda: cells(mix, ("age_group", "channel"), "contacts"),
-        )
+        age.index(mix, wanted)
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
         st.subheader("Does the mix change?", anchor=False)
@@ -70,7 +62,7 @@ if age.is_known(mix):
         st.subheader("How many customers use a channel at all", anchor=False)
         silence.customers_of_door(wanted)
 else:
-    age.not_known(mix)
+    age.not_known(mix, wanted)
 
 st.subheader("The same in numbers")
 tables.show(mix, data.scoped(wanted).zone, alt="Channel mix by age group with intervals")

@@ -11,7 +11,7 @@ wanted = filter_bar.current()
 total = data.ignored_complaints(wanted).iloc[0]
 if not total["complaint_count"]:
     silence.unrecorded(wanted)
-    empty.nothing(wanted, "complaints")
+    empty.no_complaints(wanted)
     st.stop()
 before = cards.before(wanted)
 past = data.ignored_complaints(before).iloc[0] if before else None

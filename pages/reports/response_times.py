@@ -13,7 +13,7 @@ wanted = filter_bar.current()
 total = data.response_times(wanted).iloc[0]
 if not total["conversation_count"]:
     silence.unrecorded(wanted)
-    empty.nothing(wanted, "conversations opened by customers")
+    empty.no_answers(wanted, "conversations opened by customers")
     st.stop()
 before = cards.before(wanted)
 past = data.response_times(before).iloc[0] if before else None

@@ -26,7 +26,7 @@ if not total["scored_count"]:
 said = findings.honesty(data.measured_error())
 shown = one_of("Trend of", FIGURES, "trend_of")
 grain = wanted.grain
-is_net, has_begin, cut = shown == "net", wanted.date_from is not None, panel.cut_periods(trend, wanted)
+is_net, cut = shown == "net", panel.cut_periods(trend, wanted)
 panel.chart(
     "sentiment_by_period",
     charts_sentiment.net_sentiment_line(trend, grain=grain, cut=cut)
@@ -35,11 +35,7 @@ panel.chart(
     trend,
     wanted,
     finding=findings.net(trend, grain, cut) if is_net else findings.trend(trend, grain, cut),
-    counted=(
-        findings.net_counted(grain, said)
-        if is_net
-        else findings.trend_counted(trend, grain, has_begin=has_begin, said=said)
-    )
+    counted=(findings.net_counted(grain, said) if is_net else findings.trend_counted(trend, grain, said))
     + panel.hollow(trend, wanted),
     cells=lambda: cells(trend, ("period",), "scored", grain=grain),
     rows="scored",
