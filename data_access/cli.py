@@ -1,7 +1,7 @@
 """The command line `frontdoor` (`python -m data_access`): load, check and report without a browser.
 
-Exit status: 0 done; 1 done, but some rows were rejected, a check failed, or something after it is unfinished (such as
-writing the output); 2 nothing done.
+Exit status: 0 done; 1 done, but some rows were rejected, files of a folder not read, a check failed, or something
+after it is unfinished (such as writing the output); 2 nothing done.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ from data_access.vocabulary import CHANNELS, GRAINS, RESPONSE_STATES, SENTIMENTS
 
 DONE, SOME_REJECTED, NOTHING_DONE = 0, 1, 2
 MAX_SCALE = 1000
+_SHOWN_LETTERS = 200  # of a value in the rows that a dry run shows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -346,11 +347,14 @@ def _run_load(url: str, orders: Sequence[loader.LoadOrder]) -> loader.LoadResult
 
 
 def _orders(options: argparse.Namespace, files: Sequence[Path]) -> list[loader.LoadOrder]:
-    """What to load and how: by the options, else as the files are recognised."""
+    """What to load and how: by the options, else as the files are recognised; these know what else was to be read."""
+    options.is_part_missed = False
     mapping = read_mapping(options.mapping) if options.mapping else None
     for path in files:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file")
+        if not path.is_file() and not path.is_dir():
+            raise SourceError(f"{path}: is a pipe or a device, which cannot be read twice: write it to a file first")
     kind = options.source or ("csv" if mapping else None)
     if kind == "csv" and mapping is None:
         raise FrontdoorError("--source csv needs --mapping MAP.toml, which says what each column is")
@@ -360,6 +364,7 @@ def _orders(options: argparse.Namespace, files: Sequence[Path]) -> list[loader.L
         found = recognise(files, options.encoding)
         for order in found:
             _say(order.words)
+            options.is_part_missed |= bool(order.missed)
     elif SOURCES[kind].is_folder:
         found = [Recognised(kind, tuple(files))]
     else:
@@ -386,7 +391,7 @@ def _load(options: argparse.Namespace) -> int:
     elif result.stored_count == 0:
         words += "; nothing new"
     _done(options, words, **_result(result))
-    return SOME_REJECTED if result.rejected_count else DONE
+    return SOME_REJECTED if result.rejected_count or options.is_part_missed else DONE
 
 
 def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) -> int:
@@ -411,12 +416,19 @@ def _dry_run(options: argparse.Namespace, orders: Sequence[loader.LoadOrder]) ->
         if rows:
             print("The first rows as they would be stored:")
         for row in rows:
-            print("  " + ", ".join(f"{name}={value!r}" for name, value in row.items()))
+            print("  " + ", ".join(f"{name}={_shortened(value)!r}" for name, value in row.items()))
         for reject in rejects:
             print(f"  {f'{reject.file}, ' if reject.file else ''}line {reject.line}: {reject.reason}")
         for note in result.notes:
             _say(f"note: {note}")
-    return SOME_REJECTED if any(result.rejected_count for result in results) else DONE
+    is_whole = not options.is_part_missed and not any(result.rejected_count for result in results)
+    return DONE if is_whole else SOME_REJECTED
+
+
+def _shortened(value: object) -> object:
+    """A value on a line that is read by people."""
+    is_long = isinstance(value, str) and len(value) > _SHOWN_LETTERS
+    return f"{str(value)[:_SHOWN_LETTERS]}…" if is_long else value
 
 
 def _counts(result: loader.LoadResult) -> str:

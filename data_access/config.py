@@ -23,6 +23,7 @@ _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
 _UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _CLOCKS = ("calendar", "business")
 MOST_WINDOW_DAYS = 366
+_MOST_SHORT_SECONDS = 86_400  # of an abandon that is called short
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,6 +250,11 @@ def _settings_of(raw: dict[str, Any], where: str) -> Settings:
     for name, kind in expected.items():
         if not isinstance(raw[name], kind):
             raise MappingError(f"{where}: {name} must be a {kind.__name__}, not {raw[name]!r}")
+    short = raw["short_abandon_seconds"]
+    if type(short) is not int or not 0 <= short <= _MOST_SHORT_SECONDS:
+        raise MappingError(
+            f"{where}: short_abandon_seconds must be a whole number from 0 to {_MOST_SHORT_SECONDS}, not {short!r}"
+        )
     try:
         ZoneInfo(raw["zone"])
     except (ZoneInfoNotFoundError, ValueError) as problem:

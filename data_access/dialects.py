@@ -32,6 +32,7 @@ from sqlalchemy import (
     event,
     insert,
     literal_column,
+    select,
     text,
     types,
 )
@@ -540,7 +541,14 @@ def insert_rows(connection: Connection, table: Table, rows: Select[Any]) -> None
 
 
 def has_rows(connection: Connection, rows: Select[Any]) -> bool:
-    """Whether a statement has any row; its first column is never null."""
+    """Whether a statement has any row; its first column is never null.
+
+    PostgreSQL plans for the first row where it is to give one only, and then takes hours to find that there is none:
+    it would look up each row of one table in an index of the other. So it plans for all of them, and stops at one.
+    """
+    if connection.dialect.name == "postgresql":
+        found = rows.cte("found").prefix_with("MATERIALIZED")
+        rows = select(next(iter(found.c)))
     return connection.scalar(rows.limit(1)) is not None
 
 

@@ -237,7 +237,7 @@ def load(
     _refuse_complete_to_ahead(orders, started)
     total = LoadResult()
     with open_writer(url) as connection:
-        settings = current_settings(url, connection)
+        settings = _usable_settings(url, connection)
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             for order in orders:
@@ -258,10 +258,17 @@ def rehearse(
     started = now or dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     _refuse_complete_to_ahead(orders, started)
     with open_rehearsal(url) as connection:
-        settings = current_settings(url, connection)
+        settings = _usable_settings(url, connection)
         derive.begin_touched(connection)
         with dialects.bounded_memory(connection), dialects.in_any_order(connection):
             return [_load_file(connection, order, settings, started, progress) for order in orders]
+
+
+def _usable_settings(url: str, connection: Connection) -> Settings:
+    """The settings that apply now; a wrong cue file or preset is said before anything is done, texts or none."""
+    settings = current_settings(url, connection)
+    text.require_usable(text_settings_of(settings))
+    return settings
 
 
 def _refuse_complete_to_ahead(orders: Sequence[LoadOrder], started: dt.datetime) -> None:
@@ -302,7 +309,7 @@ def rebuild(url: str, *, progress: Progress = say_nothing) -> int:
 
     progress("deriving", 0)
     with open_writer(url) as connection:
-        _rebuild(connection, current_settings(url, connection), progress)
+        _rebuild(connection, _usable_settings(url, connection), progress)
         return int(connection.scalar(select(func.count()).select_from(conversations)) or 0)
 
 
@@ -334,7 +341,7 @@ def rescore(
     done = 0
     while True:
         with open_writer(url) as connection:
-            settings = current_settings(url, connection)
+            settings = _usable_settings(url, connection)
             wanted = f"{scorer or text.SCORER_ID} since {since or 'the beginning'} {settings.fingerprint()}"
             info = read_info(connection)
             position = info.get("rescore_position", "") if info.get("rescore_order") == wanted else ""

@@ -82,8 +82,17 @@ def parse_url(url: str) -> URL:
     """A supported store URL. Raises StoreError saying which are supported."""
     try:
         parsed = make_url(url)
-    except SQLAlchemyError as problem:
-        raise StoreError(f"{url!r} is not a store URL; write duckdb:///PATH or postgresql+psycopg://…") from problem
+    except (SQLAlchemyError, ValueError) as problem:  # a port that is no number is a ValueError
+        # It is not repeated: what cannot be taken apart may hold a password anywhere.
+        raise StoreError(
+            "what is given is not a store URL; write duckdb:///PATH or "
+            "postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME, with a number for the port"
+        ) from problem
+    if "@" in (parsed.host or ""):
+        raise StoreError(
+            "the store URL has several @: write duckdb:///PATH or "
+            "postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME, and in the password %40 for an @, %2F for a slash"
+        )
     if parsed.get_backend_name() not in ("duckdb", "postgresql"):
         raise StoreError(
             f"a {parsed.get_backend_name()} store is not supported; write duckdb:///PATH or postgresql+psycopg://…"
@@ -94,8 +103,10 @@ def parse_url(url: str) -> URL:
 
 
 def shown_url(url: str) -> str:
-    """The URL without its password, for messages."""
-    return parse_url(url).render_as_string(hide_password=True)
+    """The URL without its passwords, for messages."""
+    parsed = parse_url(url)
+    secret = {name: "hidden" for name in parsed.query if "password" in name.lower()}
+    return parsed.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 def store_folder(url: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY_CUSTOMERS, TINY_MESSAGES
+from source_files import CALLS, FRESHDESK, write_files
 
 from data_access.cli import main
 from data_access.reports import REPORTS
@@ -563,3 +565,54 @@ def test_help_names_every_command(run):
     assert status == 0
     for command in ("init", "demo", "load", "rebuild", "check", "report", "export", "status"):
         assert command in out
+
+
+def test_files_of_a_folder_that_were_surely_to_be_loaded_are_named_with_the_reason(tmp_path, capsys):
+    folder = write_files(tmp_path / "export", FRESHDESK)
+    where = ["--store", f"duckdb:///{tmp_path / 'store'}"]
+    assert main(["load", str(folder), *where]) == 0
+    (folder / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    capsys.readouterr()
+    assert main(["load", str(folder), *where]) == 0
+    assert "not read: logo.png\n" in capsys.readouterr().err
+    (folder / "calls.csv").write_text(CALLS["calls.csv"])
+    (folder / "more.json").write_text("")
+    (folder / "old.json.gz").write_bytes(gzip.compress(b"[]"))
+    (folder / "dead.json").symlink_to(tmp_path / "nowhere.json")
+    for dry in ([], ["--dry-run"]):
+        assert main(["load", str(folder), *where, *dry]) == 1
+        said = capsys.readouterr().err
+        for words in (
+            "not read: calls.csv (recognised as calls: load it by itself)",
+            "not read: more.json (it is empty)",
+            "not read: old.json.gz (",
+            "unpack it)",
+            "not read: dead.json (a link to a file that is not there)",
+            "not read: logo.png",
+        ):
+            assert words in said
+
+
+def test_a_pipe_is_refused_in_words(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert main(["load", str(tmp_path / "pipe.csv"), "--store", f"duckdb:///{tmp_path / 'store'}"]) == 2
+    assert "is a pipe or a device, which cannot be read twice: write it to a file first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('preset_public = "loose"', "no complaint preset 'loose'"),
+        ("short_abandon_seconds = -4", "short_abandon_seconds must be a whole number from 0 to 86400, not -4"),
+        ("short_abandon_seconds = true", "short_abandon_seconds must be"),
+    ],
+)
+@pytest.mark.parametrize("command", ["rebuild", "rescore", "load"])
+def test_a_wrong_setting_is_said_before_anything_is_done(tmp_path, capsys, setting, words, command):
+    url = f"duckdb:///{tmp_path / 'store'}"
+    assert main(["init", "--store", url]) == 0
+    (tmp_path / "store" / "settings.toml").write_text(f"{setting}\n")
+    (tmp_path / "calls.csv").write_text(CALLS["calls.csv"])
+    capsys.readouterr()
+    assert main([command, "--store", url, *([str(tmp_path / "calls.csv")] if command == "load" else [])]) == 2
+    assert words in capsys.readouterr().err

@@ -6,13 +6,15 @@ import itertools
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from conftest import TIMES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
+from sqlalchemy import event as events
 from stored_rows import frame_of, rows_of
 
 from data_access import customers as settling
@@ -440,3 +442,25 @@ def test_identities_and_customers_written_in_parts_are_the_same(files: Files, mo
     assert whole == parts
     assert len(whole["customers"]) > 20
     assert set(written) == {0, 1}  # all at once, or one initial after the other
+
+
+@pytest.mark.postgresql
+def test_a_first_load_into_a_server_asks_nothing_row_by_row(new_database, tmp_path):
+    """Whether anybody moved is asked of all at once: an index looked up for each row took hours for 200,000."""
+    url = new_database()
+    rows = [f"{n},{n % 700},c{n % 700},email,inbound,2025-05-05T09:00:00Z,u{n % 700}@x.example" for n in range(4000)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["id,conversation,customer,channel,direction,occurred_at,email", *rows]) + "\n")
+    columns = {name: name for name in path.read_text().splitlines()[0].split(",")}
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection, cursor, statement, parameters, *_rest) -> None:
+        if "MATERIALIZED" in statement:
+            asked.append((statement, parameters))
+
+    events.listen(Engine, "before_cursor_execute", note)
+    try:
+        load(url, [LoadOrder(path, "csv", mapping_of({"source": "desk", "columns": columns}, "t"))])
+    finally:
+        events.remove(Engine, "before_cursor_execute", note)
+    assert any("settle_owners" in statement for statement, _ in asked)

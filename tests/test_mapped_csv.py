@@ -960,6 +960,32 @@ def test_an_encoding_on_the_command_line_is_obeyed_as_the_reject_advises(tmp_pat
     assert "café" in capsys.readouterr().out
 
 
+def test_a_dry_run_shows_the_newest_state_of_a_row_and_no_endless_texts(tmp_path, capsys):
+    rows = [
+        "1,2025-03-02 10:00,older",
+        "2,,other",
+        "1,2025-03-05 10:00,newest",
+        f"1,,{'x' * 3000}",
+        f"3,,{'y' * 3000}",
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["id,changed_at,text", *rows]) + "\n")
+    (tmp_path / "m.toml").write_text(
+        'source="x"\n[columns]\nid="id"\nchanged_at="changed_at"\ntext="text"\n'
+        '[constants]\nchannel="email"\noccurred_at="2025-03-01 09:00"\n'
+    )
+    where = ["--mapping", str(tmp_path / "m.toml"), "--store", f"duckdb:///{tmp_path / 'store'}"]
+    command = ["load", str(tmp_path / "a.csv"), *where]
+    assert main([*command, "--dry-run", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = {row["external_id"]: row["text"] for row in shown["first_rows"]}
+    assert main([*command, "--dry-run"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 1000
+    assert main(command) == 0
+    stored = frame_of(f"duckdb:///{tmp_path / 'store'}", interactions)
+    assert dict(zip(stored["external_id"], stored["text"], strict=True)) == told
+    assert told["1"] == "newest"
+
+
 def test_a_dry_run_shows_first_rows_and_everything_that_would_be_rejected_and_stores_nothing(tmp_path, capsys):
     rows = [
         "1,Mail,2025-05-05T09:00:00Z",

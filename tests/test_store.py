@@ -69,6 +69,8 @@ def marked(engine) -> str | None:
     ("url", "named"),
     [
         ("", "is not a store URL"),
+        ("postgresql+psycopg://frontdoor:Sekret@host:abc/real", "a number for the port"),
+        ("postgresql+psycopg://frontdoor:Sek/ret@99@host/real", "%40"),
         ("store", "is not a store URL"),
         ("mysql://me@host/base", "mysql store is not supported"),
         ("sqlite:///x.db", "sqlite store is not supported"),
@@ -331,3 +333,18 @@ def test_a_filter_takes_as_of_zone_and_definitions_from_the_store(tiny_store_url
     assert (again.as_of, again.zone, again.unknown_time_counts_as) == (own.as_of, own.zone, own.unknown_time_counts_as)
     empty = open_reader(empty_store_url)
     assert resolved(Filter(), read_status(empty, empty_store_url)).as_of == EMPTY_AS_OF
+
+
+def test_no_message_shows_a_password_of_the_url():
+    url = "postgresql+psycopg://frontdoor:Sekret97@host/real?password=Sekret98&sslpassword=Sekret99&sslmode=require"
+    assert shown_url(url) == (
+        "postgresql+psycopg://frontdoor:***@host/real?password=hidden&sslmode=require&sslpassword=hidden"
+    )
+    for wrong in (
+        "postgresql+psycopg://frontdoor:Sekret@host:abc/real",
+        "postgresql+psycopg://f:Sek/ret@99@host/real",
+    ):
+        with pytest.raises(StoreError) as raised:
+            parse_url(wrong)
+        assert "Sek" not in str(raised.value)
+        assert "99" not in str(raised.value)

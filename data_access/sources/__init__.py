@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from data_access.errors import SourceError
@@ -27,24 +27,30 @@ SOURCES: dict[str, Source] = {
         customers.SOURCE,
     )
 }
+# Files whose names say that records are in them.
+_OF_RECORDS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".mbox", ".eml"})
 _AGES_WITHOUT_TIMES = frozenset({"ticket id", "customer age", "ticket channel", "first response time"})
 
 
 @dataclasses.dataclass(frozen=True)
 class Recognised:
-    """Files that load as one order: of which source, what each holds, and what is in none of its parts."""
+    """Files that load as one order: of which source, what each holds, and what is in none of its parts.
+
+    `missed` are those left out that were surely to be loaded, each with the reason; `left_out` the others.
+    """
 
     source: str
     paths: tuple[Path, ...]
     parts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
         """What was recognised, in one line."""
         names = ", ".join(path.name or str(path) for path in self.paths)
         held = f" ({', '.join(self.parts)})" if self.parts else ""
-        left = f"; not read: {_few(self.left_out)}" if self.left_out else ""
+        left = "".join(f"; not read: {one}" for one in (*self.missed, _few(self.left_out)) if one)
         return f"{names}: recognised as {self.source}{held}{left}"
 
 
@@ -56,20 +62,25 @@ def recognise(paths: Sequence[Path], encoding: str | None = None) -> list[Recogn
     orders: dict[str, list[Path]] = {}
     held: dict[str, dict[str, None]] = {}
     left_out: dict[str, list[str]] = {}
-    for number, (path, name, parts, others) in enumerate(one for given in paths for one in _found(given, encoding)):
+    missed: dict[str, list[str]] = {}
+    found = (one for given in paths for one in _found(given, encoding))
+    for number, (path, name, parts, others) in enumerate(found):
         # What does not belong together is loaded file by file.
         key = name if SOURCES[name].is_folder else f"{name} {number}"
         orders.setdefault(key, []).append(path)
         held.setdefault(key, {}).update(dict.fromkeys(parts))
-        left_out.setdefault(key, []).extend(others)
+        left_out.setdefault(key, []).extend(other for other, reason in others if not reason)
+        missed.setdefault(key, []).extend(f"{other} ({reason})" for other, reason in others if reason)
     return [
-        Recognised(key.split(" ", maxsplit=1)[0], tuple(files), tuple(held[key]), tuple(left_out[key]))
+        Recognised(
+            key.split(" ", maxsplit=1)[0], tuple(files), tuple(held[key]), tuple(left_out[key]), tuple(missed[key])
+        )
         for key, files in orders.items()
     ]
 
 
-def _found(path: Path, encoding: str | None) -> list[tuple[Path, str, list[str], list[str]]]:
-    """Path, source, parts, and names of files left out: one for a file or the tables of one system, else many."""
+def _found(path: Path, encoding: str | None) -> list[tuple[Path, str, list[str], list[tuple[str, str]]]]:
+    """Path, source, parts, and what is left out and why: one for a file or the tables of one system, else many."""
     if not path.is_dir():
         seen = look(path, encoding)
         fitting = _fitting(seen)
@@ -77,25 +88,45 @@ def _found(path: Path, encoding: str | None) -> list[tuple[Path, str, list[str],
             raise SourceError(_unknown(path, seen, list(fitting)))
         return [(path, name, parts, []) for name, parts in fitting.items()]
     looks: list[tuple[Path, dict[str, list[str]]]] = []
+    unread: dict[Path, str] = {}
     for file in files_of([path]):
         try:
             seen = look(file, encoding)
             parts_of = {name: [part.name for part in parts] for name, parts in _holding(seen).items()}
             looks.append((file, _fitting(seen) if seen.form == "mail" else parts_of))
-        except SourceError:
+        except SourceError as problem:
             looks.append((file, {}))
+            unread[file] = str(problem).removeprefix(f"{file}: ")
     together = [name for name, source in SOURCES.items() if source.is_folder]
     counts = {name: len({part for _, fitting in looks for part in fitting.get(name, ())}) for name in together}
     most = max(counts.values())
     best = [name for name, count in counts.items() if count == most > 0]
     if len(best) == 1:
         parts = list(dict.fromkeys(part for _, fitting in looks for part in fitting.get(best[0], ())))
-        return [(path, best[0], parts, [file.name for file, fitting in looks if best[0] not in fitting])]
+        rest = [(file, fitting) for file, fitting in looks if best[0] not in fitting]
+        others = [(file.name, _reason_of(file, fitting, unread.get(file, ""))) for file, fitting in rest]
+        return [(path, best[0], parts, others + _dangling(path))]
     single = [(file, *next(iter(fitting.items()))) for file, fitting in looks if len(fitting) == 1]
     if best or not single:
         raise SourceError(_unknown_folder(path, [file for file, _ in looks], best))
-    others = [file.name for file, fitting in looks if len(fitting) != 1]
+    rest = [(file, fitting) for file, fitting in looks if len(fitting) != 1]
+    others = [(file.name, _reason_of(file, fitting, unread.get(file, ""))) for file, fitting in rest] + _dangling(path)
     return [(file, name, parts, others if n == 0 else []) for n, (file, name, parts) in enumerate(single)]
+
+
+def _reason_of(file: Path, fitting: Collection[str], unread: str) -> str:
+    """Why a file that was surely to be loaded is not; empty for what just lies there, such as a picture."""
+    if fitting:
+        return f"recognised as {' or '.join(fitting)}: load it by itself"
+    if file.suffix.lower() in _OF_RECORDS and file.stat().st_size == 0:
+        return "it is empty"
+    is_packed = any(words in unread for words in ("unpack it", "save it as CSV"))
+    return unread if is_packed or unread.startswith("cannot be read") else ""
+
+
+def _dangling(folder: Path) -> list[tuple[str, str]]:
+    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and not path.exists())
+    return [(path.name, "a link to a file that is not there") for path in links]
 
 
 def _fitting(seen: Look) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from data_access.errors import SourceError
 from data_access.sources.base import (
     BATCH_ROWS,
+    EARLIEST,
     FACT_SCHEMA,
     Batch,
     Reject,
@@ -493,8 +494,12 @@ def _fact_columns(rows: _Rows, columns: dict[str, pa.Array]) -> dict[str, pa.Arr
 def first_rows(
     path: Path, mapping: Mapping, limit: int = 5, *, encoding: str | None = None
 ) -> list[dict[str, object]]:
-    """The mapping applied: the first rows as they would be stored, with their lines; of one id the first."""
+    """The mapping applied: the first rows as they would be stored, with their lines.
+
+    Of one id the state that is the newest by `changed_at` in the batches that are read for it, else the first.
+    """
     rows: dict[str, dict[str, object]] = {}
+    versions: dict[str, dt.datetime] = {}
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     not_content = ("line", "raw", "raw_at", "raw_bytes", "is_from_file")
     for batch in read(path, mapping=mapping, encoding=encoding):
@@ -503,12 +508,16 @@ def first_rows(
         events, facts, _ = without_impossible_times(batch.events, batch.facts, now, path)
         told = facts.to_pylist() if facts is not None else [{}] * events.num_rows
         for event, fact in zip(events.to_pylist(), told, strict=True):
+            key, version = event["external_id"], event["changed_at"] or EARLIEST
+            if version <= versions[key] if key in versions else len(versions) == limit:
+                continue
+            versions[key] = version
             shown = {**event, **{k: v for k, v in fact.items() if k != "conversation"}}
             line, *_ = (shown.pop(name) for name in not_content)
             row = {"line": line, **{k: _plain(v) for k, v in shown.items() if v is not None}}
-            rows.setdefault(event["external_id"], row)
-            if len(rows) == limit:
-                return list(rows.values())
+            rows[key] = row
+        if len(rows) == limit:
+            break
     return list(rows.values())
 
 

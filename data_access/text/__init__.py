@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from data_access.text.cues import CueFileError
     from data_access.text.evaluation import evaluate
     from data_access.text.lexlinear import SCORER_ID, SCORER_VERSION
-    from data_access.text.reading import TextSettings, explain, read_batch
+    from data_access.text.reading import TextSettings, explain, read_batch, require_usable
     from data_access.text.scorers import Scorer, ScorerUnavailableError, scorer_of
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "evaluate",
     "explain",
     "read_batch",
+    "require_usable",
     "scorer_of",
 ]
 
@@ -35,6 +36,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "explain": "reading",
     "read_batch": "reading",
+    "require_usable": "reading",
     "scorer_of": "scorers",
 }
 

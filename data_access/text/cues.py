@@ -245,10 +245,12 @@ class Cues:
         self._targets += [(kind, name, weight)] * len(patterns)
 
     def preset(self, name: str) -> Preset:
-        """The preset of that name, or a ValueError that lists the ones there are."""
+        """The preset of that name, or a CueFileError that lists the ones there are."""
         if name not in self.presets:
-            raise ValueError(
-                f"There is no complaint preset {name!r}; the cue file has: {', '.join(sorted(self.presets))}."
+            known = ", ".join(sorted(self.presets))
+            raise CueFileError(
+                f"There is no complaint preset {name!r} (preset_public, preset_private of the settings); the cue file "
+                f"has: {known}."
             )
         return self.presets[name]
 

@@ -57,6 +57,18 @@ class TextSettings:
     model_folder: str | None = None
 
 
+def require_usable(settings: TextSettings) -> None:
+    """Raises CueFileError where the cue file, or a preset that is to be in it, is not there or is wrong."""
+    _cues_of(settings)
+
+
+def _cues_of(settings: TextSettings) -> tuple[Cues, dict[bool, str], dict[bool, Preset]]:
+    """The cues, and the presets of public channels (True) and private ones: their names, their rules."""
+    cues = load_cues(settings.cues_file)
+    presets = {True: settings.preset_public, False: settings.preset_private}
+    return cues, presets, {side: cues.preset(name) for side, name in presets.items()}
+
+
 def read_batch(
     texts: Sequence[str | None],
     *,
@@ -77,9 +89,7 @@ def read_batch(
         raise ValueError(
             f"read_batch got {count} texts but {len(inbound)} inbound, {len(public)} public, {len(given)} languages"
         )
-    cues = load_cues(settings.cues_file)
-    presets = {True: settings.preset_public, False: settings.preset_private}
-    rules = {side: cues.preset(name) for side, name in presets.items()}
+    cues, presets, rules = _cues_of(settings)
     scorer = scorer_of(settings.scorer, tuple(settings.brand_words), settings.model_folder)
     tokens = [tokens_of(text) if isinstance(text, str) else [] for text in texts]
     columns: dict[str, list[Any]] = {name: [None] * count for name in COLUMNS}
