@@ -152,7 +152,7 @@ def test_states_of_tickets_in_any_order_give_the_rows_of_those_that_came_in_thei
     monkeypatch.setattr(loader, "SLICE_ROWS", 1)
     tables = (interactions, reported_facts, waits, conversations, stored_customers)
 
-    @settings(max_examples=8 * TIMES, deadline=None)
+    @settings(max_examples=4 * TIMES, deadline=None)
     @given(seed=st.integers(0, 10**6))
     def check(seed: int) -> None:
         folder, dice = tmp_path / f"{len(slices)}-{seed}", random.Random(seed)

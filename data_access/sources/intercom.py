@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,6 +44,10 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     openings, events = Building(), Building()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
+        if part == "conversations":
+            with contextlib.suppress(ValueError):  # told when it is read as an event
+                parts.see_state(row)
+            return
         try:
             _remember(part, row, people, closed, teams)
             if part == "parts":
@@ -77,11 +82,11 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
         told["changed_at"] = dt.datetime.fromisoformat(version) if version else None
         events.add(row, file, _said_part(row, told, people))
 
-    described = ("contacts", "contact links", "admins", "teams", "team members", "parts")
+    described = ("contacts", "contact links", "admins", "teams", "team members", "parts", "conversations")
     yield from openings.take(files, described, remember)
     yield from openings.take(files, ("conversations",), add_conversation, beside=events)
     yield from events.take(files, ("parts",), add_part)
-    for lookup in (people, known, closed, parts.of):
+    for lookup in (people, known, closed, parts.of, parts.were_closed):
         lookup.close()
 
 
@@ -89,7 +94,7 @@ class _Parts:
     """Which conversations the part tables speak of, and from when to when."""
 
     def __init__(self) -> None:
-        self.of = Lookup()
+        self.of, self.were_closed = Lookup(), Lookup()
         self._from: dt.datetime | None = None
         self._to: dt.datetime | None = None
 
@@ -101,13 +106,18 @@ class _Parts:
         self._from = min(at, self._from or at)
         self._to = max(at, self._to or at)
 
-    def tell_all_of(self, key: str, opened_at: dt.datetime, state: str | None) -> bool:
+    def see_state(self, row: Row) -> None:
+        """Remember a conversation that is closed in any of its states. Raises ValueError where it has no id."""
+        if row.text("state") == "closed":
+            self.were_closed[row.needed("id")] = ()
+
+    def tell_all_of(self, key: str, opened_at: dt.datetime) -> bool:
         """They hold what was answered in this conversation, or that nothing was.
 
-        Closing is a part: a closed conversation without any is not in them. An open one may have none yet.
+        Closing is a part: what was ever closed, but has none, is not in them. An open one may have none yet.
         """
         is_within = self._from is not None and self._to is not None and self._from <= opened_at <= self._to
-        return key in self.of or (is_within and state != "closed")
+        return key in self.of or (is_within and key not in self.were_closed)
 
 
 _KEPT = ("conversation", "customer", "display_name", "email", "phone", "channel", "team", "brand")
@@ -201,9 +211,7 @@ def _opening(
     if resolved is None and (last_close := (closed.get(key) or (None,))[0]):
         resolved = dt.datetime.fromisoformat(last_close)
     state = row.text("state")
-    tells_reply = tells_silence(event["channel"]) and (
-        isinstance(inner, list) or parts.tell_all_of(key, opened_at, state)
-    )
+    tells_reply = tells_silence(event["channel"]) and (isinstance(inner, list) or parts.tell_all_of(key, opened_at))
     fact: dict[str, Any] = {
         "status": state,
         "resolved_at": max(resolved, opened_at) if resolved and state == "closed" else None,
