@@ -292,12 +292,12 @@ def orphaned(frame: pd.DataFrame) -> str:
 
 
 @kept
-def shares_by_age(frame: pd.DataFrame, door: str, ages: Sequence[str] = ()) -> str:
-    """The youngest and the oldest age group by how many use a door; `ages` are those of the filter."""
+def shares_by_age(frame: pd.DataFrame, door: str) -> str:
+    """The youngest and the oldest age group by how many use a door; of one that is large enough, that one."""
     judged: Any = frame[(frame["everybody_count"] >= SMALL_SAMPLE) & (frame["age_group"] != UNKNOWN)]
-    if len(judged) < 2:
-        return findings.only_one(frame, "age_group", ages) or f"Too few customers of known age to say who uses {door}"
+    if judged.empty:
+        return f"Too few customers of known age to say who uses {door}"
     order = theme.natural_order("age_group", list(judged["age_group"]))
-    first, last = (judged[judged["age_group"] == age].iloc[0] for age in (order[0], order[-1]))
-    text = ", ".join(f"{words.percent(row['customer_share'])} of those {row['age_group']}" for row in (first, last))
+    ends = [judged[judged["age_group"] == age].iloc[0] for age in dict.fromkeys((order[0], order[-1]))]
+    text = ", ".join(f"{words.percent(row['customer_share'])} of those {row['age_group']}" for row in ends)
     return f"{door[:1].upper()}{door[1:]} used by {text}"

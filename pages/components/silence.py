@@ -400,7 +400,7 @@ def customers_of_door(wanted: Filter) -> None:
         charts_silence.with_published(bars, "age_group", figures),
         frame,
         narrowed,
-        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door]), wanted.age_groups),
+        finding=findings_silence.shares_by_age(frame, words.in_sentence(DOORS[door])),
         counted="Of each age group's customers with any contact, those who used it; 95 % interval."
         + (f" {_marks(figures)}" if is_published else ""),
         cells=lambda: selection.cells(frame, ("age_group",), "contacts"),
