@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pandas as pd
@@ -103,6 +104,12 @@ def settings(in_force: Settings) -> None:
 
 def definitions() -> None:
     """The registry as a table."""
+    st.dataframe(_definitions(), hide_index=True, alt="Definitions of every figure", height=420, row_height=58)
+
+
+@functools.cache
+def _definitions() -> pd.DataFrame:
+    """One row per figure, in words of the pages; nothing in it changes while the dashboard runs."""
     rows = [
         {
             "Figure": metric.label,
@@ -114,7 +121,7 @@ def definitions() -> None:
         }
         for metric in METRICS.values()
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Definitions of every figure", height=420, row_height=58)
+    return pd.DataFrame(rows)
 
 
 def unknown_time(wanted: Filter, known: pd.DataFrame, zone: str) -> None:
