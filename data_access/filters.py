@@ -174,6 +174,11 @@ class Filter:
                 found.append(column.in_(scope) if scope else false())
         return found
 
+    @property
+    def is_limited(self) -> bool:
+        """For a viewer who may see some teams or brands only."""
+        return self.scope_teams is not None or self.scope_brands is not None
+
     # --- to words ---------------------------------------------------------------------------------
 
     def sentence(self) -> str:

@@ -748,9 +748,9 @@ def _arrow(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table([as_array(columns[name], schema.field(name).type) for name in names], names=names)
 
 
-def _version(state: Any) -> ColumnElement[dt.datetime]:
+def _version(changed_at: ColumnElement[dt.datetime]) -> ColumnElement[dt.datetime]:
     """When a state of a row was changed; one that does not say it is older than any that does."""
-    return func.coalesce(state.changed_at, literal(EARLIEST))
+    return func.coalesce(changed_at, literal(EARLIEST))
 
 
 def _drop_older_staged(connection: Connection, *, has_facts: bool) -> None:
@@ -760,12 +760,12 @@ def _drop_older_staged(connection: Connection, *, has_facts: bool) -> None:
     """
     s, f, told = _stage.c, _stage_facts.c, _told.c
     newest = (
-        select(s.interaction_id, func.max(_version(s)).label("at"))
+        select(s.interaction_id, func.max(_version(s.changed_at)).label("at"))
         .group_by(s.interaction_id)
         .having(func.count() > 1)
         .subquery("newest")
     )
-    is_older = exists().where(newest.c.interaction_id == s.interaction_id, _version(s) < newest.c.at)
+    is_older = exists().where(newest.c.interaction_id == s.interaction_id, _version(s.changed_at) < newest.c.at)
     if has_facts:
         _take_responses(connection, select(s.place).where(is_older))
         untold = and_(f.interaction_id == told.interaction_id, f.is_response_known.is_(False))
@@ -781,7 +781,7 @@ def _drop_older_than_stored(connection: Connection, *, has_facts: bool) -> tuple
     and differ from what is kept.
     """
     s, i = _stage.c, interactions.c
-    is_older = and_(i.interaction_id == s.interaction_id, _version(s) < i.changed_at)
+    is_older = and_(i.interaction_id == s.interaction_id, _version(s.changed_at) < i.changed_at)
     told_count = _tell_responses(connection, is_older) if has_facts else 0
     undated = and_(is_older, s.changed_at.is_(None), s.is_from_file.is_(True), s.content_hash != i.content_hash)
     undated_count = int(connection.scalar(select(func.count()).select_from(_stage).join(interactions, undated)) or 0)
@@ -793,7 +793,7 @@ def _tell_responses(connection: Connection, is_older: ColumnElement[bool]) -> in
     """Give stored tickets the response that an older staged state tells, where no newer one has told it; how many."""
     stored, told = reported_facts.c, _told.c
     _take_responses(connection, select(_stage.c.place).join(interactions, is_older).where(~forgotten.is_forgotten()))
-    is_newer = told.response_changed_at > func.coalesce(stored.response_changed_at, literal(EARLIEST))
+    is_newer = told.response_changed_at > _version(stored.response_changed_at)
     is_untold = stored.is_response_known.is_(False)
     better = and_(stored.interaction_id == told.interaction_id, or_(is_untold, is_newer))
     count = int(connection.scalar(select(func.count()).select_from(reported_facts).join(_told, better)) or 0)
@@ -811,7 +811,7 @@ def _take_responses(connection: Connection, places: Select[Any]) -> None:
     f = _stage_facts.c
     names = ["interaction_id", *_RESPONSE_NAMES]
     dialects.create_temporary(connection, _told)
-    newest_first = (func.coalesce(f.response_changed_at, literal(EARLIEST)).desc(), f.place)
+    newest_first = (_version(f.response_changed_at).desc(), f.place)
     rank = func.row_number().over(partition_by=f.interaction_id, order_by=newest_first)
     known = and_(f.is_response_known.is_not(False), f.place.in_(places))
     ranked = select(*(f[name] for name in names), rank.label("rank")).where(known).subquery("ranked")
@@ -832,12 +832,12 @@ def _note_on_undated(count: int) -> list[str]:
 def _remember_changes(connection: Connection, *, has_facts: bool) -> None:
     """What came again as it is stored, but of a later change, is as new as that: no state between them replaces it."""
     s, i, f, stored = _stage.c, interactions.c, _stage_facts.c, reported_facts.c
-    is_newer = and_(s.change == "same", s.changed_at > _version(i))
+    is_newer = and_(s.change == "same", s.changed_at > _version(i.changed_at))
     connection.execute(
         update(interactions).where(i.interaction_id == s.interaction_id, is_newer).values(changed_at=s.changed_at)
     )
     if has_facts:
-        is_newer = f.response_changed_at > func.coalesce(stored.response_changed_at, literal(EARLIEST))
+        is_newer = f.response_changed_at > _version(stored.response_changed_at)
         is_same = exists().where(s.place == f.place, s.change == "same")
         connection.execute(
             update(reported_facts)
@@ -874,7 +874,11 @@ def _reject_duplicates(connection: Connection, order: LoadOrder) -> list[Reject]
 def _reject_seen(connection: Connection, order: LoadOrder) -> list[Reject]:
     """The same against the slices of the file that are stored already; a newer state of a row is no duplicate."""
     s, seen = _stage.c, _seen.c
-    again = and_(seen.interaction_id == s.interaction_id, s.is_from_file.is_(True), _version(s) <= _version(seen))
+    again = and_(
+        seen.interaction_id == s.interaction_id,
+        s.is_from_file.is_(True),
+        _version(s.changed_at) <= _version(seen.changed_at),
+    )
     if order.is_succession:  # what an earlier file said is corrected, as by a load of its own
         again = and_(again, seen.file == s.file)
     if not dialects.has_rows(connection, select(s.interaction_id).join(_seen, again)):

@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import CompoundSelect, Engine, and_, exists, func, or_, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
+from data_access import dialects
 from data_access.estimates import share
 from data_access.filters import Filter
 from data_access.frames import fetch, typed
@@ -48,8 +49,7 @@ def rejected_rows(engine: Engine, wanted: Filter, limit: int | None = None) -> p
     `is_still_rejected`: the newest load of the file saw it, too. The raw text is shown only to viewers without limits.
     """
     r = rejected_rows_table.c
-    is_limited = wanted.scope_teams is not None or wanted.scope_brands is not None
-    raw = func.substr(r.raw, 1, 0 if is_limited else 2000)
+    raw = func.substr(r.raw, 1, 0 if wanted.is_limited else 2000)
     still = _is_still_rejected().label("is_still_rejected")
     statement = select(r.load_run, still, r.source, r.file, r.line, r.reason, raw.label("raw")).order_by(
         still.desc(), r.load_run.desc(), r.file, r.line, r.reject_id
@@ -218,9 +218,9 @@ def tells_complaints(engine: Engine, wanted: Filter) -> bool:
             i.occurred_at <= wanted.now,
             i.is_complaint.is_not(None),
         )
-        .limit(1)
     )
-    return len(fetch(engine, statement)) > 0
+    with engine.connect() as connection:
+        return dialects.has_rows(connection, statement)
 
 
 def shared_identities(engine: Engine, wanted: Filter) -> pd.DataFrame:
@@ -256,9 +256,8 @@ def shared_identities(engine: Engine, wanted: Filter) -> pd.DataFrame:
         .order_by(x.customer_count.desc(), x.identity_kind, x.identity_value)
     )
     frame = fetch(engine, statement)
-    is_limited = wanted.scope_teams is not None or wanted.scope_brands is not None
     frame["identity"] = [
-        "…" if is_limited else masked(kind, value)
+        "…" if wanted.is_limited else masked(kind, value)
         for kind, value in zip(frame["identity_kind"], frame["identity"], strict=True)
     ]
     kinds = {

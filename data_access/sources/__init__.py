@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from data_access.errors import SourceError
@@ -104,14 +104,24 @@ def _found(path: Path, encoding: str | None) -> list[tuple[Path, str, list[str],
     if len(best) == 1:
         parts = list(dict.fromkeys(part for _, fitting in looks for part in fitting.get(best[0], ())))
         rest = [(file, fitting) for file, fitting in looks if best[0] not in fitting]
-        others = [(file.name, _reason_of(file, fitting, unread.get(file, ""))) for file, fitting in rest]
-        return [(path, best[0], parts, others + _dangling(path))]
+        return [(path, best[0], parts, _left_out(path, rest, unread))]
     single = [(file, *next(iter(fitting.items()))) for file, fitting in looks if len(fitting) == 1]
     if best or not single:
         raise SourceError(_unknown_folder(path, [file for file, _ in looks], best))
     rest = [(file, fitting) for file, fitting in looks if len(fitting) != 1]
-    others = [(file.name, _reason_of(file, fitting, unread.get(file, ""))) for file, fitting in rest] + _dangling(path)
+    others = _left_out(path, rest, unread)
     return [(file, name, parts, others if n == 0 else []) for n, (file, name, parts) in enumerate(single)]
+
+
+def _left_out(
+    folder: Path, files: Sequence[tuple[Path, Collection[str]]], unread: Mapping[Path, str]
+) -> list[tuple[str, str]]:
+    """Names of the files that are not loaded, with the reason where there is one; links to nothing are among them."""
+    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and not path.exists())
+    return [
+        *((file.name, _reason_of(file, fitting, unread.get(file, ""))) for file, fitting in files),
+        *((path.name, "a link to a file that is not there") for path in links),
+    ]
 
 
 def _reason_of(file: Path, fitting: Collection[str], unread: str) -> str:
@@ -122,11 +132,6 @@ def _reason_of(file: Path, fitting: Collection[str], unread: str) -> str:
         return "it is empty"
     is_packed = any(words in unread for words in ("unpack it", "save it as CSV"))
     return unread if is_packed or unread.startswith("cannot be read") else ""
-
-
-def _dangling(folder: Path) -> list[tuple[str, str]]:
-    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and not path.exists())
-    return [(path.name, "a link to a file that is not there") for path in links]
 
 
 def _fitting(seen: Look) -> dict[str, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import changed_at, tells_silence, version_of
+from data_access.sources.states import NewestTold, changed_at, tells_silence
 
 CHANNELS = {
     "1": "email", "2": "web_form", "3": "phone", "4": "forum", "5": "twitter", "6": "facebook", "7": "chat",
@@ -45,7 +44,7 @@ _CHANGED = ("updated_at", "last update time", "last updated time")
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of the files of one account. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "freshdesk", encoding)
-    people, tickets, talked, groups = Lookup(), Lookup(), Lookup(), dict[str, str]()
+    people, tickets, talked, groups = Lookup(), NewestTold(_KEPT), Lookup(), dict[str, str]()
     openings, events = Building(), Building()
     with_notes: set[str] = set()
 
@@ -71,18 +70,14 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             return
         event, fact = _ticket(ticket, people, groups, talked)
         openings.add(row, file, event, fact)
-        known, version = tickets.get(key), version_of(ticket, *_CHANGED)
-        if known is None or known[-1] < version:
-            tickets[key] = (*(event[name] for name in _KEPT), version)
+        tickets.see(key, event, event["changed_at"])
 
     def add_conversation(part: str, file: str | None, row: Row) -> None:
         for note in _notes(part, row):
             try:
                 key = note.needed("ticket_id")
-                told = tickets.get(key)
-                if told is not None:
-                    ticket = dict(zip(_KEPT, told[:-1], strict=True))
-                    ticket["changed_at"] = dt.datetime.fromisoformat(told[-1]) if told[-1] else None
+                ticket = tickets.get(key)
+                if ticket is not None:
                     events.add(note, file, _conversation(note, ticket, people))
                 elif part == "conversations":  # else it stands in its ticket, which was rejected
                     raise ValueError(f"ticket {key} of this conversation is not in the files")

@@ -11,7 +11,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import changed_at, is_deleted, tells_silence, version_of
+from data_access.sources.states import NewestTold, changed_at, is_deleted, tells_silence
 
 CHANNELS = {
     "conversation": "chat", "chat": "chat", "push": "chat", "email": "email", "facebook": "facebook",
@@ -38,7 +38,7 @@ PARTS = (
 def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None, **_: object) -> Iterator[Batch]:
     """Batches of the tables of one export. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "intercom", encoding)
-    people, known, closed = Lookup(), Lookup(), Lookup()
+    people, known, closed = Lookup(), NewestTold(_KEPT), Lookup()
     parts = _Parts()
     teams: dict[str, str] = {}
     openings, events = Building(), Building()
@@ -57,13 +57,9 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
                 raise
 
     def add_conversation(_part: str, file: str | None, row: Row) -> None:
-        key, version = row.needed("id"), version_of(row, "updated_at")
         event, fact, inner = _opening(row, people, closed, teams, parts)
-        told = {name: event[name] for name in _KEPT}
-        before = known.get(key)
-        if before is None or before[0] < version:
-            known[key] = (version, *told.values())
-        told["changed_at"] = event["changed_at"]
+        known.see(row.needed("id"), event, event["changed_at"])
+        told = {name: event[name] for name in (*_KEPT, "changed_at")}
         openings.add(row, file, event, fact)
         for child in inner:
             try:
@@ -74,12 +70,9 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     def add_part(_part: str, file: str | None, row: Row) -> None:
         if not _is_said(row):
             return
-        conversation = known.get(row.needed("conversation_id"))
-        if conversation is None:
+        told = known.get(row.needed("conversation_id"))
+        if told is None:
             raise ValueError(f"conversation {row.text('conversation_id')} of this part is not in the files")
-        version, *values = conversation
-        told = dict(zip(_KEPT, values, strict=True))
-        told["changed_at"] = dt.datetime.fromisoformat(version) if version else None
         events.add(row, file, _said_part(row, told, people))
 
     described = ("contacts", "contact links", "admins", "teams", "team members", "parts", "conversations")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from data_access.sources.base import Batch
 from data_access.sources.files import Lookup
@@ -19,7 +21,10 @@ def changed_at(row: Row, *columns: str) -> dt.datetime | None:
 
 def version_of(row: Row, *columns: str) -> str:
     """The same as text that sorts by time; empty where it does not say."""
-    at = changed_at(row, *columns)
+    return _as_text(changed_at(row, *columns))
+
+
+def _as_text(at: dt.datetime | None) -> str:
     return at.isoformat() if at is not None else ""
 
 
@@ -31,6 +36,37 @@ def is_deleted(row: Row, mark: str = "_fivetran_deleted") -> bool:
 def tells_silence(channel: object) -> bool:
     """Replies are written, calls are spoken: that a call has none does not say that nobody took it."""
     return channel != "phone"
+
+
+class NewestTold:
+    """What the newest state of each ticket tells of its comments; of equally new ones the first, as the loader has it.
+
+    Comments bear the time of change of their ticket, whose team and channel they have.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._told = Lookup()
+
+    def see(self, key: str, told: Mapping[str, Any], changed: dt.datetime | None) -> None:
+        """Remember a state, changed at that moment, unless one as new is known; its values are texts or None."""
+        version = _as_text(changed)
+        known = self._told.get(key)
+        if known is None or known[-1] < version:
+            self._told[key] = (*(told[name] for name in self._names), version)
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The values by name, with `changed_at`; None where no state is known."""
+        told = self._told.get(key)
+        if told is None:
+            return None
+        *values, version = told
+        changed = dt.datetime.fromisoformat(version) if version else None
+        return dict(zip(self._names, values, strict=True)) | {"changed_at": changed}
+
+    def close(self) -> None:
+        """Give the space back."""
+        self._told.close()
 
 
 class Newest:

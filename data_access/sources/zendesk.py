@@ -15,7 +15,7 @@ from typing import Any
 from data_access.sources.base import Batch, Part, Source
 from data_access.sources.files import Building, Files, Lookup
 from data_access.sources.records import Row, plain
-from data_access.sources.states import Newest, changed_at, is_deleted, tells_silence, version_of
+from data_access.sources.states import Newest, NewestTold, changed_at, is_deleted, tells_silence, version_of
 from data_access.vocabulary import SAME_OPENING
 
 CHANNELS = {
@@ -29,6 +29,8 @@ CHANNELS = {
     "sms": "sms", "whatsapp": "whatsapp", "forum": "forum", "topic": "forum", "google_play": "review",
 }  # fmt: skip
 _CHANGED = ("updated_at", "updated_timestamp")
+# What comments need to know of their ticket.
+_KEPT = ("opened", "description", "channel", "team", "brand", "requester_id", "submitter_id", "assignee_id")
 SOLVED = frozenset({"solved", "closed"})
 # The first comment bears the ticket's own time; Zendesk may write it a moment later.
 SAME_MOMENT = dt.timedelta(seconds=5)
@@ -48,7 +50,7 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
     """Batches of the tables of one export. Raises SourceError where none of them is there."""
     files = Files((path, *more), PARTS, "zendesk", encoding)
     names: dict[str, dict[str, str]] = {"groups": {}, "brands": {}}
-    users, tickets, metrics, firsts = Lookup(), Lookup(), Lookup(), Lookup()
+    users, tickets, metrics, firsts = Lookup(), NewestTold(_KEPT), Lookup(), Lookup()
     openings, events, states = Building(), Building(), Newest()
 
     def remember(part: str, _file: str | None, row: Row) -> None:
@@ -68,13 +70,9 @@ def read(path: Path, *, more: tuple[Path, ...] = (), encoding: str | None = None
             return
         event, fact = _ticket(row, names, users, metrics, firsts)
         openings.add(row, file, event, fact)
-        key, version = row.needed("id"), version_of(row, *_CHANGED)
-        known = tickets.get(key)
-        if known is None or known[-1] <= version:
-            description = plain(row.text("description"))
-            told = (event["occurred_at"].isoformat(), description, event["channel"], event["team"])
-            people = tuple(row.text(name) for name in ("requester_id", "submitter_id", "assignee_id"))
-            tickets[key] = (*told, event["brand"], *people, version)
+        told = {name: row.text(name) for name in ("requester_id", "submitter_id", "assignee_id")}
+        told |= {"opened": event["occurred_at"].isoformat(), "description": plain(row.text("description"))}
+        tickets.see(row.needed("id"), event | told, event["changed_at"])
 
     def add_comments(part: str, file: str | None, row: Row) -> None:
         for comment in _comments(part, row):
@@ -276,7 +274,7 @@ def _comments(part: str, row: Row) -> Iterator[Row]:
             yield Row(row.line, row.list_name, values, row.raw)
 
 
-def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[str, Any] | None:
+def _comment(row: Row, users: Lookup, tickets: NewestTold, firsts: Lookup) -> dict[str, Any] | None:
     """A comment as an event; None for the first one where it is the ticket's description again."""
     key = row.needed("ticket_id")
     at = row.needed_moment("created_at", "created")
@@ -284,8 +282,8 @@ def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[s
     ticket = tickets.get(key)
     if ticket is None:
         raise ValueError(f"ticket {key} of this comment is not in the files: load tickets and comments together")
-    opened, description, channel, team, brand, requester, submitter, assignee, version = ticket
-    opened_at = dt.datetime.fromisoformat(opened)
+    requester, submitter, assignee = (ticket[name] for name in ("requester_id", "submitter_id", "assignee_id"))
+    opened_at, description = dt.datetime.fromisoformat(ticket["opened"]), ticket["description"]
     is_first = (firsts.get(key) or (None, None))[1] == row.text("id")
     is_same_text = (text or "").split() == (description or "").split()
     is_description = (
@@ -304,15 +302,12 @@ def _comment(row: Row, users: Lookup, tickets: Lookup, firsts: Lookup) -> dict[s
         "thread_id": key,
         "conversation": key,
         **_customer(requester, users),
-        "channel": channel,
         "direction": "inbound" if kind == "customer" else "outbound",
         "author_kind": kind,
         "author": author,
         "agent": _named(author, users) if kind == "agent" else None,
-        "team": team,
-        "brand": brand,
+        **{name: ticket[name] for name in ("channel", "team", "brand", "changed_at")},
         "occurred_at": at,
-        "changed_at": dt.datetime.fromisoformat(version) if version else None,  # its team is that of the ticket
         "text": text,
         "is_visible": is_public is not False,
     }

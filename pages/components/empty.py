@@ -117,7 +117,7 @@ def nothing(wanted: Filter, what: str = "conversations") -> None:
         words.markdown(f"No {what} match: {shown.sentence()}.{hint}"),
         title=f"No {what} here",
     )
-    if shown.scope_teams is not None or shown.scope_brands is not None:
+    if shown.is_limited:
         st.caption("You see only your teams and brands; somebody without these limits may see more.")
     everything_link(wanted)
 

@@ -69,9 +69,8 @@ def funnel(data_frame: pd.DataFrame, dimension: str, chosen: Sequence[str] = ())
 def alone(data_frame: pd.DataFrame, dimension: str) -> str:
     """Groups that cannot be told apart from their channels, in words; empty where there are none."""
     names = data_frame.loc[charts_silence.is_alone(data_frame) & (data_frame[dimension] != NOBODY), dimension]
-    if (
-        names.empty or len(data_frame[data_frame[dimension] != NOBODY]) < 2
-    ):  # nobody else is here: not the channel's doing
+    is_only_one = len(data_frame[data_frame[dimension] != NOBODY]) < 2  # nobody else is here: not the channel's doing
+    if names.empty or is_only_one:
         return ""
     said = [words.shortened(words.value(dimension, name), 28) for name in names]
     who = f"{', '.join(said[:5])} and {len(said) - 5} more" if len(said) > 5 else listed(said)

@@ -159,9 +159,8 @@ def _untold(total: said.Row, wanted: Filter) -> str:
 def _unknown(wanted: Filter) -> str:
     """Why nothing can be said of the back door; empty where something can."""
     total, shown = data.back_door(wanted).iloc[0], data.scoped(wanted)
-    is_limited = shown.scope_teams is not None or shown.scope_brands is not None
     untold = _untold(total, wanted)
-    return said.back_door_unknown(total, data.store_channels(), is_limited=is_limited, complaints_unknown=untold)
+    return said.back_door_unknown(total, data.store_channels(), is_limited=shown.is_limited, complaints_unknown=untold)
 
 
 def flow(looked: Looked) -> None:
